@@ -1,0 +1,1 @@
+//! Views of images: drawing their parameters and applying them. Knows nothing of libtorch.

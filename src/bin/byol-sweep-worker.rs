@@ -1,0 +1,5 @@
+//! The worker: one attempt.
+
+fn main() {
+    println!("{}", tch::Cuda::is_available());
+}

@@ -1,0 +1,96 @@
+//! What happens during a run, for those who watch. Watching gives no control.
+
+use serde::Serialize;
+
+use crate::ids::{AttemptNo, DeviceId, TrainKey};
+use crate::outcome::Outcome;
+use crate::protocol::Progress;
+use crate::store::rows::AttemptKind;
+
+/// Something happened. The store has it already when an observer hears of it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum RunEvent {
+    /// The plan is compared with the store.
+    Started {
+        /// Name of the sweep.
+        sweep: String,
+        /// Trials in the plan.
+        trials: usize,
+        /// Of these, finished by earlier runs.
+        done: usize,
+        /// Slots on the devices in use.
+        slots: usize,
+    },
+    /// An attempt was started, or found alive and adopted.
+    AttemptStarted {
+        /// The trial.
+        trial: TrialName,
+        /// Number within the trial.
+        attempt: AttemptNo,
+        /// What it does.
+        kind: AttemptKind,
+        /// Where it computes.
+        device: DeviceId,
+        /// Found alive from an earlier controller.
+        adopted: bool,
+    },
+    /// An attempt tells where it is.
+    Progressed {
+        /// The trial.
+        trial: TrialName,
+        /// Where it is.
+        progress: Progress,
+    },
+    /// An attempt's own sentence.
+    Noted {
+        /// The trial.
+        trial: TrialName,
+        /// The sentence.
+        text: String,
+    },
+    /// An attempt ended.
+    AttemptEnded {
+        /// The trial.
+        trial: TrialName,
+        /// Number within the trial.
+        attempt: AttemptNo,
+        /// How.
+        outcome: Outcome,
+        /// The sweep's report metric, where the attempt evaluated it.
+        metric: Option<f64>,
+        /// Whether another attempt follows by itself.
+        retried: bool,
+    },
+    /// The user asked to stop.
+    Stopping {
+        /// How often, from 1: politely, by force, leave them running.
+        times: u32,
+    },
+    /// Nothing is left to do, or the run was stopped.
+    Finished(RunSummary),
+}
+
+/// A trial as people call it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct TrialName {
+    /// Number in the sweep, from 1.
+    pub ordinal: u32,
+    /// Identity.
+    pub key: TrainKey,
+    /// What varies, in words: `method=byol batch_size=64 seed=0`.
+    pub label: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RunSummary {
+    /// Trials in the plan that are done, earlier runs included.
+    pub done: usize,
+    /// Trials whose last attempt failed.
+    pub failed: usize,
+    /// Trials not finished because the run was stopped or limited.
+    pub left: usize,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+}

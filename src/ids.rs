@@ -1,0 +1,120 @@
+//! Names of things: content hashes, attempt numbers, devices. Knows nothing of what they name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Hexadecimal digits of a key: 128 bits, enough that two specs never share one by chance.
+const KEY_DIGITS: usize = 32;
+
+/// A text that is not a key: 32 lower-case hexadecimal digits were expected.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a key of {KEY_DIGITS} lower-case hexadecimal digits")]
+pub struct ParseKeyError(String);
+
+macro_rules! key {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Returns the key of canonical JSON: the first 128 bits of its BLAKE3 hash.
+            pub fn of_canonical_json(json: &str) -> Self {
+                let hash = blake3::hash(json.as_bytes()).to_hex();
+                Self(hash[..KEY_DIGITS].to_owned())
+            }
+
+            /// Returns all digits.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// Returns the digits that people see, as git shortens its ids.
+            pub fn short(&self) -> &str {
+                &self.0[..8]
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseKeyError;
+            fn from_str(text: &str) -> Result<Self, ParseKeyError> {
+                let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+                if text.len() == KEY_DIGITS && text.bytes().all(hex) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(ParseKeyError(text.to_owned()))
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ParseKeyError;
+            fn try_from(text: String) -> Result<Self, ParseKeyError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(key: $name) -> Self {
+                key.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+key! {
+    /// Identity of a trial: hash of the canonical training spec with its seed.
+    TrainKey
+}
+key! {
+    /// Identity of a group: the training spec without the seed.
+    GroupKey
+}
+key! {
+    /// Identity of an evaluation protocol.
+    EvalKey
+}
+
+/// Number of an attempt within its trial, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttemptNo(pub u32);
+
+impl fmt::Display for AttemptNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Where an attempt computes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceId {
+    /// The host's cores.
+    Cpu,
+    /// One NVIDIA GPU.
+    Cuda {
+        /// Index as `nvidia-smi` shows it, which is what `--devices cuda:N` names.
+        index: u32,
+        /// What the driver calls this very card; `CUDA_VISIBLE_DEVICES` is set to it.
+        uuid: String,
+    },
+}
+
+impl fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceId::Cpu => f.write_str("cpu"),
+            DeviceId::Cuda { index, .. } => write!(f, "cuda:{index}"),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Plans, runs and reports ablation sweeps of BYOL and SimCLR.
+//!
+//! Data flows one way: TOML, [`spec`], [`plan`], [`schedule`], [`exec`], the worker process
+//! ([`train`]), its attempt folder ([`protocol`]), [`store`], [`report`]. Which module may use
+//! which is a table in `ARCHITECTURE.md`, and a test holds the sources to it. Decisions are pure
+//! functions; clocks, files and processes are at the edge.
+
+pub mod augment;
+pub mod cli;
+pub mod data;
+pub mod drive;
+pub mod exec;
+pub mod ids;
+pub mod outcome;
+pub mod plan;
+pub mod protocol;
+pub mod published;
+pub mod report;
+pub mod schedule;
+pub mod spec;
+pub mod store;
+#[cfg(feature = "torch")]
+pub mod train;
+pub mod ui;

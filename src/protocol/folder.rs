@@ -1,0 +1,117 @@
+//! Paths inside the state folder's trials, and writing so that no reader sees half a file.
+//!
+//! ```text
+//! trials/<train key>/lock               held by the living worker
+//! trials/<train key>/0001/spec.json     in: the order
+//! trials/<train key>/0001/claim         created once: by the worker that runs this attempt, or by
+//!                                       the controller that gives it up
+//! trials/<train key>/0001/events.jsonl  out, append only
+//! trials/<train key>/0001/checkpoint.safetensors, weights.safetensors, artifacts/
+//! trials/<train key>/0001/stdout.log, stderr.log
+//! ```
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::ids::{AttemptNo, TrainKey};
+
+/// A trial's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialFolder(PathBuf);
+
+impl TrialFolder {
+    /// Names the folder of `trial` below `state`; creates nothing.
+    pub fn new(state: &Path, trial: &TrainKey) -> Self {
+        Self(state.join("trials").join(trial.as_str()))
+    }
+
+    /// Returns the lock file.
+    pub fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    /// Returns an attempt's folder; attempts of both kinds share one numbering.
+    pub fn attempt(&self, number: AttemptNo) -> AttemptFolder {
+        AttemptFolder(self.0.join(format!("{:04}", number.0)))
+    }
+}
+
+/// An attempt's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptFolder(PathBuf);
+
+impl AttemptFolder {
+    /// Wraps a path.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Returns the folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The order.
+    pub fn spec(&self) -> PathBuf {
+        self.0.join("spec.json")
+    }
+
+    /// The claim.
+    pub fn claim(&self) -> PathBuf {
+        self.0.join("claim")
+    }
+
+    /// The events.
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events.jsonl")
+    }
+
+    /// Everything that a resume needs.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.0.join("checkpoint.safetensors")
+    }
+
+    /// Online encoder after the last update.
+    pub fn weights(&self) -> PathBuf {
+        self.0.join("weights.safetensors")
+    }
+
+    /// The worker's standard output.
+    pub fn stdout(&self) -> PathBuf {
+        self.0.join("stdout.log")
+    }
+
+    /// The worker's standard error.
+    pub fn stderr(&self) -> PathBuf {
+        self.0.join("stderr.log")
+    }
+
+    /// Takes the attempt: `true` once, for the first caller of all processes.
+    pub fn take_claim(&self, who: &str) -> io::Result<bool> {
+        match File::options().write(true).create_new(true).open(self.claim()) {
+            Ok(mut file) => {
+                file.write_all(who.as_bytes())?;
+                file.sync_all()?;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Writes a file whole or not at all: aside, synced, renamed, folder synced.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    // The usual mode, less the umask; temporary files are private by default.
+    let mut aside = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
+    aside.write_all(bytes)?;
+    aside.as_file().sync_all()?;
+    aside.persist(path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,1 @@
+//! The paper's tables, and which of our cells reproduces which row.

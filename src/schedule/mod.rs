@@ -1,0 +1,1 @@
+//! Which attempt starts or stops next: a pure function of inputs and time.

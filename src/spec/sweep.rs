@@ -1,0 +1,34 @@
+//! What a sweep file says apart from its grid: identity for people, and how to run and report.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything in a sweep file that is not part of a trial's training spec.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweepMeta {
+    /// Unique name.
+    pub name: String,
+    /// One line for people.
+    pub description: String,
+    /// Id of the published table that this sweep reproduces.
+    pub reproduces: Option<String>,
+    /// Where `eval.data` lies.
+    pub eval_data_path: Option<PathBuf>,
+    /// How trials run.
+    pub resources: Resources,
+    /// Attempts after the first that a retryable failure may have.
+    pub max_retries: u32,
+    /// Least time between checkpoints.
+    pub checkpoint_every: Duration,
+    /// Metric that reports lead with: `linear_top1`, `knn_top1`, ...
+    pub report_metric: String,
+}
+
+/// How trials run; changes no result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resources {
+    /// Trials at a time on one GPU.
+    pub slots_per_device: u32,
+    /// Longest time of one attempt.
+    pub time_limit: Option<Duration>,
+}

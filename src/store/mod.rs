@@ -1,0 +1,3 @@
+//! The SQLite store: one writer, many readers.
+
+pub mod rows;

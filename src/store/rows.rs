@@ -1,0 +1,127 @@
+//! Rows as plain structs; nothing but fields.
+
+use std::path::PathBuf;
+
+use crate::ids::{AttemptNo, DeviceId, EvalKey, GroupKey, TrainKey};
+use crate::outcome::{FailureReason, Verdict};
+use crate::plan::Label;
+use crate::spec::run::RunSpec;
+
+/// A sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweepRow {
+    /// Row id.
+    pub id: i64,
+    /// Unique name.
+    pub name: String,
+    /// Rises by one with each changed file.
+    pub revision: u32,
+    /// Text of the newest revision.
+    pub source_toml: String,
+    /// Its evaluation protocol.
+    pub eval_key: EvalKey,
+    /// Milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+/// State of a trial with respect to one evaluation protocol; never stored, always derived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrialState {
+    /// No attempt yet.
+    Pending,
+    /// An attempt is alive.
+    Running,
+    /// Trained, but not evaluated by this protocol.
+    Trained,
+    /// Trained and evaluated.
+    Done,
+    /// The last attempt was stopped on request.
+    Stopped,
+    /// The last attempt failed.
+    Failed,
+}
+
+/// A trial as a sweep sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialRow {
+    /// Number in the sweep, from 1.
+    pub ordinal: u32,
+    /// Identity.
+    pub train_key: TrainKey,
+    /// Identity without the seed.
+    pub group_key: GroupKey,
+    /// What to train.
+    pub run: RunSpec,
+    /// How the sweep asks for it.
+    pub labels: Vec<Label>,
+    /// Where it stands.
+    pub state: TrialState,
+    /// Attempts so far, of both kinds.
+    pub attempts: u32,
+    /// Of the finished training attempt.
+    pub verdict: Option<Verdict>,
+    /// Of the last failed attempt, while the state is `Failed`.
+    pub failure: Option<(FailureReason, String)>,
+}
+
+/// Kind of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptKind {
+    /// Trains and evaluates.
+    Train,
+    /// Evaluates kept weights.
+    Eval,
+}
+
+/// An attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptRow {
+    /// Row id.
+    pub id: i64,
+    /// The trial.
+    pub train_key: TrainKey,
+    /// What it does.
+    pub kind: AttemptKind,
+    /// Protocol it evaluates by.
+    pub eval_key: EvalKey,
+    /// Number within the trial.
+    pub number: AttemptNo,
+    /// Where it computes.
+    pub device: DeviceId,
+    /// Intra-op threads.
+    pub threads: u32,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// How the executor finds it again; `None` between the row and the spawn.
+    pub handle_json: Option<String>,
+    /// Bytes of its event file that are stored.
+    pub events_offset: u64,
+    /// `seq` of the last stored event; 0 before the first.
+    pub events_seq: u64,
+    /// Milliseconds since 1970.
+    pub started_ms: i64,
+    /// Milliseconds since 1970; `None` while it lives.
+    pub ended_ms: Option<i64>,
+    /// `finished`, `stopped`, `failed`; `None` while it lives.
+    pub outcome: Option<crate::outcome::Outcome>,
+}
+
+/// A metric of one trial over its updates, from its highest accepted attempt at each update.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// The trial.
+    pub train_key: TrainKey,
+    /// Update and value, rising.
+    pub points: Vec<(u64, f64)>,
+}
+
+/// A trial's final values under one evaluation protocol.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finals {
+    /// The trial.
+    pub train_key: TrainKey,
+    /// Name to value: `knn_top1`, `linear_top1`, `floor_linear_top1`, ...
+    pub values: std::collections::BTreeMap<String, f64>,
+}

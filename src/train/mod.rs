@@ -1,0 +1,1 @@
+//! One attempt, whole. The only code that names libtorch.

@@ -1,0 +1,1 @@
+//! Training arithmetic against vectors that are not ours.

@@ -1,0 +1,1 @@
+//! The sources keep to the layer table of ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+//! Every sweep that ships plans.
