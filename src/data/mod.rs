@@ -1,1 +1,66 @@
-//! Reading and making images, in memory or file by file. Knows nothing of libtorch.
+//! Reading and making images, in memory or file by file. Knows nothing of libtorch, of views or
+//! of batches: whoever trains asks for an image by its index, from any thread.
+
+pub mod check;
+pub mod cifar10;
+mod decode;
+mod draw;
+mod error;
+pub mod fetch;
+mod histogram;
+pub mod idx;
+pub mod image_folder;
+pub mod shapes;
+mod split;
+mod stats;
+mod subset;
+
+use std::path::Path;
+
+pub use self::error::DataError;
+pub use self::histogram::{COLOR_BINS, color_histogram};
+pub use self::image_folder::manifest_digest;
+pub use self::split::{Dataset, Image, Images, Split};
+pub use self::stats::stats;
+pub use self::subset::subset;
+
+use crate::spec::run::Source;
+
+/// Reads or makes a data set. Images of a folder are decoded later, when asked for.
+///
+/// `path` is where the files lie; sets that are made in memory need none. A digest in `source`
+/// must be that of the files.
+pub fn load(source: &Source, path: Option<&Path>) -> Result<Dataset, DataError> {
+    let folder = || path.ok_or(DataError::PathNeeded { set: source.name() });
+    match source {
+        Source::Shapes { train, test, side, seed } => {
+            Ok(shapes::generate(*train, *test, *side, *seed))
+        }
+        Source::Cifar10 => cifar10::load(folder()?),
+        Source::Idx { digest: expected } | Source::ImageFolder { digest: expected } => {
+            let folder = folder()?;
+            if let (Some(expected), Some(found)) = (expected, digest(source, Some(folder))?)
+                && *expected != found
+            {
+                let (path, expected) = (folder.to_owned(), expected.clone());
+                return Err(DataError::OtherData { path, expected, found });
+            }
+            if matches!(source, Source::Idx { .. }) {
+                idx::load(folder)
+            } else {
+                image_folder::load(folder)
+            }
+        }
+    }
+}
+
+/// Measures what `Source::Idx` and `Source::ImageFolder` keep as their digest; `None` for sets
+/// whose content is a constant. For IDX it covers the unzipped bytes, for folders the manifest.
+pub fn digest(source: &Source, path: Option<&Path>) -> Result<Option<String>, DataError> {
+    let folder = || path.ok_or(DataError::PathNeeded { set: source.name() });
+    match source {
+        Source::Shapes { .. } | Source::Cifar10 => Ok(None),
+        Source::Idx { .. } => idx::digest(folder()?).map(Some),
+        Source::ImageFolder { .. } => manifest_digest(folder()?).map(Some),
+    }
+}

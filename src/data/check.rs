@@ -1,0 +1,1 @@
+//! Looks a data set over, image by image, before hours of training depend on it.

@@ -1,0 +1,1 @@
+//! Gets known data sets over the network.
