@@ -1,0 +1,316 @@
+//! Decides what happens to an image in a view; touches no pixel and does not know the image's
+//! size. Every operator draws from a generator of its own, keyed by where the view is asked for,
+//! so draws do not depend on threads, on resuming, or on which other operators a recipe has.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::spec::run::{Blur, ColorJitter, Crop, Flip, Grayscale, Solarize, ViewRecipe};
+
+use super::crop::CropDraw;
+
+/// One of the two views of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum View {
+    /// v, of the distribution T.
+    First,
+    /// v', of the distribution T'.
+    Second,
+}
+
+/// Where a view is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Coordinates {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Pass over the images, from 0.
+    pub epoch: u64,
+    /// Number of the image in its data set.
+    pub image: u64,
+    /// Which of its views.
+    pub view: View,
+}
+
+/// What was drawn for one view; an operator that is `None` or `false` is not applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Drawn {
+    /// Part of the image that is shown; without it, all of it.
+    pub crop: Option<CropDraw>,
+    /// Left and right exchanged.
+    pub flip: bool,
+    /// Colour changes, in the order in which they are applied.
+    pub color_jitter: Option<[Adjustment; 4]>,
+    /// Luma in all channels.
+    pub grayscale: bool,
+    /// Sigma of the Gaussian blur, in pixels.
+    pub blur: Option<f64>,
+    /// Values from this threshold up are inverted.
+    pub solarize: Option<f64>,
+}
+
+/// One change of colour.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Adjustment {
+    /// Added to every value.
+    Brightness(f64),
+    /// Factor about the mean of each channel.
+    Contrast(f64),
+    /// Factor on the HSV saturation.
+    Saturation(f64),
+    /// Added to the HSV hue, as a fraction of the circle.
+    Hue(f64),
+}
+
+/// Draws a view. Order and arithmetic: BYOL, appendix B and table 6.
+pub fn draw(recipe: &ViewRecipe, at: Coordinates) -> Drawn {
+    let ViewRecipe { crop, flip, color_jitter, grayscale, blur, solarize } = recipe;
+    Drawn {
+        crop: crop.map(|crop| draw_crop(crop, Stream::new(at, Operator::Crop))),
+        flip: flip.is_some_and(|Flip { p }| Stream::new(at, Operator::Flip).happens(p)),
+        color_jitter: color_jitter
+            .and_then(|jitter| draw_jitter(jitter, Stream::new(at, Operator::ColorJitter))),
+        grayscale: grayscale
+            .is_some_and(|Grayscale { p }| Stream::new(at, Operator::Grayscale).happens(p)),
+        blur: blur.and_then(|blur| draw_blur(blur, Stream::new(at, Operator::Blur))),
+        solarize: solarize.and_then(|Solarize { p, threshold }| {
+            Stream::new(at, Operator::Solarize).happens(p).then_some(threshold)
+        }),
+    }
+}
+
+fn draw_crop(crop: Crop, mut stream: Stream) -> CropDraw {
+    CropDraw {
+        share: stream.between(crop.min_area, crop.max_area),
+        aspect: stream
+            .between(crop.min_aspect.ln(), crop.max_aspect.ln())
+            .exp()
+            .max(crop.min_aspect)
+            .min(crop.max_aspect),
+        x: stream.unit(),
+        y: stream.unit(),
+    }
+}
+
+fn draw_jitter(jitter: ColorJitter, mut stream: Stream) -> Option<[Adjustment; 4]> {
+    let ColorJitter { p, brightness, contrast, saturation, hue } = jitter;
+    if !stream.happens(p) {
+        return None;
+    }
+    let mut adjustments = [
+        Adjustment::Brightness(stream.between(-brightness, brightness)),
+        Adjustment::Contrast(stream.between(1.0 - contrast, 1.0 + contrast)),
+        Adjustment::Saturation(stream.between(1.0 - saturation, 1.0 + saturation)),
+        Adjustment::Hue(stream.between(-hue, hue)),
+    ];
+    for last in (1..adjustments.len()).rev() {
+        adjustments.swap(last, stream.below(last + 1));
+    }
+    Some(adjustments)
+}
+
+fn draw_blur(blur: Blur, mut stream: Stream) -> Option<f64> {
+    let Blur { p, min_sigma, max_sigma } = blur;
+    stream.happens(p).then(|| stream.between(min_sigma, max_sigma))
+}
+
+/// Numbers of the operators in a stream's key: never reuse or change one, that changes every view.
+#[derive(Clone, Copy)]
+enum Operator {
+    Crop = 0,
+    Flip = 1,
+    ColorJitter = 2,
+    Grayscale = 3,
+    Blur = 4,
+    Solarize = 5,
+}
+
+/// The random numbers of one operator in one view.
+struct Stream(ChaCha8Rng);
+
+impl Stream {
+    fn new(at: Coordinates, operator: Operator) -> Self {
+        let view: u32 = match at.view {
+            View::First => 0,
+            View::Second => 1,
+        };
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&at.seed.to_le_bytes());
+        key[8..16].copy_from_slice(&at.epoch.to_le_bytes());
+        key[16..24].copy_from_slice(&at.image.to_le_bytes());
+        key[24..28].copy_from_slice(&view.to_le_bytes());
+        key[28..].copy_from_slice(&(operator as u32).to_le_bytes());
+        Self(ChaCha8Rng::from_seed(key))
+    }
+
+    /// Uniform in [0, 1), a multiple of 2^-53.
+    fn unit(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn happens(&mut self, p: f64) -> bool {
+        self.unit() < p
+    }
+
+    /// Uniform between the ends, which rounding does not pass.
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        (low + self.unit() * (high - low)).min(high)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.unit() * n as f64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DRAWS: u64 = 20_000;
+
+    fn full() -> ViewRecipe {
+        ViewRecipe {
+            crop: Some(Crop {
+                min_area: 0.08,
+                max_area: 1.0,
+                min_aspect: 0.75,
+                max_aspect: 4.0 / 3.0,
+            }),
+            flip: Some(Flip { p: 0.5 }),
+            color_jitter: Some(ColorJitter {
+                p: 0.8,
+                brightness: 0.4,
+                contrast: 0.4,
+                saturation: 0.2,
+                hue: 0.1,
+            }),
+            grayscale: Some(Grayscale { p: 0.2 }),
+            blur: Some(Blur { p: 0.1, min_sigma: 0.1, max_sigma: 2.0 }),
+            solarize: Some(Solarize { p: 0.2, threshold: 0.5 }),
+        }
+    }
+
+    fn drawn(recipe: &ViewRecipe) -> Vec<Drawn> {
+        let at = |image| Coordinates { seed: 5, epoch: 2, image, view: View::Second };
+        (0..DRAWS).map(|image| draw(recipe, at(image))).collect()
+    }
+
+    /// Asserts the mean of a uniform distribution, within five standard errors, and its ends:
+    /// kept, and nearly reached.
+    #[track_caller]
+    fn assert_uniform(values: &[f64], low: f64, high: f64) {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let error = (high - low) / (12.0 * n).sqrt();
+        assert!((mean - f64::midpoint(low, high)).abs() < 5.0 * error, "mean {mean}");
+        let (min, max) = (
+            values.iter().copied().fold(f64::MAX, f64::min),
+            values.iter().copied().fold(f64::MIN, f64::max),
+        );
+        assert!(low <= min && min < low + 0.01 * (high - low), "smallest {min}");
+        assert!(max <= high && max > high - 0.01 * (high - low), "largest {max}");
+    }
+
+    #[track_caller]
+    fn assert_share(happened: usize, p: f64) {
+        let share = happened as f64 / DRAWS as f64;
+        assert!((share - p).abs() < 5.0 * (p * (1.0 - p) / DRAWS as f64).sqrt(), "{share}");
+    }
+
+    #[test]
+    fn draws_have_the_published_distributions() {
+        let drawn = drawn(&full());
+        let crops: Vec<_> = drawn.iter().map(|d| d.crop.unwrap()).collect();
+        let of = |part: fn(&CropDraw) -> f64| crops.iter().map(part).collect::<Vec<_>>();
+        assert_uniform(&of(|c| c.share), 0.08, 1.0);
+        assert_uniform(&of(|c| c.aspect.ln()), 0.75f64.ln() - 1e-12, (4.0f64 / 3.0).ln() + 1e-12);
+        assert_uniform(&of(|c| c.x), 0.0, 1.0);
+        assert_uniform(&of(|c| c.y), 0.0, 1.0);
+        assert_uniform(&drawn.iter().filter_map(|d| d.blur).collect::<Vec<_>>(), 0.1, 2.0);
+
+        let count = |happened: fn(&Drawn) -> bool| drawn.iter().filter(|d| happened(d)).count();
+        assert_share(count(|d| d.flip), 0.5);
+        assert_share(count(|d| d.color_jitter.is_some()), 0.8);
+        assert_share(count(|d| d.grayscale), 0.2);
+        assert_share(count(|d| d.blur.is_some()), 0.1);
+        assert_share(count(|d| d.solarize == Some(0.5)), 0.2);
+    }
+
+    #[test]
+    fn adjustments_have_the_published_ranges_and_every_order() {
+        let mut amounts: [Vec<f64>; 4] = Default::default();
+        let mut orders = std::collections::BTreeMap::new();
+        for jitter in drawn(&full()).iter().filter_map(|d| d.color_jitter) {
+            let order = jitter.map(|adjustment| {
+                let (kind, amount) = match adjustment {
+                    Adjustment::Brightness(amount) => (0, amount),
+                    Adjustment::Contrast(amount) => (1, amount),
+                    Adjustment::Saturation(amount) => (2, amount),
+                    Adjustment::Hue(amount) => (3, amount),
+                };
+                amounts[kind].push(amount);
+                kind
+            });
+            *orders.entry(order).or_insert(0) += 1;
+        }
+        let ends = [(-0.4, 0.4), (0.6, 1.4), (0.8, 1.2), (-0.1, 0.1)];
+        for (amounts, (low, high)) in amounts.iter().zip(ends) {
+            assert_uniform(amounts, low, high);
+        }
+        assert_eq!(orders.len(), 24);
+        // 16,000 / 24 = 667 with a standard deviation of 25.
+        assert!(orders.values().all(|n| (540..800).contains(n)), "{orders:?}");
+    }
+
+    #[test]
+    fn certain_and_impossible_are_exact() {
+        let mut recipe = full();
+        recipe.flip = Some(Flip { p: 1.0 });
+        recipe.grayscale = Some(Grayscale { p: 0.0 });
+        assert!(drawn(&recipe).iter().all(|d| d.flip && !d.grayscale));
+        assert!(drawn(&ViewRecipe::default()).iter().all(|d| *d == Drawn::default()));
+    }
+
+    #[test]
+    fn every_coordinate_changes_the_draw() {
+        let at = Coordinates { seed: 1, epoch: 2, image: 3, view: View::First };
+        let others = [
+            Coordinates { seed: 2, ..at },
+            Coordinates { epoch: 3, ..at },
+            Coordinates { image: 4, ..at },
+            Coordinates { view: View::Second, ..at },
+            Coordinates { epoch: 3, image: 2, ..at },
+        ];
+        for other in others {
+            assert_ne!(draw(&full(), at).crop, draw(&full(), other).crop, "{other:?}");
+        }
+    }
+
+    /// A change here changes every view: raise `SEMANTICS.augment` with it.
+    #[test]
+    fn draws_are_the_ones_of_semantics_1() {
+        let at = Coordinates { seed: 1, epoch: 2, image: 3, view: View::Second };
+        insta::assert_debug_snapshot!(draw(&full(), at).crop);
+    }
+
+    proptest! {
+        #[test]
+        fn removing_an_operator_shifts_no_other_draw(
+            seed: u64, epoch: u64, image: u64, second: bool, without in 0..6
+        ) {
+            let view = if second { View::Second } else { View::First };
+            let at = Coordinates { seed, epoch, image, view };
+            let (mut recipe, mut expected) = (full(), draw(&full(), at));
+            match without {
+                0 => (recipe.crop, expected.crop) = (None, None),
+                1 => (recipe.flip, expected.flip) = (None, false),
+                2 => (recipe.color_jitter, expected.color_jitter) = (None, None),
+                3 => (recipe.grayscale, expected.grayscale) = (None, false),
+                4 => (recipe.blur, expected.blur) = (None, None),
+                _ => (recipe.solarize, expected.solarize) = (None, None),
+            }
+            prop_assert_eq!(draw(&recipe, at), expected);
+        }
+    }
+}
