@@ -13,8 +13,7 @@ use super::{DataError, Image};
 
 /// Reads and decodes a JPEG or PNG.
 pub(super) fn decode(path: &Path) -> Result<Image<'static>, DataError> {
-    let bytes =
-        fs::read(path).map_err(|cause| DataError::Io { path: path.to_owned(), cause })?;
+    let bytes = fs::read(path).map_err(|cause| DataError::Io { path: path.to_owned(), cause })?;
     let bad = |cause| DataError::BadImage { path: path.to_owned(), cause };
     if bytes.is_empty() {
         return Err(bad("the file is empty".to_owned()));

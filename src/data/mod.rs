@@ -17,6 +17,7 @@ mod subset;
 
 use std::path::Path;
 
+pub use self::check::check;
 pub use self::error::DataError;
 pub use self::histogram::{COLOR_BINS, color_histogram};
 pub use self::image_folder::manifest_digest;
