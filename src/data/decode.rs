@@ -18,9 +18,8 @@ pub(super) fn decode(path: &Path) -> Result<Image<'static>, DataError> {
     if bytes.is_empty() {
         return Err(bad("the file is empty".to_owned()));
     }
-    let format = match image::guess_format(&bytes) {
-        Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) => format,
-        Ok(_) | Err(_) => return Err(bad("it is neither JPEG nor PNG inside".to_owned())),
+    let Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) = image::guess_format(&bytes) else {
+        return Err(bad("it is neither JPEG nor PNG inside".to_owned()));
     };
     // The decoder fills what is missing with gray, without a word.
     if format == ImageFormat::Jpeg && !is_whole_jpeg(&bytes) {

@@ -3,6 +3,8 @@
 //! The real sets lie in `../shared/data` beside the package, for development only; without them
 //! these tests fail rather than pass unseen.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -111,6 +113,26 @@ fn gray_photographs_become_rgb() {
     };
     let gray = (0..dataset.train.len()).filter(is_gray).count();
     assert!(gray > 0 && gray < 200, "{gray} gray images");
+}
+
+/// Kinds that the encoders at hand cannot write: CMYK, progressive with restart markers, palette.
+#[test]
+fn rarer_kinds_of_files_become_rgb() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/data");
+    let split = load(&Source::ImageFolder { digest: None }, Some(&folder)).unwrap().train;
+    let pixels = |index: usize, at: [usize; 2]| {
+        let image = split.get(index).unwrap();
+        at.map(|at| [image.rgb[3 * at], image.rgb[3 * at + 1], image.rgb[3 * at + 2]])
+    };
+    let near = |found: [[u8; 3]; 2], expected: [[u8; 3]; 2]| {
+        let close = |(a, b): (&u8, &u8)| a.abs_diff(*b) < 12;
+        let all = found.as_flattened().iter().zip(expected.as_flattened()).all(close);
+        assert!(all, "{found:?} instead of {expected:?}");
+    };
+    let [cmyk, palette, progressive] = [0, 1, 2];
+    near(pixels(cmyk, [0, 15]), [[0, 255, 255], [255, 0, 0]]);
+    assert_eq!(pixels(palette, [0, 1]), [[10, 20, 30], [200, 100, 50]]);
+    near(pixels(progressive, [0, 39]), [[20, 40, 220], [200, 30, 30]]);
 }
 
 #[test]
