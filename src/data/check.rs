@@ -57,6 +57,8 @@ pub struct CheckReport {
     pub test: Option<SplitReport>,
     /// Files that cannot be used, in the order of the images.
     pub broken: Vec<BrokenFile>,
+    /// Files of an image folder whose names are not those of JPEG or PNG files.
+    pub passed_over: Vec<PathBuf>,
 }
 
 /// One half of a data set.
@@ -138,13 +140,17 @@ pub fn check(
         Kind::Cifar10 => unofficial_files(&cifar10::folder(path))?,
         Kind::Idx | Kind::ImageFolder => Vec::new(),
     };
+    let passed_over = match kind {
+        Kind::ImageFolder => image_folder::passed_over(path)?,
+        Kind::Cifar10 | Kind::Idx => Vec::new(),
+    };
     let Dataset { train, test } = &dataset;
     let all = train.len() + test.as_ref().map_or(0, Split::len);
     let read = AtomicUsize::new(0);
     let one_read = || progress(read.fetch_add(1, Ordering::Relaxed) + 1, all);
     let train = look_over(train, &one_read, &mut broken)?;
     let test = test.as_ref().map(|test| look_over(test, &one_read, &mut broken)).transpose()?;
-    Ok(CheckReport { kind, digest, train, test, broken })
+    Ok(CheckReport { kind, digest, train, test, broken, passed_over })
 }
 
 /// Decodes every image.
