@@ -39,7 +39,8 @@ pub fn nt_xent(predictions: &Pair, targets: &Pair, temperature: f64, scale: NtXe
     let itself = Tensor::eye(views, (Kind::Bool, logits.device()));
     let logits = logits.masked_fill(&itself, f64::NEG_INFINITY);
     let other_view = Tensor::arange(views, (Kind::Int64, logits.device())).roll(views / 2, 0);
-    logits.cross_entropy_for_logits(&other_view) * constant(scale, temperature)
+    // Not tch's `cross_entropy_for_logits`, which goes through single precision.
+    logits.log_softmax(-1, None).nll_loss(&other_view) * constant(scale, temperature)
 }
 
 /// Returns the number in front of NT-Xent's mean over 2N views.
