@@ -13,15 +13,13 @@ use super::{DataError, Image};
 
 /// Reads and decodes a JPEG or PNG.
 pub(super) fn decode(path: &Path) -> Result<Image<'static>, DataError> {
-    let bytes =
-        fs::read(path).map_err(|cause| DataError::Io { path: path.to_owned(), cause })?;
+    let bytes = fs::read(path).map_err(|cause| DataError::Io { path: path.to_owned(), cause })?;
     let bad = |cause| DataError::BadImage { path: path.to_owned(), cause };
     if bytes.is_empty() {
         return Err(bad("the file is empty".to_owned()));
     }
-    let format = match image::guess_format(&bytes) {
-        Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) => format,
-        Ok(_) | Err(_) => return Err(bad("it is neither JPEG nor PNG inside".to_owned())),
+    let Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) = image::guess_format(&bytes) else {
+        return Err(bad("it is neither JPEG nor PNG inside".to_owned()));
     };
     // The decoder fills what is missing with gray, without a word.
     if format == ImageFormat::Jpeg && !is_whole_jpeg(&bytes) {

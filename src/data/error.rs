@@ -84,7 +84,9 @@ pub enum DataError {
         len: usize,
     },
     /// A balanced subset is not possible at this size.
-    #[error("a balanced subset of {images} images is not possible with {classes} classes: use a multiple of {classes}")]
+    #[error(
+        "a balanced subset of {images} images is not possible with {classes} classes: use a multiple of {classes}"
+    )]
     UnevenSubset {
         /// Images asked for.
         images: u32,

@@ -126,9 +126,9 @@ fn read(folder: &Path, name: &'static str) -> Result<(PathBuf, Vec<u8>), DataErr
     let mut file = File::open(&path).map_err(io)?;
     let mut bytes = Vec::new();
     if path.extension().is_some_and(|extension| extension == "gz") {
-        MultiGzDecoder::new(file).read_to_end(&mut bytes).map_err(|cause| {
-            bad(&path, format!("it cannot be unzipped: {cause}"))
-        })?;
+        MultiGzDecoder::new(file)
+            .read_to_end(&mut bytes)
+            .map_err(|cause| bad(&path, format!("it cannot be unzipped: {cause}")))?;
     } else {
         file.read_to_end(&mut bytes).map_err(io)?;
     }
@@ -210,8 +210,16 @@ mod tests {
         let folder = Folder::new();
         let cases: [(&str, Vec<u8>, &str); 7] = [
             (TRAIN[0], idx(LABELS_MAGIC, &[3], &[0; 3]), "starts with 0x00000801 instead of"),
-            (TRAIN[0], idx(IMAGES_MAGIC, &[3, 2, 2], &[0; 11]), "promises 12 bytes of data, and 11"),
-            (TRAIN[0], idx(IMAGES_MAGIC, &[3, 2, 2], &[0; 13]), "promises 12 bytes of data, and 13"),
+            (
+                TRAIN[0],
+                idx(IMAGES_MAGIC, &[3, 2, 2], &[0; 11]),
+                "promises 12 bytes of data, and 11",
+            ),
+            (
+                TRAIN[0],
+                idx(IMAGES_MAGIC, &[3, 2, 2], &[0; 13]),
+                "promises 12 bytes of data, and 13",
+            ),
             (TRAIN[0], idx(IMAGES_MAGIC, &[3, 2, 4], &[0; 24]), "are 4 x 2, and only square"),
             (TRAIN[0], vec![0, 0], "ends within its header, after 2 bytes"),
             (TRAIN[0], idx(IMAGES_MAGIC, &[u32::MAX; 3], &[]), "more data than any file"),

@@ -45,6 +45,21 @@ pub fn manifest_digest(path: &Path) -> Result<String, DataError> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
+/// Returns the visible files that [`load`] passes over, since their names are not those of JPEG or
+/// PNG files.
+pub fn passed_over(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let (train, val) = halves(path)?;
+    let mut passed_over = Vec::new();
+    for half in [Some(train), val].into_iter().flatten() {
+        let Listing { folders, images: _, others } = list(&half)?;
+        passed_over.extend(others);
+        for class in folders {
+            passed_over.extend(list(&class)?.others);
+        }
+    }
+    Ok(passed_over)
+}
+
 /// Returns the folders of the training and the test half.
 fn halves(path: &Path) -> Result<(PathBuf, Option<PathBuf>), DataError> {
     if !path.is_dir() {
@@ -62,7 +77,7 @@ fn halves(path: &Path) -> Result<(PathBuf, Option<PathBuf>), DataError> {
 
 /// Lists one half: class folders, or images alone.
 fn scan(folder: &Path) -> Result<Split, DataError> {
-    let Listing { folders, images } = list(folder)?;
+    let Listing { folders, images, others: _ } = list(folder)?;
     match (folders.as_slice(), images.is_empty()) {
         ([], true) => Err(layout(folder, "it holds no JPEG or PNG file")),
         ([], false) => {
@@ -120,11 +135,12 @@ fn labelled_like(train: &Split, folder: &Path) -> Result<Split, DataError> {
 struct Listing {
     folders: Vec<PathBuf>,
     images: Vec<PathBuf>,
+    others: Vec<PathBuf>,
 }
 
-/// Lists a folder's visible subfolders and images, links followed, each sorted by name.
+/// Lists a folder's visible entries, links followed, each kind sorted by name.
 fn list(folder: &Path) -> Result<Listing, DataError> {
-    let mut listing = Listing { folders: Vec::new(), images: Vec::new() };
+    let mut listing = Listing { folders: Vec::new(), images: Vec::new(), others: Vec::new() };
     let entries = fs::read_dir(folder).map_err(|cause| io_error(folder, cause))?;
     for entry in entries {
         let entry = entry.map_err(|cause| io_error(folder, cause))?;
@@ -140,10 +156,13 @@ fn list(folder: &Path) -> Result<Listing, DataError> {
             listing.folders.push(path);
         } else if is_image_name(&path) {
             listing.images.push(path);
+        } else {
+            listing.others.push(path);
         }
     }
     listing.folders.sort_unstable();
     listing.images.sort_unstable();
+    listing.others.sort_unstable();
     Ok(listing)
 }
 
@@ -213,6 +232,8 @@ mod tests {
         // The only class of the test half keeps its training label.
         let test = dataset.test.unwrap();
         assert_eq!((test.labels, test.classes), (Some(vec![1]), vec!["a".into(), "b".into()]));
+        let others = ["train/README.md", "train/a/notes.txt"].map(|name| root.path().join(name));
+        assert_eq!(passed_over(root.path()).unwrap(), others);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod subset;
 
 use std::path::Path;
 
+pub use self::check::check;
 pub use self::error::DataError;
 pub use self::histogram::{COLOR_BINS, color_histogram};
 pub use self::image_folder::manifest_digest;
@@ -37,20 +38,30 @@ pub fn load(source: &Source, path: Option<&Path>) -> Result<Dataset, DataError> 
             Ok(shapes::generate(*train, *test, *side, *seed))
         }
         Source::Cifar10 => cifar10::load(folder()?),
-        Source::Idx { digest: expected } | Source::ImageFolder { digest: expected } => {
-            let folder = folder()?;
-            if let (Some(expected), Some(found)) = (expected, digest(source, Some(folder))?)
-                && *expected != found
-            {
-                let (path, expected) = (folder.to_owned(), expected.clone());
-                return Err(DataError::OtherData { path, expected, found });
-            }
-            if matches!(source, Source::Idx { .. }) {
-                idx::load(folder)
-            } else {
-                image_folder::load(folder)
-            }
+        Source::Idx { digest } => {
+            refuse_other_files(source, digest.as_deref(), folder()?)?;
+            idx::load(folder()?)
         }
+        Source::ImageFolder { digest } => {
+            refuse_other_files(source, digest.as_deref(), folder()?)?;
+            image_folder::load(folder()?)
+        }
+    }
+}
+
+fn refuse_other_files(
+    source: &Source,
+    planned: Option<&str>,
+    folder: &Path,
+) -> Result<(), DataError> {
+    let Some(planned) = planned else { return Ok(()) };
+    match digest(source, Some(folder))? {
+        Some(found) if found != planned => Err(DataError::OtherData {
+            path: folder.to_owned(),
+            expected: planned.to_owned(),
+            found,
+        }),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The ten figures as sets of points. Plain comparisons of sums and products: no function whose
 //! last bit differs between machines. Knows nothing of pixels or colours.
 
+use std::f64::consts::{FRAC_PI_2, PI};
+
 /// What is drawn, which is the class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Figure {
@@ -82,14 +84,14 @@ impl Figure {
     /// Returns the figure's area in its own coordinates.
     pub(super) fn area(self) -> f64 {
         match self {
-            Figure::Disc => 3.1416,
+            Figure::Disc => PI,
             Figure::Square => 4.0,
             Figure::Triangle => 1.299,
             Figure::Ring => 2.0106,
             Figure::Cross => 2.04,
             Figure::Star => 1.1226,
             Figure::Crescent => 1.4507,
-            Figure::Stripes => 1.5708,
+            Figure::Stripes => FRAC_PI_2,
             Figure::Checker => 1.5165,
             Figure::Dots => 1.0207,
         }

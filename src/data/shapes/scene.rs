@@ -68,7 +68,8 @@ impl Placed {
             let offset = |step: u32| (f64::from(step) + 0.5) / f64::from(SAMPLES) - 0.5;
             let x = dx + offset(sample % SAMPLES) * scale;
             let y = dy + offset(sample / SAMPLES) * scale;
-            let (across, up) = (x * self.turn.0 + y * self.turn.1, y * self.turn.0 - x * self.turn.1);
+            let (across, up) =
+                (x * self.turn.0 + y * self.turn.1, y * self.turn.0 - x * self.turn.1);
             covered += u32::from(self.figure.covers(across / self.size, up / self.size));
         }
         f64::from(covered) / f64::from(SAMPLES * SAMPLES)

@@ -1,0 +1,304 @@
+//! BYOL, SimCLR and the family between them: which networks there are, what a pair of views
+//! costs, and how the target follows. Knows nothing of data, learning rates or files.
+//!
+//! Each view is a forward pass of its own, so that BatchNorm's statistics are those of one view
+//! (the authors' code). The target network runs in training mode with running statistics of its
+//! own. It starts equal to the online network, as in the paper's appendix J; the authors' code
+//! draws it from another seed and reports no difference.
+
+pub mod loss;
+
+use tch::{Device, Kind, Tensor};
+
+use self::loss::Pair;
+use crate::spec::run::{Loss, NtXentScale, OptimizerSpec, RunSpec, Target, TauSchedule};
+use crate::train::net::{
+    Declarations, Mode, NetError, Network, ParamSet, StateError, head, restore, smallest_side,
+};
+
+/// The networks of a method, without values.
+#[derive(Debug)]
+pub struct Architecture {
+    /// What [`ParamSet::drawn`] makes the online parameters from.
+    pub declarations: Declarations,
+    /// f.
+    pub encoder: Network,
+    /// g.
+    pub projector: Network,
+    /// q.
+    pub predictor: Option<Network>,
+    /// How many tensors, from the first, belong to encoder and projector.
+    pub shared_with_target: usize,
+}
+
+impl Architecture {
+    /// Lays out the networks of a run.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the encoder does not exist or the views are too small for it.
+    pub fn of(spec: &RunSpec) -> Result<Self, NetError> {
+        let (side, smallest) = (spec.data.image_size, smallest_side(&spec.encoder));
+        if side < smallest {
+            return Err(NetError::ImageTooSmall { side, smallest });
+        }
+        let mut declarations = Declarations::default();
+        let encoder = Network::encoder(&spec.encoder, declarations.scope("encoder"))?;
+        let projector = head(&spec.projector, encoder.out(), declarations.scope("projector"));
+        let shared_with_target = declarations.all().len();
+        let predictor = spec
+            .predictor
+            .as_ref()
+            .map(|spec| head(spec, projector.out(), declarations.scope("predictor")));
+        Ok(Architecture { declarations, encoder, projector, predictor, shared_with_target })
+    }
+}
+
+/// What the online output is compared with.
+#[derive(Debug)]
+enum Branch {
+    /// The projection of a network of its own.
+    Average(ParamSet),
+    /// The online projection without gradient: tau = 0 throughout.
+    StopGradient,
+    /// The online projection with gradient.
+    Online,
+}
+
+/// What one forward pass of both views gives.
+#[derive(Debug)]
+pub struct Forward {
+    /// What to minimise: one number.
+    pub loss: Tensor,
+    /// Online representations `[n, size]` of both views, without gradient.
+    pub representations: Pair,
+    /// Online projections `[n, out]` of both views, without gradient.
+    pub projections: Pair,
+}
+
+/// A method with its networks and their parameters.
+#[derive(Debug)]
+pub struct Model {
+    architecture: Architecture,
+    online: ParamSet,
+    branch: Branch,
+    loss: Loss,
+}
+
+/// Online outputs of one view.
+struct Online {
+    representation: Tensor,
+    projection: Tensor,
+    prediction: Tensor,
+}
+
+impl Model {
+    /// Builds the networks of a run with initial weights drawn from its seed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the encoder does not exist or the views are too small for it.
+    pub fn new(spec: &RunSpec, device: Device, kind: Kind) -> Result<Self, NetError> {
+        let architecture = Architecture::of(spec)?;
+        let online = ParamSet::drawn(&architecture.declarations, spec.seed, device, kind);
+        Ok(Model::assemble(architecture, online, spec.target, spec.loss))
+    }
+
+    /// Builds a model from its parts.
+    pub fn assemble(
+        architecture: Architecture,
+        online: ParamSet,
+        target: Target,
+        loss: Loss,
+    ) -> Self {
+        let branch = match target {
+            Target::Average { tau_base: 0.0, schedule: TauSchedule::Constant } => {
+                Branch::StopGradient
+            }
+            Target::Average { .. } => {
+                Branch::Average(online.frozen_copy(architecture.shared_with_target))
+            }
+            Target::Online => Branch::Online,
+        };
+        Model { architecture, online, branch, loss }
+    }
+
+    /// Returns the loss of two views `[n, 3, h, w]` of the same images, with gradient.
+    pub fn loss(&self, view1: &Tensor, view2: &Tensor) -> Tensor {
+        self.forward(view1, view2).loss
+    }
+
+    /// Returns the loss, and what it was made from for probes and diagnostics. Counts as one
+    /// batch for each view in every BatchNorm.
+    pub fn forward(&self, view1: &Tensor, view2: &Tensor) -> Forward {
+        // Before the online passes, whose activations are kept for the gradient.
+        let average = match &self.branch {
+            Branch::Average(params) => Some(Pair {
+                first: self.target_projection(params, view1),
+                second: self.target_projection(params, view2),
+            }),
+            Branch::StopGradient | Branch::Online => None,
+        };
+        let (one, two) = (self.online_pass(view1), self.online_pass(view2));
+        let projections = Pair { first: one.projection.detach(), second: two.projection.detach() };
+        let targets = average.unwrap_or_else(|| match &self.branch {
+            Branch::Online => Pair { first: one.projection, second: two.projection },
+            Branch::StopGradient | Branch::Average(_) => Pair {
+                first: projections.first.shallow_clone(),
+                second: projections.second.shallow_clone(),
+            },
+        });
+        let predictions = Pair { first: one.prediction, second: two.prediction };
+        Forward {
+            loss: self.compare(&predictions, &targets),
+            representations: Pair {
+                first: one.representation.detach(),
+                second: two.representation.detach(),
+            },
+            projections,
+        }
+    }
+
+    fn online_pass(&self, view: &Tensor) -> Online {
+        let Architecture { encoder, projector, predictor, .. } = &self.architecture;
+        let representation = encoder.forward(&self.online, view, Mode::Train);
+        let projection = projector.forward(&self.online, &representation, Mode::Train);
+        let prediction = match predictor {
+            Some(predictor) => predictor.forward(&self.online, &projection, Mode::Train),
+            None => projection.shallow_clone(),
+        };
+        Online { representation, projection, prediction }
+    }
+
+    fn target_projection(&self, params: &ParamSet, view: &Tensor) -> Tensor {
+        let Architecture { encoder, projector, .. } = &self.architecture;
+        tch::no_grad(|| {
+            let representation = encoder.forward(params, view, Mode::Train);
+            projector.forward(params, &representation, Mode::Train)
+        })
+    }
+
+    /// In single precision even where the networks ran in half.
+    fn compare(&self, predictions: &Pair, targets: &Pair) -> Tensor {
+        tch::autocast(false, || {
+            let (predictions, targets) = (widened(predictions), widened(targets));
+            match self.loss {
+                Loss::Regression => loss::regression(&predictions, &targets),
+                Loss::NtXent { temperature, scale } => {
+                    loss::nt_xent(&predictions, &targets, temperature, scale)
+                }
+            }
+        })
+    }
+
+    /// Moves the target after an optimizer step: `xi <- tau xi + (1 - tau) theta` with the new
+    /// theta (BYOL, equation 1). Parameters only; running statistics stay each network's own.
+    pub fn update_target(&mut self, tau: f64) {
+        match &self.branch {
+            Branch::Average(params) if tau < 1.0 => params.average_with(&self.online, tau),
+            Branch::Average(_) | Branch::StopGradient | Branch::Online => {}
+        }
+    }
+
+    /// Returns the encoder f, whose parameters are among [`Model::online`].
+    pub fn encoder(&self) -> &Network {
+        &self.architecture.encoder
+    }
+
+    /// Returns the online parameters: what the optimizer moves.
+    pub fn online(&self) -> &ParamSet {
+        &self.online
+    }
+
+    /// Returns online representations `[n, size]` of images `[n, 3, h, w]`, without gradient.
+    /// Evaluation uses [`Mode::Eval`].
+    pub fn represent(&self, images: &Tensor, mode: Mode) -> Tensor {
+        tch::no_grad(|| self.architecture.encoder.forward(&self.online, images, mode))
+    }
+
+    /// Returns all tensors by name, online and target, parameters and running statistics.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let target = match &self.branch {
+            Branch::Average(params) => params.state(),
+            Branch::StopGradient | Branch::Online => Vec::new(),
+        };
+        let online = self.online.state().into_iter().map(|(n, t)| (format!("online.{n}"), t));
+        online.chain(target.into_iter().map(|(n, t)| (format!("target.{n}"), t))).collect()
+    }
+
+    /// Restores what [`Model::state`] returned.
+    ///
+    /// # Errors
+    ///
+    /// Fails, and changes nothing, when names or shapes are not this model's.
+    pub fn load_state(&mut self, saved: &[(String, Tensor)]) -> Result<(), StateError> {
+        restore(&self.state(), saved)
+    }
+}
+
+fn widened(pair: &Pair) -> Pair {
+    let widen = |x: &Tensor| match x.kind() {
+        Kind::Half | Kind::BFloat16 => x.to_kind(Kind::Float),
+        _ => x.shallow_clone(),
+    };
+    Pair { first: widen(&pair.first), second: widen(&pair.second) }
+}
+
+/// Returns what a reader of a run's log should know about the variants it uses, a line each.
+pub fn describe(spec: &RunSpec) -> Vec<String> {
+    vec![optimizer_note(&spec.optimizer), loss_note(&spec.loss), target_note(&spec.target)]
+}
+
+fn optimizer_note(optimizer: &OptimizerSpec) -> String {
+    match optimizer {
+        OptimizerSpec::Lars { trust_coefficient, .. } => format!(
+            "LARS: official variant (weight decay enters the norm; no clipping, no epsilon; \
+             trust coefficient {trust_coefficient}); biases and BatchNorm excluded from decay \
+             and adaptation; learning rate outside the momentum buffer"
+        ),
+        OptimizerSpec::Sgd { .. } => "SGD with momentum, no Nesterov; biases and BatchNorm \
+                                      excluded from decay"
+            .to_owned(),
+    }
+}
+
+fn loss_note(loss: &Loss) -> String {
+    match *loss {
+        Loss::Regression => {
+            "loss: mean over images of the sum of both directions of 2 - 2 cos".to_owned()
+        }
+        Loss::NtXent { temperature, scale } => {
+            let name = match scale {
+                NtXentScale::MeanOverViews => "mean over 2N views (SimCLR, equation 1)",
+                NtXentScale::SumOfDirections => {
+                    "sum of the two directional means (SimCLR's code): 2 x the mean over views"
+                }
+                NtXentScale::InfoNce => {
+                    "InfoNCE of BYOL's appendix F.4, both orders: 4 x temperature x the mean over \
+                     views"
+                }
+            };
+            format!("loss: NT-Xent at temperature {temperature}, {name}")
+        }
+    }
+}
+
+fn target_note(target: &Target) -> String {
+    match *target {
+        Target::Average { tau_base: 0.0, schedule: TauSchedule::Constant } => {
+            "target: the online network without gradient (tau = 0 throughout)".to_owned()
+        }
+        Target::Average { tau_base, schedule: TauSchedule::Constant } => format!(
+            "target: starts equal to the online network; moving average with constant tau \
+             {tau_base}; BatchNorm in training mode"
+        ),
+        Target::Average { tau_base, schedule: TauSchedule::Cosine } => format!(
+            "target: starts equal to the online network; moving average with tau from {tau_base} \
+             to 1 on a cosine; BatchNorm in training mode"
+        ),
+        Target::Online => "target: the online network itself, with gradient".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
