@@ -232,7 +232,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn saturation_is_the_one_of_hsv(pixel in pixel(), factor in 0.0..3.0) {
+        fn saturation_is_the_one_of_hsv(pixel in pixel(), factor in 0.0..3.0f64) {
             let [h, s, v] = hsv(pixel);
             let expected = rgb([h, (s * factor).min(1.0), v]);
             let actual = adjusted(pixel, Adjustment::Saturation(factor));
@@ -240,7 +240,7 @@ mod tests {
         }
 
         #[test]
-        fn hue_is_the_one_of_hsv(pixel in pixel(), shift in -1.5..1.5) {
+        fn hue_is_the_one_of_hsv(pixel in pixel(), shift in -1.5..1.5f64) {
             let [h, s, v] = hsv(pixel);
             let expected = rgb([(h + shift).rem_euclid(1.0), s, v]);
             let actual = adjusted(pixel, Adjustment::Hue(shift));
