@@ -17,19 +17,19 @@
 //! ```
 
 mod apply;
-mod batch;
 mod blur;
 mod color;
 mod crop;
 mod draw;
 mod frame;
+mod pipeline;
 mod pixels;
 mod resize;
 mod scratch;
 
 pub use apply::{plain, view};
-pub use batch::{Numbered, Pipeline};
 pub use crop::{Area, CropDraw};
 pub use draw::{Adjustment, Coordinates, Drawn, View, draw};
 pub use frame::Frame;
+pub use pipeline::Pipeline;
 pub use pixels::{AugmentError, Pixels};

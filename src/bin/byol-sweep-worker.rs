@@ -1,5 +1,176 @@
-//! The worker: one attempt.
+//! The worker: an attempt folder in, an exit code out (0 done, 1 failed, 2 usage, 75 stopped after
+//! a checkpoint).
 
-fn main() {
-    println!("{}", tch::Cuda::is_available());
+use std::fs::TryLockError;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use byol_sweep::outcome::{EXIT_STOPPED, FailureReason};
+use byol_sweep::protocol::folder::AttemptFolder;
+use byol_sweep::protocol::process::ProcessId;
+use byol_sweep::protocol::{End, FORMAT, Started, WorkDevice, WorkOrder, WorkerEvent};
+use byol_sweep::train::error::{first_line, reason_of_message};
+use byol_sweep::train::sink::Sink;
+use byol_sweep::train::{self, StopAt, native};
+use signal_hook::consts::{SIGTERM, SIGUSR1};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const LIBTORCH: &str = env!("BYOL_SWEEP_LIBTORCH");
+
+fn main() -> ExitCode {
+    native::keep_freed_memory();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.as_slice() {
+        [flag] if flag == "--version" => version(),
+        [folder] if !folder.starts_with('-') => run(Path::new(folder)),
+        _ => {
+            complain("usage: byol-sweep-worker ATTEMPT_FOLDER | --version");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn version() -> ExitCode {
+    native::open_libtorch_cuda();
+    let cuda = if tch::Cuda::is_available() { "available" } else { "not available" };
+    println!("byol-sweep-worker {VERSION}\nlibtorch {LIBTORCH}\ncuda {cuda}");
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stderr, reason = "stderr goes to the attempt folder")]
+fn complain(message: &str) {
+    eprintln!("byol-sweep-worker: {message}");
+}
+
+fn run(path: &Path) -> ExitCode {
+    // A session of its own: a closed terminal or a dead controller does not take it along. It
+    // fails only where the process leads a group already, and then the group is its own.
+    let _ = nix::unistd::setsid();
+    let folder = AttemptFolder::at(path);
+    let order = match read_order(&folder) {
+        Ok(order) => order,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            return ExitCode::from(2);
+        }
+    };
+    match claimed(&order, &folder) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read_order(folder: &AttemptFolder) -> anyhow::Result<WorkOrder> {
+    use anyhow::Context;
+    let path = folder.spec();
+    let at = || format!("cannot read the order {}", path.display());
+    let text = std::fs::read_to_string(&path).with_context(at)?;
+    let value: serde_json::Value = serde_json::from_str(&text).with_context(at)?;
+    let format = value.get("format").and_then(serde_json::Value::as_u64);
+    anyhow::ensure!(
+        format == Some(u64::from(FORMAT)),
+        "{} has format {}; this worker reads format {FORMAT}: use the worker of the same version",
+        path.display(),
+        format.map_or("none".to_owned(), |f| f.to_string()),
+    );
+    serde_json::from_value(value).with_context(at)
+}
+
+/// Takes the trial's lock and the attempt's claim, then works until the last word is written.
+fn claimed(order: &WorkOrder, folder: &AttemptFolder) -> io::Result<ExitCode> {
+    let lock = std::fs::File::options().create(true).append(true).open(&order.lock)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            complain("another worker holds this trial");
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let me = ProcessId::of(std::process::id())?;
+    if !folder.take_claim(&format!("worker {}", me.pid))? {
+        complain("this attempt was given up or run before");
+        return Ok(ExitCode::FAILURE);
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGUSR1] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    let mut sink = Sink::create(folder)?;
+    let end = work(order, folder, me, &mut sink, &|_| stop.load(Ordering::Relaxed))?;
+    sink.send(WorkerEvent::Ended { end: end.clone() })?;
+    sink.sync()?;
+    Ok(match end {
+        End::Finished { .. } => ExitCode::SUCCESS,
+        End::Stopped => ExitCode::from(EXIT_STOPPED as u8),
+        End::Failed { detail, .. } => {
+            complain(&detail);
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn work(
+    order: &WorkOrder,
+    folder: &AttemptFolder,
+    me: ProcessId,
+    sink: &mut Sink,
+    stop: StopAt<'_>,
+) -> io::Result<End> {
+    tch::set_num_threads(order.threads as i32);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(order.threads as usize).build_global();
+    if let Err(error) = pool {
+        return Ok(End::Failed { reason: FailureReason::Panicked, detail: error.to_string() });
+    }
+    let device = match order.device {
+        WorkDevice::Cpu => cpu_model(),
+        WorkDevice::Cuda => {
+            native::open_libtorch_cuda();
+            "cuda".to_owned()
+        }
+    };
+    sink.send(WorkerEvent::Started(Started {
+        host: host(),
+        pid: me.pid,
+        start_ticks: me.start_ticks,
+        boot_id: me.boot_id,
+        version: VERSION.to_owned(),
+        libtorch: LIBTORCH.to_owned(),
+        device,
+        threads: order.threads,
+        resumed: matches!(&order.work, byol_sweep::protocol::Work::Train { resume: Some(_) }),
+    }))?;
+    // libtorch throws where a tensor operation cannot be done, which `tch` turns into a panic.
+    let attempt = catch_unwind(AssertUnwindSafe(|| train::attempt(order, folder, sink, stop)));
+    Ok(match attempt {
+        Ok(Ok(end)) => end,
+        Ok(Err(error)) => End::Failed { reason: error.reason(), detail: error.to_string() },
+        Err(panic) => {
+            let message = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("unknown panic");
+            End::Failed { reason: reason_of_message(message), detail: first_line(message) }
+        }
+    })
+}
+
+fn cpu_model() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    model.map_or_else(|| "cpu".to_owned(), |(_, name)| name.trim().to_owned())
+}
+
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }

@@ -1,6 +1,8 @@
 //! From a sweep file to an ordered list of trials, each with its identity. Pure: the same file
 //! gives the same plan on any machine, whatever is already done.
 
+pub mod memory;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -2,6 +2,7 @@
 //! an attempt folder. Knows nothing of who writes or reads.
 
 pub mod folder;
+pub mod process;
 pub mod tail;
 
 use std::collections::BTreeMap;
@@ -154,8 +155,8 @@ pub struct Started {
     pub device: String,
     /// Intra-op threads.
     pub threads: u32,
-    /// Updates that the checkpoint held, when this attempt resumes one.
-    pub resumed_at: Option<u64>,
+    /// Whether it goes on from the checkpoint of an earlier attempt.
+    pub resumed: bool,
 }
 
 /// Where training is.
@@ -175,6 +176,14 @@ pub struct Progress {
     pub loss: Option<f64>,
     /// Source images a second, each giving two views, since the last report.
     pub images_per_s: f64,
+}
+
+impl Progress {
+    /// Returns a report of a stage before or after training.
+    pub fn at(stage: Stage, run: &RunSpec) -> Self {
+        let epochs = run.epochs;
+        Self { stage, update: 0, updates: 0, epoch: 0, epochs, loss: None, images_per_s: 0.0 }
+    }
 }
 
 /// What a worker is busy with.

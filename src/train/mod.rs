@@ -1,5 +1,104 @@
-//! One attempt, whole. The only code that names libtorch.
+//! One attempt, whole: images, batch, update, log, checkpoint, evaluation. The only code that
+//! names libtorch. Knows nothing of the store, of other attempts or of why it is run.
 
+pub mod checkpoint;
+pub mod error;
+pub mod eval;
+pub mod evaluate;
+pub mod features;
+pub mod loader;
 pub mod method;
+pub mod native;
 pub mod net;
 pub mod optim;
+pub mod pretrain;
+pub mod sink;
+pub mod stream;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tch::{Device, Kind};
+
+use crate::data::{self, Dataset};
+use crate::outcome::Verdict;
+use crate::protocol::folder::AttemptFolder;
+use crate::protocol::{End, Progress, Stage, Work, WorkDevice, WorkOrder, WorkerEvent};
+use crate::spec::run::DataSpec;
+use error::TrainError;
+use evaluate::LabelledImages;
+use method::Model;
+use pretrain::{Pretrained, Run};
+use sink::Sink;
+
+/// Asked before each update with the number of updates done: whether to write a checkpoint and go.
+pub type StopAt<'a> = &'a dyn Fn(u64) -> bool;
+
+/// Does what an order asks for. The last word is the caller's to send.
+///
+/// # Errors
+/// Fails when images, checkpoint or folder do not serve, or when libtorch refuses an operation
+/// that can refuse; other refusals of libtorch panic and are caught by the worker's `main`.
+pub fn attempt(
+    order: &WorkOrder,
+    folder: &AttemptFolder,
+    sink: &mut Sink,
+    stop: StopAt<'_>,
+) -> Result<End, TrainError> {
+    let device = match order.device {
+        WorkDevice::Cpu => Device::Cpu,
+        WorkDevice::Cuda if tch::Cuda::is_available() => Device::Cuda(0),
+        WorkDevice::Cuda => {
+            return Err(TrainError::Rejected(
+                "CUDA is not available to this worker: it needs the CUDA build of libtorch and a driver".into(),
+            ));
+        }
+    };
+    sink.send(WorkerEvent::Progress(Progress::at(Stage::Load, &order.run)))?;
+    let set = training_set(&order.run.data, order.data_path.as_deref())?;
+    let eval_set = match &order.eval.data {
+        Some(source) => Some(data::load(source, order.eval_data_path.as_deref())?),
+        None => None,
+    };
+    let eval_data = match &order.eval.data {
+        Some(source) => DataSpec { source: source.clone(), subset: None, ..order.run.data.clone() },
+        None => order.run.data.clone(),
+    };
+    // Before training, so that hours are not spent on a set that cannot be evaluated.
+    let labelled = LabelledImages::new(eval_set.as_ref().unwrap_or(&set), &eval_data)?;
+
+    let model = match &order.work {
+        Work::Train { resume } => {
+            let run = Run { order, device, images: Arc::new(set.train.clone()), folder };
+            match pretrain::pretrain(&run, resume.as_deref(), sink, stop)? {
+                Pretrained::Stopped => return Ok(End::Stopped),
+                Pretrained::Diverged => return Ok(End::Finished { verdict: Verdict::Diverged }),
+                Pretrained::Trained(model) => *model,
+            }
+        }
+        Work::Evaluate { weights } => {
+            let mut model = Model::new(&order.run, device, Kind::Float)?;
+            let misfit = |error: net::StateError| TrainError::Checkpoint {
+                path: weights.clone(),
+                problem: error.to_string(),
+            };
+            model.load_encoder(&checkpoint::read(weights)?).map_err(misfit)?;
+            model
+        }
+    };
+    sink.send(WorkerEvent::Progress(Progress::at(Stage::Evaluate, &order.run)))?;
+    let mut values = evaluate::encoder(&model, &labelled, &order.eval, order.run.seed, device, "")?;
+    values.extend(evaluate::floor(&order.run, &labelled, &order.eval, device)?);
+    sink.send(WorkerEvent::Evaluated { values })?;
+    Ok(End::Finished { verdict: Verdict::Healthy })
+}
+
+/// Loads the data set of a training spec, its training images cut to the subset.
+fn training_set(spec: &DataSpec, path: Option<&Path>) -> Result<Dataset, TrainError> {
+    let mut set = data::load(&spec.source, path)?;
+    if let Some(subset) = spec.subset {
+        let kept = data::subset(&set.train, subset)?;
+        set.train = set.train.select(&kept)?;
+    }
+    Ok(set)
+}

@@ -226,6 +226,21 @@ impl Model {
         online.chain(target.into_iter().map(|(n, t)| (format!("target.{n}"), t))).collect()
     }
 
+    /// Returns the tensors of the online encoder by name: what is kept after training.
+    pub fn encoder_state(&self) -> Vec<(String, Tensor)> {
+        let online = self.online.state().into_iter();
+        online.filter(|(name, _)| name.starts_with("encoder.")).collect()
+    }
+
+    /// Restores what [`Model::encoder_state`] returned.
+    ///
+    /// # Errors
+    ///
+    /// Fails, and changes nothing, when names or shapes are not those of this encoder.
+    pub fn load_encoder(&mut self, saved: &[(String, Tensor)]) -> Result<(), StateError> {
+        restore(&self.encoder_state(), saved)
+    }
+
     /// Restores what [`Model::state`] returned.
     ///
     /// # Errors

@@ -1,7 +1,5 @@
-//! Two views of each of many images at once, on the caller's rayon pool. Knows nothing of how
-//! images are read or in which order they come.
-
-use rayon::prelude::*;
+//! Both views of an image, as a run makes them. Knows nothing of how images are read, in which
+//! order they come, or of threads: any number of them makes the same views.
 
 use crate::spec::run::{RunSpec, Views};
 
@@ -9,15 +7,6 @@ use super::apply::view;
 use super::draw::{Coordinates, View, draw};
 use super::frame::Frame;
 use super::pixels::{AugmentError, Pixels};
-
-/// An image and its number in its data set, which its draws hang on.
-#[derive(Clone, Copy, Debug)]
-pub struct Numbered<'a> {
-    /// Number of the image in its data set.
-    pub number: u64,
-    /// The image.
-    pub pixels: Pixels<'a>,
-}
 
 /// How the views of one run are made.
 #[derive(Clone, Debug)]
@@ -36,48 +25,32 @@ impl Pipeline {
         Self { views: run.views.clone(), frame: Frame::of(&run.data), seed: run.seed }
     }
 
-    /// Writes both views of every image in `epoch`, image after image, each view
-    /// [`Frame::len`] numbers, to `first` and `second`. Any number of threads writes the same.
+    /// Writes both views of one image in `epoch`, each [`Frame::len`] numbers. `number` is the
+    /// image's in its data set, which its draws hang on.
     ///
     /// # Errors
     ///
-    /// [`AugmentError::Output`] if a slice has not the length of `images.len()` views.
-    pub fn batch(
+    /// [`AugmentError::Output`] if a slice has not the length of a view.
+    pub fn pair(
         &self,
         epoch: u64,
-        images: &[Numbered<'_>],
+        number: u64,
+        pixels: Pixels<'_>,
         first: &mut [f32],
         second: &mut [f32],
     ) -> Result<(), AugmentError> {
-        self.frame.check(images.len(), first.len())?;
-        self.frame.check(images.len(), second.len())?;
-        // A frame without pixels has nothing to write, and chunks cannot be empty.
-        let length = self.frame.len().max(1);
-        let outputs = first.par_chunks_exact_mut(length).zip(second.par_chunks_exact_mut(length));
-        images.par_iter().zip(outputs).try_for_each(|(image, (first, second))| {
-            self.write(epoch, *image, View::First, first)?;
-            self.write(epoch, *image, View::Second, second)
-        })
-    }
-
-    fn write(
-        &self,
-        epoch: u64,
-        image: Numbered<'_>,
-        which: View,
-        out: &mut [f32],
-    ) -> Result<(), AugmentError> {
-        let recipe = match which {
-            View::First => &self.views.t,
-            View::Second => &self.views.t_prime,
-        };
-        let at = Coordinates { seed: self.seed, epoch, image: image.number, view: which };
-        view(image.pixels, &draw(recipe, at), &self.frame, out)
+        let at = |view| Coordinates { seed: self.seed, epoch, image: number, view };
+        let drawn = draw(&self.views.t, at(View::First));
+        view(pixels, &drawn, &self.frame, first)?;
+        let drawn = draw(&self.views.t_prime, at(View::Second));
+        view(pixels, &drawn, &self.frame, second)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rayon::prelude::*;
+
     use super::*;
     use crate::spec::run::{Blur, ColorJitter, Crop, Flip, Solarize, ViewRecipe};
 
@@ -105,21 +78,21 @@ mod tests {
     }
 
     fn views(numbers: &[u64], epoch: u64, threads: usize) -> [Vec<f32>; 2] {
-        let read: Vec<_> = numbers.iter().map(|number| image(*number)).collect();
-        let numbered = numbers.iter().zip(&read).map(|(number, (side, rgb))| Numbered {
-            number: *number,
-            pixels: Pixels::new(*side, *side, rgb).unwrap(),
-        });
-        let images: Vec<_> = numbered.collect();
         let pipeline = pipeline();
-        let mut out = [0, 1].map(|_| vec![f32::NAN; images.len() * pipeline.frame.len()]);
+        let length = pipeline.frame.len();
+        let mut out = [0, 1].map(|_| vec![f32::NAN; numbers.len() * length]);
         let [first, second] = &mut out;
+        let outputs = first.par_chunks_mut(length).zip(second.par_chunks_mut(length));
+        let make = |(&number, (first, second)): (&u64, (&mut [f32], &mut [f32]))| {
+            let (side, rgb) = image(number);
+            let pixels = Pixels::new(side, side, &rgb).unwrap();
+            pipeline.pair(epoch, number, pixels, first, second).unwrap();
+        };
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
             .unwrap()
-            .install(|| pipeline.batch(epoch, &images, first, second))
-            .unwrap();
+            .install(|| numbers.par_iter().zip(outputs).for_each(make));
         out
     }
 
@@ -145,10 +118,10 @@ mod tests {
     #[test]
     fn buffers_of_another_length_are_refused() {
         let (pipeline, (_, rgb)) = (pipeline(), image(0));
-        let images = [Numbered { number: 0, pixels: Pixels::new(20, 20, &rgb).unwrap() }];
+        let pixels = Pixels::new(20, 20, &rgb).unwrap();
         let (mut right, mut short) = (vec![0.0; 24 * 24 * 3], vec![0.0; 24 * 24 * 3 - 1]);
         let error = Err(AugmentError::Output { expected: 1728, actual: 1727 });
-        assert_eq!(pipeline.batch(0, &images, &mut right, &mut short), error);
-        assert_eq!(pipeline.batch(0, &images, &mut short, &mut right), error);
+        assert_eq!(pipeline.pair(0, 0, pixels, &mut right, &mut short), error);
+        assert_eq!(pipeline.pair(0, 0, pixels, &mut short, &mut right), error);
     }
 }

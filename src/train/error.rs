@@ -1,0 +1,118 @@
+//! Why an attempt could not go on, and which failure that is for the controller.
+
+use std::path::PathBuf;
+
+use super::eval::EvalError;
+use super::net::NetError;
+use crate::augment::AugmentError;
+use crate::data::DataError;
+use crate::outcome::FailureReason;
+
+/// Why an attempt could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The images cannot be had.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// An image cannot become a view.
+    #[error(transparent)]
+    View(#[from] AugmentError),
+    /// The features cannot be judged.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    /// The networks cannot be built.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The thread that makes views is gone.
+    #[error("the image loader died; stderr.log tells why")]
+    LoaderGone,
+    /// The order asks for what its data cannot give.
+    #[error("{0}")]
+    Rejected(String),
+    /// A file of the attempt folder.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    File {
+        /// `read`, `write`.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// An event could not be appended.
+    #[error("cannot append to events.jsonl: {0}")]
+    Sink(#[from] std::io::Error),
+    /// A checkpoint or weights file does not hold what the spec needs.
+    #[error("{} does not fit this trial: {problem}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// libtorch refused an operation.
+    #[error("libtorch: {0}")]
+    Torch(String),
+}
+
+impl From<tch::TchError> for TrainError {
+    fn from(error: tch::TchError) -> Self {
+        Self::Torch(first_line(&error.to_string()))
+    }
+}
+
+impl TrainError {
+    /// Returns the class that decides whether to try again.
+    pub fn reason(&self) -> FailureReason {
+        match self {
+            Self::Data(_) | Self::View(_) | Self::Net(_) | Self::Rejected(_) => {
+                FailureReason::SpecRejected
+            }
+            Self::LoaderGone | Self::File { .. } | Self::Sink(_) | Self::Checkpoint { .. } => {
+                FailureReason::Panicked
+            }
+            Self::Eval(error) => match error {
+                EvalError::Torch(error) => reason_of_message(&error.to_string()),
+                EvalError::NoHoldout => FailureReason::SpecRejected,
+                EvalError::Shape { .. }
+                | EvalError::Label { .. }
+                | EvalError::Mismatch { .. }
+                | EvalError::NoFiniteCandidate => FailureReason::Panicked,
+            },
+            Self::Torch(message) => reason_of_message(message),
+        }
+    }
+}
+
+/// Classifies what libtorch threw: it has no error codes, only texts.
+pub fn reason_of_message(message: &str) -> FailureReason {
+    let message = message.to_ascii_lowercase();
+    let memory = ["out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc"];
+    if memory.iter().any(|sign| message.contains(sign)) {
+        FailureReason::OutOfMemory
+    } else {
+        FailureReason::Panicked
+    }
+}
+
+/// Returns the first line: libtorch appends a C++ backtrace to its messages.
+pub fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_devices_ways_of_running_out_of_memory_are_known() {
+        for text in [
+            "CUDA out of memory. Tried to allocate 2.00 GiB",
+            "[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried",
+            "std::bad_alloc",
+        ] {
+            assert_eq!(reason_of_message(text), FailureReason::OutOfMemory, "{text}");
+        }
+        assert_eq!(reason_of_message("shape mismatch"), FailureReason::Panicked);
+    }
+}
