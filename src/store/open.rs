@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlitePool};
 
 use super::error::explain;
 use super::{DATABASE, Store, StoreError};
@@ -140,11 +140,13 @@ fn absolute(state_dir: &Path) -> Result<PathBuf, StoreError> {
 /// One connection that lives as long as the store: an in-memory database is gone with it, and a
 /// single writer needs no other.
 async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    // Slow statements would be warned of with their whole text, thousands of values long.
+    let options = options.foreign_keys(true).busy_timeout(BUSY).disable_statement_logging();
     SqlitePoolOptions::new()
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .connect_with(options.foreign_keys(true).busy_timeout(BUSY))
+        .connect_with(options)
         .await
 }

@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::to_json;
 use super::{Store, StoreError};
 use crate::plan::{Plan, PlannedTrial};
 
 /// Trials in one statement.
-const CHUNK: usize = 1000;
+const CHUNK: usize = 500;
 
 impl Store {
     /// Makes the plan its sweep's newest revision, unless it is that already, and marks the sweep
@@ -79,32 +79,28 @@ async fn sync_revision(
     Ok(())
 }
 
-/// Inserts many trials with two statements: the rows go in as one JSON array.
+/// Inserts many trials with two statements.
 async fn insert_trials(
     tx: &mut SqliteConnection,
     sweep: i64,
     revision: i64,
     trials: &[PlannedTrial],
 ) -> Result<(), sqlx::Error> {
-    let specs: Vec<_> = trials
-        .iter()
-        .map(|trial| (&trial.train_key, &trial.group_key, trial.run.canonical_json()))
-        .collect();
-    // `WHERE true` tells the parser that ON CONFLICT is not a join's ON.
-    sqlx::query(
-        "INSERT INTO trial (train_key, group_key, spec_json)
-         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
-         ON CONFLICT (train_key) DO NOTHING",
-    )
-    .bind(to_json(&specs))
-    .execute(&mut *tx)
-    .await?;
+    let mut query: QueryBuilder<Sqlite> =
+        QueryBuilder::new("INSERT INTO trial (train_key, group_key, spec_json) ");
+    query.push_values(trials, |mut row, trial| {
+        row.push_bind(trial.train_key.as_str())
+            .push_bind(trial.group_key.as_str())
+            .push_bind(trial.run.canonical_json());
+    });
+    query.push(" ON CONFLICT (train_key) DO NOTHING");
+    query.build().execute(&mut *tx).await?;
 
     let links: Vec<_> = trials
         .iter()
         .map(|trial| (trial.ordinal, &trial.train_key, to_json(&trial.labels)))
         .collect();
-    // CROSS JOIN keeps the order: each link looks its trial up.
+    // Links go in as one JSON array. CROSS JOIN keeps the order: each looks its trial up.
     sqlx::query(
         "INSERT INTO sweep_trial (sweep_id, revision, ordinal, trial_id, labels_json)
          SELECT ?, ?, link.value ->> 0, trial.id, link.value ->> 2

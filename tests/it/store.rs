@@ -1,5 +1,6 @@
 //! The store's contract, held against a store in memory and one on disk; and what only a file can
 //! show: versions, readers beside the writer, damage.
+#![expect(clippy::unwrap_used, reason = "what tests share is not inside a test function")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -265,7 +266,7 @@ async fn an_equal_plan_changes_nothing(store: Store) {
     }
 
     assert_eq!(store.sync_plan(&plan, 20).await.unwrap(), id);
-    assert_eq!(store.sweeps().await.unwrap(), [sweep.clone()]);
+    assert_eq!(store.sweeps().await.unwrap(), std::slice::from_ref(&sweep));
     assert_eq!(store.trials(&sweep).await.unwrap(), trials);
 }
 
@@ -366,7 +367,7 @@ async fn a_trial_has_one_live_attempt_and_rising_numbers(store: Store) {
         assert!(
             matches!(second, Err(StoreError::AlreadyLive { number: live, .. }) if live == row.number)
         );
-        assert_eq!(store.live_attempts().await.unwrap(), [row.clone()]);
+        assert_eq!(store.live_attempts().await.unwrap(), std::slice::from_ref(&row));
         store.end_attempt(row.id, &failed(), 2_000).await.unwrap();
     }
     assert_eq!(store.begin_attempt(training(2)).await.unwrap().number, AttemptNo(1));
@@ -378,7 +379,7 @@ async fn an_attempt_comes_back_as_it_was_written(store: Store) {
     let row = store.begin_attempt(training(1)).await.unwrap();
     let folder = PathBuf::from("trials").join(key(1).as_str()).join("0001");
     assert_eq!(row.folder, store.state_dir().join(folder));
-    assert_eq!(store.attempts(&key(1)).await.unwrap(), [row.clone()]);
+    assert_eq!(store.attempts(&key(1)).await.unwrap(), std::slice::from_ref(&row));
 
     store.note_handle(row.id, "{\"pid\":7}").await.unwrap();
     store.append(row.id, &lines(1, [note("a")]), 42, 1).await.unwrap();
@@ -489,9 +490,10 @@ async fn states_follow_from_attempts(store: Store) {
     let (train, same, other) =
         (training, |seed| evaluation(seed, eval_key()), |seed| evaluation(seed, other_eval_key()));
     type Begin = fn(u64) -> NewAttempt;
+    type Case<'a> = (&'a [(Begin, Outcome)], TrialState, TrialState);
     let (train, same, other): (Begin, Begin, Begin) = (train, same, other);
     // Attempts in order; the state by the protocol trained with, and by the other.
-    let cases: &[(&[(Begin, Outcome)], TrialState, TrialState)] = &[
+    let cases: &[Case<'_>] = &[
         (&[], Pending, Pending),
         (&[(train, stop.clone())], Stopped, Stopped),
         (&[(train, failed())], Failed, Failed),
