@@ -45,13 +45,21 @@ impl<'s> Draft<'s> {
         cell
     }
 
-    /// Returns the settings that must act.
-    pub(crate) fn must_act(&self) -> impl Iterator<Item = &'s Setting> {
-        let arm = match self.origin {
-            Origin::Arm(arm) => arm.settings.as_slice(),
-            Origin::Grid | Origin::Baseline | Origin::Include => &[],
+    /// Checks that every setting on top of `[base]` acts in the cell.
+    pub(crate) fn check_acts(&self, cell: &Cell<'s>) -> Result<(), Fault> {
+        let layer = match self.origin {
+            Origin::Grid | Origin::Baseline | Origin::Arm(_) => Layer::Axis,
+            Origin::Include => Layer::Include,
         };
-        self.picks.iter().copied().chain(arm)
+        for pick in &self.picks {
+            cell.check_acts(layer, pick)?;
+        }
+        if let Origin::Arm(arm) = self.origin {
+            for setting in &arm.settings {
+                cell.check_acts(Layer::Arm, setting)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -110,8 +118,7 @@ impl<'s, 'b> Composer<'s, 'b> {
             arms => arms + 1,
         };
         let includes = self.rules.includes.len() as u64;
-        let trials =
-            cells.saturating_mul(arms).saturating_add(includes).saturating_mul(self.seeds);
+        let trials = cells.saturating_mul(arms).saturating_add(includes).saturating_mul(self.seeds);
         match self.limit {
             Limit::Million if trials > MANY_CELLS => Err(PlanError::TooMany { cells: trials }),
             Limit::Million | Limit::Lifted => Ok(()),
@@ -189,7 +196,9 @@ impl<'s, 'b> Composer<'s, 'b> {
         let hit = (before - cells.len()) as u64;
         self.check_hits(hit, matches)?;
         if cells.is_empty() {
-            return Err(Fault::new("no cell is left", &matches.site, "excludes the last ones").into());
+            return Err(
+                Fault::new("no cell is left", &matches.site, "excludes the last ones").into()
+            );
         }
         self.step(format!("exclude {number}: {} less", counted(hit, "cell")), cells.len() as u64);
         Ok(())
@@ -210,7 +219,9 @@ impl<'s, 'b> Composer<'s, 'b> {
             return Ok(());
         }
         let fault = Fault::new("this match hits no cell", &matches.site, "matches nothing");
-        Err(fault.help("a rule without effect is most likely a slip; take it out or correct it").into())
+        Err(fault
+            .help("a rule without effect is most likely a slip; take it out or correct it")
+            .into())
     }
 
     fn arms(&mut self, cells: &[Vec<&'s Setting>]) -> Result<Vec<Draft<'s>>, PlanError> {

@@ -16,7 +16,9 @@ pub enum PlanError {
     Spec(#[from] SpecError),
     /// More trials than anyone plans on purpose; [`super::Limit::Lifted`] plans them all the same.
     #[error("this sweep has at least {cells} trials, more than {MANY_CELLS}")]
-    #[diagnostic(help("an axis has too many values, or too many axes are crossed; `[[zip]]` lets axes advance together"))]
+    #[diagnostic(help(
+        "an axis has too many values, or too many axes are crossed; `[[zip]]` lets axes advance together"
+    ))]
     TooMany {
         /// Trials, counted before excludes and merges.
         cells: u64,

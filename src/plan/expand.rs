@@ -45,24 +45,17 @@ pub fn expand(sweep: &RawSweep, request: &Request<'_>) -> Result<Plan, PlanError
         Composer::new(&sweep.rules, &base, &overrides, seeds.len() as u64, request.limit);
     let (drafts, mut steps) = composer.compose()?;
 
-    let axes = axes_in_order(&sweep.rules);
-    let made: Vec<Made> = drafts
-        .par_iter()
-        .map(|draft| make(draft, &base, &digests))
-        .collect::<Result<Vec<_>, Fault>>()?;
     check_overrides_act(&overrides, &drafts, &base)?;
-    check_updates_said(&drafts, &made, &base)?;
-    let count = made.len();
-    let groups = merge(made, sweep)?;
-    if groups.len() < count {
-        let merged = counted((count - groups.len()) as u64, "equal cell");
-        steps.push(RuleCount { rule: format!("merge: {merged}"), cells: groups.len() as u64 });
+    let groups = Groups::of(&drafts, &base, &digests, seeds, sweep)?;
+    check_updates_said(&drafts, &groups.firsts, &base)?;
+    let merged = (drafts.len() - groups.firsts.len()) as u64;
+    if merged > 0 {
+        let rule = format!("merge: {}", counted(merged, "equal cell"));
+        steps.push(RuleCount { rule, cells: groups.firsts.len() as u64 });
     }
-    let trials = with_seeds(groups, seeds);
-    steps.push(RuleCount {
-        rule: counted(seeds.len() as u64, "seed"),
-        cells: trials.len() as u64,
-    });
+    let trials = groups.with_seeds(seeds);
+    let rule = counted(seeds.len() as u64, "seed");
+    steps.push(RuleCount { rule, cells: trials.len() as u64 });
 
     let (eval, eval_data_path) = evaluation(sweep, &digests)?;
     let mut meta = sweep.tables.meta.clone();
@@ -72,7 +65,7 @@ pub fn expand(sweep: &RawSweep, request: &Request<'_>) -> Result<Plan, PlanError
         eval_key: eval.eval_key(),
         eval,
         trials,
-        axes: axes.into_iter().map(ToOwned::to_owned).collect(),
+        axes: axes_in_order(&sweep.rules).into_iter().map(ToOwned::to_owned).collect(),
         steps,
         source_toml: sweep.text.clone(),
     })
@@ -102,10 +95,7 @@ fn measured(
     paths.filter_map(digest).collect()
 }
 
-fn evaluation(
-    sweep: &RawSweep,
-    digests: &Digests,
-) -> Result<(EvalSpec, Option<PathBuf>), Fault> {
+fn evaluation(sweep: &RawSweep, digests: &Digests) -> Result<(EvalSpec, Option<PathBuf>), Fault> {
     let tables = &sweep.tables;
     let (data, path) = if tables.eval_data.is_empty() {
         (None, None)
@@ -113,7 +103,7 @@ fn evaluation(
         let mut cell = Cell::new(&sweep.top);
         cell.say(Layer::Base, &tables.eval_data);
         for setting in &tables.eval_data {
-            cell.check_acts(setting)?;
+            cell.check_acts(Layer::Base, setting)?;
         }
         let (source, path) = source(&cell, digests)?;
         (Some(source), path)
@@ -130,21 +120,33 @@ fn evaluation(
 /// A cell, resolved.
 struct Made {
     resolved: Resolved,
-    /// Canonical JSON of the group: the seed is null.
-    group_json: String,
     group_key: GroupKey,
+    /// One for each seed.
+    train_keys: Vec<TrainKey>,
     label: Label,
 }
 
-fn make(draft: &Draft<'_>, base: &Cell<'_>, digests: &Digests) -> Result<Made, Fault> {
+fn make(
+    draft: &Draft<'_>,
+    base: &Cell<'_>,
+    digests: &Digests,
+    seeds: &[u64],
+) -> Result<Made, Fault> {
     let cell = draft.cell(base);
-    for setting in draft.must_act() {
-        cell.check_acts(setting)?;
-    }
+    draft.check_acts(&cell)?;
     let resolved = resolve(&cell, digests)?;
     let group_json = resolved.run.group_json();
-    let group_key = GroupKey::of_canonical_json(&group_json);
-    Ok(Made { resolved, group_json, group_key, label: label(draft, &cell) })
+    let train_key = |seed: &u64| {
+        // The only null seed in it: a subset or a generator always has a number.
+        let json = group_json.replacen("\"seed\":null", &format!("\"seed\":{seed}"), 1);
+        TrainKey::of_canonical_json(&json)
+    };
+    Ok(Made {
+        group_key: GroupKey::of_canonical_json(&group_json),
+        train_keys: seeds.iter().map(train_key).collect(),
+        label: label(draft, &cell),
+        resolved,
+    })
 }
 
 /// Labels tell what holds in the cell, which a later rule may have changed.
@@ -168,11 +170,12 @@ fn check_overrides_act(
     base: &Cell<'_>,
 ) -> Result<(), Fault> {
     for setting in overrides {
-        let mut checks = drafts.iter().map(|draft| draft.cell(base).check_acts(setting));
+        let mut checks =
+            drafts.iter().map(|draft| draft.cell(base).check_acts(Layer::Set, setting));
         if !checks.any(|check| check.is_ok())
             && let Some(draft) = drafts.first()
         {
-            draft.cell(base).check_acts(setting)?;
+            draft.cell(base).check_acts(Layer::Set, setting)?;
         }
     }
     Ok(())
@@ -181,16 +184,16 @@ fn check_overrides_act(
 /// Where `batch_size` varies, two studies are possible, and the file must say which.
 fn check_updates_said(
     drafts: &[Draft<'_>],
-    made: &[Made],
+    firsts: &[PlannedTrial],
     base: &Cell<'_>,
 ) -> Result<(), Fault> {
-    let Some(first) = made.first() else { return Ok(()) };
-    let first = first.resolved.run.batch_size;
-    if made.iter().all(|made| made.resolved.run.batch_size == first) {
+    let Some(first) = firsts.first() else { return Ok(()) };
+    if firsts.iter().all(|trial| trial.run.batch_size == first.run.batch_size) {
         return Ok(());
     }
     let (batch, update) = (Key::Plain(Plain::BatchSize), Key::Plain(Plain::UpdateBatchSize));
-    let unsaid = drafts.iter().map(|draft| draft.cell(base)).find(|cell| cell.said(update).is_none());
+    let unsaid =
+        drafts.iter().map(|draft| draft.cell(base)).find(|cell| cell.said(update).is_none());
     match unsaid {
         None => Ok(()),
         Some(cell) => Err(cell
@@ -201,38 +204,92 @@ fn check_updates_said(
     }
 }
 
-/// A trial without its seed.
-struct Group {
-    resolved: Resolved,
-    json: String,
-    key: GroupKey,
-    labels: Vec<Label>,
+/// Cells made at a time: enough for all cores, few enough to leave memory to the plan.
+const CHUNK: usize = 4096;
+
+/// Different cells in the order of their first, equal ones joined.
+struct Groups {
+    /// Each with the first seed.
+    firsts: Vec<PlannedTrial>,
+    /// For each the keys with the other seeds.
+    others: Vec<Vec<TrainKey>>,
 }
 
-/// Joins equal cells, in the order of their first.
-fn merge(made: Vec<Made>, sweep: &RawSweep) -> Result<Vec<Group>, Fault> {
-    let mut at: HashMap<GroupKey, usize> = HashMap::with_capacity(made.len());
-    let mut groups: Vec<Group> = Vec::with_capacity(made.len());
-    for Made { resolved, group_json, group_key, label } in made {
-        let Some(&known) = at.get(&group_key) else {
-            at.insert(group_key.clone(), groups.len());
-            groups.push(Group {
-                resolved,
-                json: group_json,
-                key: group_key,
-                labels: vec![label],
-            });
-            continue;
-        };
-        let group = &mut groups[known];
-        if group.resolved.data_path != resolved.data_path && !is_identified(&resolved) {
-            return Err(unmeasured(sweep));
+impl Groups {
+    fn of(
+        drafts: &[Draft<'_>],
+        base: &Cell<'_>,
+        digests: &Digests,
+        seeds: &[u64],
+        sweep: &RawSweep,
+    ) -> Result<Self, Fault> {
+        let mut at: HashMap<GroupKey, usize> = HashMap::with_capacity(drafts.len());
+        let firsts = Vec::with_capacity(drafts.len() * seeds.len());
+        let mut groups = Self { firsts, others: Vec::with_capacity(drafts.len()) };
+        for chunk in drafts.chunks(CHUNK) {
+            let made: Vec<Result<Made, Fault>> =
+                chunk.par_iter().map(|draft| make(draft, base, digests, seeds)).collect();
+            for made in made {
+                let made = made?;
+                match at.get(&made.group_key) {
+                    Some(known) => join(&mut groups.firsts[*known], made, sweep)?,
+                    None => {
+                        at.insert(made.group_key.clone(), groups.firsts.len());
+                        groups.push(made, seeds);
+                    }
+                }
+            }
         }
-        if !group.labels.contains(&label) {
-            group.labels.push(label);
-        }
+        Ok(groups)
     }
-    Ok(groups)
+
+    fn push(&mut self, made: Made, seeds: &[u64]) {
+        let Made { resolved: Resolved { mut run, data_path }, group_key, train_keys, label } = made;
+        let mut keys = train_keys.into_iter();
+        let (Some(train_key), Some(seed)) = (keys.next(), seeds.first()) else { return };
+        run.seed = *seed;
+        self.others.push(keys.collect());
+        self.firsts.push(PlannedTrial {
+            ordinal: ordinal(self.firsts.len()),
+            train_key,
+            group_key,
+            run,
+            data_path,
+            labels: vec![label],
+        });
+    }
+
+    /// Breadth first: every group with the first seed, then every group with the second.
+    fn with_seeds(self, seeds: &[u64]) -> Vec<PlannedTrial> {
+        let Self { firsts: mut trials, others } = self;
+        let groups = trials.len();
+        for (i, seed) in seeds.iter().skip(1).enumerate() {
+            for group in 0..groups {
+                let mut trial = trials[group].clone();
+                trial.ordinal = ordinal(trials.len());
+                trial.run.seed = *seed;
+                trial.train_key = others[group][i].clone();
+                trials.push(trial);
+            }
+        }
+        trials
+    }
+}
+
+/// Returns the number of the trial that has `before` others before it.
+fn ordinal(before: usize) -> u32 {
+    u32::try_from(before + 1).unwrap_or(u32::MAX)
+}
+
+/// Adds the label of a cell that came out equal.
+fn join(first: &mut PlannedTrial, made: Made, sweep: &RawSweep) -> Result<(), Fault> {
+    if first.data_path != made.resolved.data_path && !is_identified(&made.resolved) {
+        return Err(unmeasured(sweep));
+    }
+    if !first.labels.contains(&made.label) {
+        first.labels.push(made.label);
+    }
+    Ok(())
 }
 
 /// Returns whether the spec says which images it trains on, whatever their path.
@@ -249,26 +306,4 @@ fn unmeasured(sweep: &RawSweep) -> Fault {
     let label = "of this sweep";
     Fault::new(message, &sweep.top, label)
         .help("measure them with `byol-sweep data check PATH`, or declare `data.digest` beside `data.path`")
-}
-
-/// Breadth first: every group with the first seed, then every group with the second.
-fn with_seeds(groups: Vec<Group>, seeds: &[u64]) -> Vec<PlannedTrial> {
-    let mut trials = Vec::with_capacity(groups.len() * seeds.len());
-    for seed in seeds {
-        for group in &groups {
-            let mut run = group.resolved.run.clone();
-            run.seed = *seed;
-            // The only null seed in it: a subset or a generator always has one.
-            let json = group.json.replacen("\"seed\":null", &format!("\"seed\":{seed}"), 1);
-            trials.push(PlannedTrial {
-                ordinal: u32::try_from(trials.len() + 1).unwrap_or(u32::MAX),
-                train_key: TrainKey::of_canonical_json(&json),
-                group_key: group.key.clone(),
-                run,
-                data_path: group.resolved.data_path.clone(),
-                labels: group.labels.clone(),
-            });
-        }
-    }
-    trials
 }

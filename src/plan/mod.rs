@@ -5,6 +5,8 @@ mod compose;
 mod error;
 mod expand;
 mod label;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

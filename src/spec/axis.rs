@@ -38,7 +38,9 @@ pub(crate) fn axis(source: &Source, leaf: &Leaf<'_, '_>) -> Result<Axis, Fault> 
         }
         DeValue::Table(rule) => computed(source, key, rule, site)?
             .into_iter()
-            .map(|number| Ok((checked_number(key.path(), key.info().kind, number, site)?, site.clone())))
+            .map(|number| {
+                Ok((checked_number(key.path(), key.info().kind, number, site)?, site.clone()))
+            })
             .collect::<Result<_, Fault>>()?,
         DeValue::String(_)
         | DeValue::Integer(_)
@@ -48,11 +50,18 @@ pub(crate) fn axis(source: &Source, leaf: &Leaf<'_, '_>) -> Result<Axis, Fault> 
     };
     if values.is_empty() {
         let fault = Fault::new(format!("the axis `{}` has no values", key.path()), site, "empty");
-        return Err(fault.help("an axis without values makes a sweep without trials: name one or leave it out"));
+        return Err(fault.help(
+            "an axis without values makes a sweep without trials: name one or leave it out",
+        ));
     }
     let settings: Vec<Setting> = values
         .into_iter()
-        .map(|(value, value_site)| Setting { key, value, key_site: leaf.key_site.clone(), value_site })
+        .map(|(value, value_site)| Setting {
+            key,
+            value,
+            key_site: leaf.key_site.clone(),
+            value_site,
+        })
         .collect();
     refuse_repeats(&settings)?;
     Ok(Axis { key, key_site: leaf.key_site.clone(), values: settings })
@@ -60,8 +69,11 @@ pub(crate) fn axis(source: &Source, leaf: &Leaf<'_, '_>) -> Result<Axis, Fault> 
 
 fn flat_list(key: Key, site: &Site) -> Fault {
     let path = key.path();
-    Fault::new(format!("an axis of `{path}` is a list of lists"), site, "a flat list")
-        .help(format!("one list for each cell: `{path} = [[], [\"blur\"], [\"color_jitter\", \"grayscale\"]]`"))
+    Fault::new(format!("an axis of `{path}` is a list of lists"), site, "a flat list").help(
+        format!(
+            "one list for each cell: `{path} = [[], [\"blur\"], [\"color_jitter\", \"grayscale\"]]`"
+        ),
+    )
 }
 
 fn refuse_repeats(settings: &[Setting]) -> Result<(), Fault> {
@@ -69,7 +81,8 @@ fn refuse_repeats(settings: &[Setting]) -> Result<(), Fault> {
     for setting in settings {
         if let Some(first) = seen.insert(setting.value.to_string(), setting) {
             let message = format!("the axis `{}` has {} twice", setting.key.path(), setting.value);
-            return Err(Fault::new(message, &setting.value_site, "again").and(&first.value_site, "first here"));
+            return Err(Fault::new(message, &setting.value_site, "again")
+                .and(&first.value_site, "first here"));
         }
     }
     Ok(())
@@ -80,7 +93,8 @@ fn computed(source: &Source, key: Key, rule: &DeTable<'_>, site: &Site) -> Resul
     let path = key.path();
     let valid = "{ range = [from, to], step = \"*2\" }, { linspace = [from, to, count] } or { logspace = [from, to, count] }";
     let refuse = |site: &Site, what: &str| {
-        Fault::new(format!("`{path}`: {what}"), site, "this rule").help(format!("an axis is a value, a list, {valid}"))
+        Fault::new(format!("`{path}`: {what}"), site, "this rule")
+            .help(format!("an axis is a value, a list, {valid}"))
     };
     match key.info().kind {
         Kind::Int(..) | Kind::Float(..) | Kind::IntOrSame => {}
@@ -104,10 +118,13 @@ fn computed(source: &Source, key: Key, rule: &DeTable<'_>, site: &Site) -> Resul
             let bounds = numbers("range", 2)?;
             let step = found.iter().find(|entry| entry.name == "step").map(|entry| entry.node);
             let step = step.ok_or_else(|| refuse(site, "incomplete"))?;
-            range(bounds[0], bounds[1], step)
-                .ok_or_else(|| refuse(&item_site(site, step), "this step never gets from one end to the other"))?
+            range(bounds[0], bounds[1], step).ok_or_else(|| {
+                refuse(&item_site(site, step), "this step never gets from one end to the other")
+            })?
         }
-        ["range"] => return Err(refuse(site, "a range needs a step: a number, or \"*2\" to multiply")),
+        ["range"] => {
+            return Err(refuse(site, "a range needs a step: a number, or \"*2\" to multiply"));
+        }
         ["linspace"] => {
             let [from, to, count] = numbers("linspace", 3)?[..] else { return Ok(Vec::new()) };
             spaced(count, |share| from + (to - from) * share)
@@ -127,7 +144,8 @@ fn computed(source: &Source, key: Key, rule: &DeTable<'_>, site: &Site) -> Resul
 }
 
 fn numbers(node: &Node<'_>) -> Option<Vec<f64>> {
-    let list: Option<Vec<f64>> = node.get_ref().as_array()?.iter().map(|item| number(item.get_ref())).collect();
+    let list: Option<Vec<f64>> =
+        node.get_ref().as_array()?.iter().map(|item| number(item.get_ref())).collect();
     list.filter(|list| list.iter().all(|number| number.is_finite()))
 }
 
@@ -174,7 +192,9 @@ pub(crate) fn allowed(leaf: &Leaf<'_, '_>) -> Result<Vec<Setting>, Fault> {
         {
             items.iter().collect()
         }
-        DeValue::Table(_) => return Err(wrong_type(key.path(), &key.info().kind.to_string(), leaf.node, site)),
+        DeValue::Table(_) => {
+            return Err(wrong_type(key.path(), &key.info().kind.to_string(), leaf.node, site));
+        }
         DeValue::Array(_)
         | DeValue::String(_)
         | DeValue::Integer(_)

@@ -129,12 +129,15 @@ impl<'s> Cell<'s> {
     /// 2.3), and sizes for CPUs with the convnet.
     fn plain_default(&self, key: Plain) -> Option<Value> {
         let simclr = || self.word(Plain::Method) == "simclr";
-        let by_encoder = |resnet: u32, convnet: u32| if self.is_convnet() { convnet } else { resnet };
+        let by_encoder =
+            |resnet: u32, convnet: u32| if self.is_convnet() { convnet } else { resnet };
         let by_method = |byol: u32, simclr_: u32| if simclr() { simclr_ } else { byol };
         let int = |value: u32| Value::Int(value.into());
         Some(match key {
             Plain::Method => Value::Word("byol"),
-            Plain::DataName | Plain::DataPath | Plain::DataDigest | Plain::DataTrainLimit => return None,
+            Plain::DataName | Plain::DataPath | Plain::DataDigest | Plain::DataTrainLimit => {
+                return None;
+            }
             Plain::DataSubsetSeed | Plain::ShapesSeed => Value::Int(0),
             Plain::DataImageSize => match self.word(Plain::DataName) {
                 "cifar10" => Value::Int(32),
@@ -159,7 +162,9 @@ impl<'s> Cell<'s> {
             Plain::PredictorHidden => Value::Sizes(vec![by_encoder(4096, 512)]),
             Plain::PredictorOut => Value::Int(self.long(Plain::ProjectorOut)),
             Plain::Epochs => Value::Int(300),
-            Plain::WarmupEpochs => Value::Float((f64::from(self.int(Plain::Epochs)) / 10.0).min(10.0)),
+            Plain::WarmupEpochs => {
+                Value::Float((f64::from(self.int(Plain::Epochs)) / 10.0).min(10.0))
+            }
             Plain::UpdateBatchSize => Value::Word("same"),
             Plain::BatchSize => int(by_encoder(4096, 256)),
             Plain::TauBase => Value::Float(0.99),
@@ -199,22 +204,34 @@ impl<'s> Cell<'s> {
     ///
     /// # Errors
     /// Fails where it does not: the cell would be another one under a wrong name.
-    pub fn check_acts(&self, setting: &Setting) -> Result<(), Fault> {
+    pub fn check_acts(&self, layer: Layer, setting: &Setting) -> Result<(), Fault> {
         if self.acts(setting.key) {
             return Ok(());
         }
         let path = setting.key.path();
-        let label = "has no effect in some cells";
+        let label = match layer {
+            Layer::Axis | Layer::Arm => "has no effect in some cells",
+            Layer::Base | Layer::Include | Layer::Set => "has no effect",
+        };
         Err(match setting.key.info().acts {
             Acts::Where(other, words) => {
                 let found = self.word(other);
                 let other_path = other.info().path;
                 let message =
                     format!("`{path}` cannot act in cells with `{other_path} = \"{found}\"`");
-                let fault = Fault::new(message, &setting.key_site, label).help(format!(
-                    "give it to the cells where it acts:\n[[when]]\nmatch = {{ {other_path} = \"{}\" }}\ngrid = {{ {path} = ... }}",
-                    words.first().unwrap_or(&""),
-                ));
+                let acting = words.first().unwrap_or(&"");
+                let help = match layer {
+                    Layer::Axis => format!(
+                        "give it to the cells where it acts:\n[[when]]\nmatch = {{ {other_path} = \"{acting}\" }}\ngrid = {{ {path} = ... }}"
+                    ),
+                    Layer::Arm => format!(
+                        "an arm changes every cell: leave the other cells out of this sweep, or make it an axis:\n[[when]]\nmatch = {{ {other_path} = \"{acting}\" }}\ngrid = {{ {path} = ... }}"
+                    ),
+                    Layer::Base | Layer::Include | Layer::Set => {
+                        format!("it acts with `{other_path} = \"{acting}\"`; leave it out here")
+                    }
+                };
+                let fault = Fault::new(message, &setting.key_site, label).help(help);
                 match self.said(Key::Plain(other)) {
                     Some(said) => {
                         fault.and(&said.setting.value_site, format!("\"{found}\" comes from here"))

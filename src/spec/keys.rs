@@ -356,10 +356,8 @@ struct Row {
 }
 
 static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
-    let mut rows: Vec<Row> = PLAIN
-        .iter()
-        .map(|(key, info)| Row { key: Key::Plain(*key), info: info.clone() })
-        .collect();
+    let mut rows: Vec<Row> =
+        PLAIN.iter().map(|(key, info)| Row { key: Key::Plain(*key), info: info.clone() }).collect();
     for scope in SCOPES {
         rows.push(Row {
             key: Key::Remove(scope),
@@ -419,9 +417,8 @@ impl Key {
 
     /// Returns whether longer paths begin with this one.
     pub(crate) fn is_prefix(path: &str) -> bool {
-        let below = |row: &Row| {
-            row.info.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
-        };
+        let below =
+            |row: &Row| row.info.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
         TABLE.iter().any(below)
     }
 }
@@ -445,12 +442,23 @@ pub(crate) fn nearest<'c>(
         .map(|(_, candidate)| candidate)
 }
 
-/// Returns the setting that an unknown path was most likely meant to be: one with the same last
-/// part (`base_lr`), else the nearest.
+/// Returns the setting that an unknown path was most likely meant to be: one in the same table,
+/// else one with the same last part (`base_lr`), else the nearest.
 pub(crate) fn nearest_path(path: &str) -> Option<&'static str> {
-    let ends_so = |info: &&Info| {
-        info.path.strip_suffix(path).is_some_and(|rest| rest.ends_with('.'))
-    };
+    if let Some((table, name)) = path.rsplit_once('.')
+        && Key::is_prefix(table)
+    {
+        let in_table =
+            |info: &&'static Info| info.path.rsplit_once('.').is_some_and(|p| p.0 == table);
+        let last = |path: &'static str| &path[table.len() + 1..];
+        let likely = nearest(name, keys().filter(in_table).map(|info| last(info.path)));
+        let ends =
+            |path: &&'static str| last(path).strip_suffix(name).is_some_and(|p| p.ends_with('_'));
+        let mut paths = keys().filter(in_table).map(|info| info.path);
+        return paths.find(|path| Some(last(path)) == likely || (likely.is_none() && ends(path)));
+    }
+    let ends_so =
+        |info: &&Info| info.path.strip_suffix(path).is_some_and(|rest| rest.ends_with('.'));
     keys().find(ends_so).map(|info| info.path).or_else(|| nearest(path, keys().map(|i| i.path)))
 }
 
@@ -479,6 +487,9 @@ mod tests {
         assert_eq!(nearest_path("tau_bsae"), Some("tau_base"));
         assert_eq!(nearest_path("base_lr"), Some("optimizer.base_lr"));
         assert_eq!(nearest_path("optimiser.base_lr"), Some("optimizer.base_lr"));
+        assert_eq!(nearest_path("optimizer.lr"), Some("optimizer.base_lr"));
+        assert_eq!(nearest_path("optimizer.momentun"), Some("optimizer.momentum"));
+        assert_eq!(nearest_path("optimizer.epsilon"), None);
         assert_eq!(nearest_path("colour"), None);
     }
 }

@@ -13,6 +13,8 @@ pub mod run;
 pub mod source;
 pub mod sweep;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 mod value;
 mod views;
 
@@ -52,12 +54,8 @@ pub fn parse(file_name: &str, text: &str) -> Result<RawSweep, SpecError> {
     let source: Source = Arc::new(NamedSource::new(file_name, text.to_owned()));
     let top = Site::new(&source, 0..text.find('\n').unwrap_or(text.len()));
     let document = DeTable::parse(text).map_err(|error| syntax(&source, &error))?;
-    let mut sweep = RawSweep {
-        tables: Tables::default(),
-        rules: Rules::default(),
-        text: text.to_owned(),
-        top,
-    };
+    let mut sweep =
+        RawSweep { tables: Tables::default(), rules: Rules::default(), text: text.to_owned(), top };
     let mut faults = Faults::default();
     for entry in entries(&source, document.get_ref()) {
         if TABLES.contains(&entry.name) {
@@ -85,14 +83,22 @@ fn unknown_top(entry: &Entry<'_, '_>) -> Fault {
         return read::quoted(name, &entry.key_site);
     }
     if name == "seed" || name == "seeds" {
-        return Fault::new(format!("unknown key `{name}` in a sweep file"), &entry.key_site, "unknown")
-            .help("write `seeds = [0, 1, 2]` under [replicates]");
+        return Fault::new(
+            format!("unknown key `{name}` in a sweep file"),
+            &entry.key_site,
+            "unknown",
+        )
+        .help("write `seeds = [0, 1, 2]` under [replicates]");
     }
     if Key::named(name).is_none() && !Key::is_prefix(name) {
         let valid: Vec<_> = TABLES.into_iter().chain(RULES).collect();
         return unknown_key("", name, &valid, &entry.key_site);
     }
-    let fault = Fault::new(format!("the setting `{name}` stands outside [base]"), &entry.key_site, "outside [base]");
+    let fault = Fault::new(
+        format!("the setting `{name}` stands outside [base]"),
+        &entry.key_site,
+        "outside [base]",
+    );
     fault.help(match entry.node.get_ref() {
         DeValue::Table(_) => format!("write [base.{name}], or `{name}.<key> = ...` under [base]"),
         _ => format!("write `{name} = ...` under [base]"),

@@ -81,7 +81,8 @@ fn descend<'t, 'd>(
             }
         }
         (true, _) => {
-            let fault = Fault::new(format!("`{path}` is a table of settings"), &site, "not a value");
+            let fault =
+                Fault::new(format!("`{path}` is a table of settings"), &site, "not a value");
             faults.push(fault.help(format!("write `{path}.<key> = ...`; {}", keys_below(&path))));
         }
         (false, _) => faults.push(unknown_setting(&path, &key_site, also)),
@@ -89,16 +90,22 @@ fn descend<'t, 'd>(
 }
 
 pub(crate) fn quoted(name: &str, site: &Site) -> Fault {
-    Fault::new(format!("`{name}` is quoted, which makes it one key with a dot in its name"), site, "quoted")
-        .help(format!("write {name} without quotes"))
+    Fault::new(
+        format!("`{name}` is quoted, which makes it one key with a dot in its name"),
+        site,
+        "quoted",
+    )
+    .help(format!("write {name} without quotes"))
 }
 
+/// Returns the names that may follow a path; all first parts for an empty one.
 fn keys_below(path: &str) -> String {
-    let depth = path.len() + 1;
-    let mut names: Vec<_> = super::keys::keys()
-        .filter(|info| info.path.starts_with(path) && info.path[path.len()..].starts_with('.'))
-        .filter_map(|info| info.path[depth..].split('.').next())
-        .collect();
+    let below = |info: &'static super::keys::Info| match path {
+        "" => Some(info.path),
+        table => info.path.strip_prefix(table)?.strip_prefix('.'),
+    };
+    let mut names: Vec<_> =
+        super::keys::keys().filter_map(below).filter_map(|rest| rest.split('.').next()).collect();
     names.dedup();
     format!("valid keys: {}", names.join(", "))
 }
@@ -119,7 +126,7 @@ fn unknown_setting(path: &str, site: &Site, also: &[&str]) -> Fault {
     }
     match path.rsplit_once('.') {
         Some((parent, _)) if Key::is_prefix(parent) => fault.help(keys_below(parent)),
-        _ => fault.help("`byol-sweep help settings` lists all of them"),
+        _ => fault.help(keys_below("")),
     }
 }
 
@@ -145,7 +152,9 @@ fn setting(leaf: Leaf<'_, '_>) -> Result<Setting, Fault> {
 pub(crate) fn value(key: Key, node: &Node<'_>, site: &Site) -> Result<Value, Fault> {
     let wrong = || wrong_type(key.path(), &key.info().kind.to_string(), node, site);
     match (key.info().kind, node.get_ref()) {
-        (kind @ (Kind::Int(..) | Kind::Float(..) | Kind::IntOrSame), node) if number(node).is_some() => {
+        (kind @ (Kind::Int(..) | Kind::Float(..) | Kind::IntOrSame), node)
+            if number(node).is_some() =>
+        {
             checked_number(key.path(), kind, number(node).unwrap_or(f64::NAN), site)
         }
         (Kind::IntOrSame, DeValue::String(text)) if text == "same" => Ok(Value::Word("same")),
@@ -176,8 +185,13 @@ pub(crate) fn value(key: Key, node: &Node<'_>, site: &Site) -> Result<Value, Fau
             Ok(Value::Ops(ops))
         }
         (
-            Kind::Int(..) | Kind::Float(..) | Kind::IntOrSame | Kind::Word { .. } | Kind::Text
-            | Kind::Sizes | Kind::Ops,
+            Kind::Int(..)
+            | Kind::Float(..)
+            | Kind::IntOrSame
+            | Kind::Word { .. }
+            | Kind::Text
+            | Kind::Sizes
+            | Kind::Ops,
             _,
         ) => Err(wrong()),
     }
@@ -224,7 +238,8 @@ fn word(
         return Ok(Value::Word(word));
     }
     if planned.contains(&text) {
-        let fault = Fault::new(format!("`{path} = \"{text}\"` is not built yet"), site, "not built yet");
+        let fault =
+            Fault::new(format!("`{path} = \"{text}\"` is not built yet"), site, "not built yet");
         return Err(fault.help(format!("valid: {}", valid.join(", "))));
     }
     let fault = Fault::new(format!("`{path}` does not take \"{text}\""), site, "not valid here");
@@ -246,7 +261,8 @@ pub(crate) fn checked_number(
     number: f64,
     site: &Site,
 ) -> Result<Value, Fault> {
-    let refused = || Fault::new(format!("`{path}` takes {kind}, not {number}"), site, "out of range");
+    let refused =
+        || Fault::new(format!("`{path}` takes {kind}, not {number}"), site, "out of range");
     match kind {
         Kind::Float(low, high) => {
             let above = match low {

@@ -149,7 +149,9 @@ fn method(cell: &Cell<'_>) -> Result<MethodParts, Fault> {
             "`predictor.out` is {predicted} and `projector.out` is {}, but one is compared with the other",
             parts.projector.out,
         );
-        return Err(cell.fault(message, &keys, "another size").help("leave `predictor.out` out: it follows"));
+        return Err(cell
+            .fault(message, &keys, "another size")
+            .help("leave `predictor.out` out: it follows"));
     }
     Ok(parts)
 }

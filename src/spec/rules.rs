@@ -173,7 +173,10 @@ fn zip(source: &Source, table: &DeTable<'_>, site: &Site, faults: &mut Faults) -
             let lengths = |axis: &Axis| format!("{} values", axis.values.len());
             let message = format!(
                 "axes of a zip advance together, but `{}` has {} and `{}` has {}",
-                first.key.path(), first.values.len(), other.key.path(), other.values.len(),
+                first.key.path(),
+                first.values.len(),
+                other.key.path(),
+                other.values.len(),
             );
             let fault = Fault::new(message, &other.key_site, lengths(other));
             faults.push(fault.and(&first.key_site, lengths(first)));
@@ -198,7 +201,11 @@ fn conditions(source: &Source, entry: &Entry<'_, '_>, faults: &mut Faults) -> Op
         .filter_map(|leaf| {
             let allowed = faults.keep(allowed(leaf))?;
             if allowed.is_empty() {
-                faults.push(Fault::new("a match without values matches nothing", &leaf.site, "empty"));
+                faults.push(Fault::new(
+                    "a match without values matches nothing",
+                    &leaf.site,
+                    "empty",
+                ));
                 return None;
             }
             Some(Condition { allowed })
@@ -240,12 +247,22 @@ fn when(source: &Source, table: &DeTable<'_>, site: &Site, faults: &mut Faults) 
     Some(When { matches: conditions?, grid: grid? })
 }
 
-fn exclude(source: &Source, table: &DeTable<'_>, site: &Site, faults: &mut Faults) -> Option<Match> {
+fn exclude(
+    source: &Source,
+    table: &DeTable<'_>,
+    site: &Site,
+    faults: &mut Faults,
+) -> Option<Match> {
     let [matches] = parts(source, "exclude", table, site, ["match"], faults)?;
     conditions(source, &matches, faults)
 }
 
-fn include(source: &Source, table: &DeTable<'_>, site: &Site, faults: &mut Faults) -> Option<Include> {
+fn include(
+    source: &Source,
+    table: &DeTable<'_>,
+    site: &Site,
+    faults: &mut Faults,
+) -> Option<Include> {
     if table.is_empty() {
         faults.push(Fault::new("an [[include]] names the settings of its cell", site, "empty"));
     }
@@ -285,7 +302,9 @@ fn arm(
         faults.push(fault.help("it is every cell without an arm's change; choose another name"));
     } else if earlier.iter().any(|arm| arm.name == name) {
         faults.push(Fault::new(format!("two arms are called \"{name}\""), &name_site, "again"));
-    } else if settings.is_empty() && table.keys().all(|key| ["name", "published"].contains(&key.get_ref().as_ref())) {
+    } else if settings.is_empty()
+        && table.keys().all(|key| ["name", "published"].contains(&key.get_ref().as_ref()))
+    {
         let fault = Fault::new(format!("the arm \"{name}\" changes nothing"), site, "no settings");
         faults.push(fault.help("the unchanged cell is the arm `baseline`, there of itself"));
     }

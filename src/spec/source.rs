@@ -37,13 +37,20 @@ pub(crate) fn train_images(source: &Source) -> Option<u32> {
 ///
 /// # Errors
 /// Fails where no set is named, or a set of files without a path.
-pub(crate) fn source(cell: &Cell<'_>, digests: &Digests) -> Result<(Source, Option<PathBuf>), Fault> {
+pub(crate) fn source(
+    cell: &Cell<'_>,
+    digests: &Digests,
+) -> Result<(Source, Option<PathBuf>), Fault> {
     let on_disk = || -> Result<(PathBuf, Option<String>), Fault> {
         let path = cell.text(Plain::DataPath).ok_or_else(|| {
             let name = cell.word(Plain::DataName);
             let keys = [Key::Plain(Plain::DataName)];
-            cell.fault(format!("`data.name = \"{name}\"` needs `data.path`"), &keys, "images from where?")
-                .help("add `data.path = \"path/to/images\"`")
+            cell.fault(
+                format!("`data.name = \"{name}\"` needs `data.path`"),
+                &keys,
+                "images from where?",
+            )
+            .help("add `data.path = \"path/to/images\"`")
         })?;
         let path = Path::new(path);
         let declared = cell.text(Plain::DataDigest).map(ToOwned::to_owned);
@@ -61,10 +68,12 @@ pub(crate) fn source(cell: &Cell<'_>, digests: &Digests) -> Result<(Source, Opti
         }
         "cifar10" => Ok((Source::Cifar10, None)),
         "idx" => on_disk().map(|(path, digest)| (Source::Idx { digest }, Some(path))),
-        "image_folder" => on_disk().map(|(path, digest)| (Source::ImageFolder { digest }, Some(path))),
-        _ => Err(cell
-            .fault("`data.name` is not said", &[], "no images")
-            .help("add `data.name = \"cifar10\"` under [base]; valid: shapes, cifar10, idx, image_folder")),
+        "image_folder" => {
+            on_disk().map(|(path, digest)| (Source::ImageFolder { digest }, Some(path)))
+        }
+        _ => Err(cell.fault("`data.name` is not said", &[], "no images").help(
+            "add `data.name = \"cifar10\"` under [base]; valid: shapes, cifar10, idx, image_folder",
+        )),
     }
 }
 
@@ -72,7 +81,10 @@ pub(crate) fn source(cell: &Cell<'_>, digests: &Digests) -> Result<(Source, Opti
 ///
 /// # Errors
 /// Fails where [`source`] does, and where a subset is larger than its set.
-pub(crate) fn data(cell: &Cell<'_>, digests: &Digests) -> Result<(DataSpec, Option<PathBuf>), Fault> {
+pub(crate) fn data(
+    cell: &Cell<'_>,
+    digests: &Digests,
+) -> Result<(DataSpec, Option<PathBuf>), Fault> {
     let (source, path) = source(cell, digests)?;
     let limit = Key::Plain(Plain::DataTrainLimit);
     let subset = cell.said(limit).map(|_| Subset {
@@ -82,7 +94,11 @@ pub(crate) fn data(cell: &Cell<'_>, digests: &Digests) -> Result<(DataSpec, Opti
     if let (Some(subset), Some(all)) = (subset, train_images(&source))
         && subset.images > all
     {
-        let message = format!("`data.train_limit` is {}, but {} has {all} training images", subset.images, source.name());
+        let message = format!(
+            "`data.train_limit` is {}, but {} has {all} training images",
+            subset.images,
+            source.name()
+        );
         return Err(cell.fault(message, &[limit], "more than there are"));
     }
     let (mean, std) = stats(&source);

@@ -14,8 +14,16 @@ use super::value::{Setting, canonical_float};
 
 /// Names of the tables and keys that [`Tables::read`] reads.
 pub(crate) const TABLES: [&str; 10] = [
-    "schema", "name", "description", "reproduces", "replicates", "eval", "resources", "retry",
-    "checkpoint", "report",
+    "schema",
+    "name",
+    "description",
+    "reproduces",
+    "replicates",
+    "eval",
+    "resources",
+    "retry",
+    "checkpoint",
+    "report",
 ];
 
 /// The only version of the file format.
@@ -73,25 +81,39 @@ impl Tables {
             "schema" => self.schema = faults.keep(whole("schema", entry, SCHEMA, SCHEMA)),
             "name" => set(&mut meta.name, faults.keep(sweep_name(entry))),
             "description" => set(&mut meta.description, faults.keep(text("description", entry))),
-            "reproduces" => set(&mut meta.reproduces, faults.keep(text("reproduces", entry)).map(Some)),
+            "reproduces" => {
+                set(&mut meta.reproduces, faults.keep(text("reproduces", entry)).map(Some))
+            }
             "replicates" => self.replicates(source, entry, faults),
             "eval" => self.eval(source, entry, faults),
-            "resources" => each(source, "resources", entry, &["slots_per_device", "time_limit"], faults, |entry, faults| {
-                let resources = &mut meta.resources;
-                if entry.name == "time_limit" {
-                    let limit = faults.keep(duration("resources.time_limit", entry));
-                    set(&mut resources.time_limit, limit.map(Some));
-                } else {
-                    let slots = faults.keep(small("resources.slots_per_device", entry, 1, 64));
-                    set(&mut resources.slots_per_device, slots);
-                }
-            }),
+            "resources" => each(
+                source,
+                "resources",
+                entry,
+                &["slots_per_device", "time_limit"],
+                faults,
+                |entry, faults| {
+                    let resources = &mut meta.resources;
+                    if entry.name == "time_limit" {
+                        let limit = faults.keep(duration("resources.time_limit", entry));
+                        set(&mut resources.time_limit, limit.map(Some));
+                    } else {
+                        let slots = faults.keep(small("resources.slots_per_device", entry, 1, 64));
+                        set(&mut resources.slots_per_device, slots);
+                    }
+                },
+            ),
             "retry" => each(source, "retry", entry, &["max"], faults, |entry, faults| {
                 set(&mut meta.max_retries, faults.keep(small("retry.max", entry, 0, 100)));
             }),
-            "checkpoint" => each(source, "checkpoint", entry, &["every"], faults, |entry, faults| {
-                set(&mut meta.checkpoint_every, faults.keep(duration("checkpoint.every", entry)));
-            }),
+            "checkpoint" => {
+                each(source, "checkpoint", entry, &["every"], faults, |entry, faults| {
+                    set(
+                        &mut meta.checkpoint_every,
+                        faults.keep(duration("checkpoint.every", entry)),
+                    );
+                })
+            }
             _ => each(source, "report", entry, &["metric"], faults, |entry, faults| {
                 set(&mut meta.report_metric, faults.keep(metric(entry)));
             }),
@@ -117,21 +139,21 @@ impl Tables {
     }
 
     fn eval(&mut self, source: &Source, entry: &Entry<'_, '_>, faults: &mut Faults) {
-        each(source, "eval", entry, &["linear", "knn", "data"], faults, |part, faults| {
-            match part.name {
-                "linear" => self.linear(source, part, faults),
-                "knn" => {
-                    each(source, "eval.knn", part, &["k", "temperature"], faults, |entry, faults| {
-                        if entry.name == "k" {
-                            set(&mut self.knn.k, faults.keep(small("eval.knn.k", entry, 1, 1_000_000)));
-                        } else {
-                            let value = positive("eval.knn.temperature", entry.node, &entry.site);
-                            set(&mut self.knn.temperature, faults.keep(value));
-                        }
-                    });
-                }
-                _ => self.eval_data = eval_data(source, part, faults),
+        each(source, "eval", entry, &["linear", "knn", "data"], faults, |part, faults| match part
+            .name
+        {
+            "linear" => self.linear(source, part, faults),
+            "knn" => {
+                each(source, "eval.knn", part, &["k", "temperature"], faults, |entry, faults| {
+                    if entry.name == "k" {
+                        set(&mut self.knn.k, faults.keep(small("eval.knn.k", entry, 1, 1_000_000)));
+                    } else {
+                        let value = positive("eval.knn.temperature", entry.node, &entry.site);
+                        set(&mut self.knn.temperature, faults.keep(value));
+                    }
+                });
             }
+            _ => self.eval_data = eval_data(source, part, faults),
         });
     }
 
@@ -139,19 +161,27 @@ impl Tables {
         let valid = ["epochs", "batch_size", "learning_rates", "holdout"];
         let linear = &mut self.linear;
         each(source, "eval.linear", part, &valid, faults, |entry, faults| match entry.name {
-            "epochs" => set(&mut linear.epochs, faults.keep(small("eval.linear.epochs", entry, 1, 1_000_000))),
+            "epochs" => set(
+                &mut linear.epochs,
+                faults.keep(small("eval.linear.epochs", entry, 1, 1_000_000)),
+            ),
             "batch_size" => {
-                set(&mut linear.batch_size, faults.keep(small("eval.linear.batch_size", entry, 1, 1 << 24)));
+                set(
+                    &mut linear.batch_size,
+                    faults.keep(small("eval.linear.batch_size", entry, 1, 1 << 24)),
+                );
             }
             "learning_rates" => set(&mut linear.learning_rates, faults.keep(learning_rates(entry))),
             _ => {
-                let value = positive("eval.linear.holdout", entry.node, &entry.site).and_then(|share| {
-                    if share < 1.0 {
-                        return Ok(share);
-                    }
-                    let message = format!("`eval.linear.holdout` takes a number in (0, 1), not {share}");
-                    Err(Fault::new(message, &entry.site, "out of range"))
-                });
+                let value =
+                    positive("eval.linear.holdout", entry.node, &entry.site).and_then(|share| {
+                        if share < 1.0 {
+                            return Ok(share);
+                        }
+                        let message =
+                            format!("`eval.linear.holdout` takes a number in (0, 1), not {share}");
+                        Err(Fault::new(message, &entry.site, "out of range"))
+                    });
                 set(&mut linear.holdout, faults.keep(value));
             }
         });
@@ -198,7 +228,8 @@ fn metric(entry: &Entry<'_, '_>) -> Result<String, Fault> {
     if !metric.is_empty() && metric.bytes().all(plain) {
         return Ok(metric);
     }
-    let fault = Fault::new(format!("{metric:?} is not the name of a metric"), &entry.site, "not a name");
+    let fault =
+        Fault::new(format!("{metric:?} is not the name of a metric"), &entry.site, "not a name");
     Err(fault.help("names are like linear_top1 or knn_top1"))
 }
 
@@ -302,8 +333,13 @@ fn eval_data(source: &Source, part: &Entry<'_, '_>, faults: &mut Faults) -> Vec<
     for setting in settings {
         match setting.key {
             Key::Plain(
-                Plain::DataName | Plain::DataPath | Plain::DataDigest | Plain::ShapesTrain
-                | Plain::ShapesTest | Plain::ShapesSide | Plain::ShapesSeed,
+                Plain::DataName
+                | Plain::DataPath
+                | Plain::DataDigest
+                | Plain::ShapesTrain
+                | Plain::ShapesTest
+                | Plain::ShapesSide
+                | Plain::ShapesSeed,
             ) => kept.push(setting),
             _ => {
                 let message = format!("`eval.{}` cannot be set", setting.key.path());

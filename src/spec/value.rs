@@ -48,7 +48,9 @@ impl fmt::Display for Value {
             Value::Word(word) => write!(f, "\"{word}\""),
             Value::Text(text) => write!(f, "{text:?}"),
             Value::Sizes(sizes) => write!(f, "{sizes:?}"),
-            Value::Ops(ops) => write!(f, "{:?}", ops.iter().map(|op| op.name()).collect::<Vec<_>>()),
+            Value::Ops(ops) => {
+                write!(f, "{:?}", ops.iter().map(|op| op.name()).collect::<Vec<_>>())
+            }
         }
     }
 }

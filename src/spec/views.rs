@@ -6,7 +6,8 @@ use super::keys::{Key, OPS, Op, Param, Plain, Scope};
 use super::run::{Blur, ColorJitter, Crop, Flip, Grayscale, Solarize, ViewRecipe, Views};
 use super::value::Value;
 
-const CROP: Crop = Crop { min_area: 0.08, max_area: 1.0, min_aspect: 3.0 / 4.0, max_aspect: 4.0 / 3.0 };
+const CROP: Crop =
+    Crop { min_area: 0.08, max_area: 1.0, min_aspect: 3.0 / 4.0, max_aspect: 4.0 / 3.0 };
 
 /// Table 6 of BYOL, view T or T'.
 fn byol(scope: Scope) -> ViewRecipe {
@@ -17,7 +18,13 @@ fn byol(scope: Scope) -> ViewRecipe {
     ViewRecipe {
         crop: Some(CROP),
         flip: Some(Flip { p: 0.5 }),
-        color_jitter: Some(ColorJitter { p: 0.8, brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1 }),
+        color_jitter: Some(ColorJitter {
+            p: 0.8,
+            brightness: 0.4,
+            contrast: 0.4,
+            saturation: 0.2,
+            hue: 0.1,
+        }),
         grayscale: Some(Grayscale { p: 0.2 }),
         blur: Some(Blur { p: blur, min_sigma: 0.1, max_sigma: 2.0 }),
         solarize,
@@ -83,7 +90,9 @@ pub(crate) fn views(cell: &Cell<'_>) -> Result<Views, Fault> {
         let Some(remove) = cell.said(Key::Remove(scope)) else { continue };
         check_present(&remove, &full, scope, cell)?;
         for &op in ops(&remove) {
-            if let Some((other, _)) = removed.iter().find(|(other, o)| *o == op && overlaps(*other, scope)) {
+            if let Some((other, _)) =
+                removed.iter().find(|(other, o)| *o == op && overlaps(*other, scope))
+            {
                 return Err(removed_twice(cell, *other, scope, op));
             }
             removed.push((scope, op));
@@ -92,7 +101,11 @@ pub(crate) fn views(cell: &Cell<'_>) -> Result<Views, Fault> {
                 && remove.layer > Layer::Base
                 && !ops(&only).contains(&op)
             {
-                let message = format!("`{}` removes {}, which `augment.only` has taken out", path(&remove), op.name());
+                let message = format!(
+                    "`{}` removes {}, which `augment.only` has taken out",
+                    path(&remove),
+                    op.name()
+                );
                 let keys = [remove.setting.key, only.setting.key];
                 return Err(cell.fault(message, &keys, "nothing to remove"));
             }
@@ -126,7 +139,9 @@ fn removed_twice(cell: &Cell<'_>, first: Scope, second: Scope, op: Op) -> Fault 
     let keys = [Key::Remove(first), Key::Remove(second)];
     let message = format!(
         "{} is removed twice, by `{}` and `{}`",
-        op.name(), keys[0].path(), keys[1].path(),
+        op.name(),
+        keys[0].path(),
+        keys[1].path(),
     );
     cell.fault(message, &keys, "removed here")
 }
@@ -152,7 +167,8 @@ fn check_present(
         };
         let message = format!(
             "`{}` names {}, which `augment.preset = \"{preset}\"` does not have{view}",
-            path(list), op.name(),
+            path(list),
+            op.name(),
         );
         let fault = Fault::new(message, &list.setting.value_site, "nothing of this name there");
         let fault = match cell.said(Key::Plain(Plain::AugmentPreset)) {
@@ -177,7 +193,9 @@ fn check_still_set(cell: &Cell<'_>, by: &Said<'_>, op: Op, from: Scope) -> Resul
             if wholly && (Layer::Axis..Layer::Set).contains(&said.layer) {
                 let message = format!(
                     "`{}` cannot act: `{}` takes {} out",
-                    path(&said), path(by), op.name(),
+                    path(&said),
+                    path(by),
+                    op.name(),
                 );
                 let fault = Fault::new(message, &said.setting.key_site, "has no effect");
                 return Err(fault.and(&by.setting.value_site, "taken out here"));
@@ -219,21 +237,31 @@ fn set(recipe: &mut ViewRecipe, scope: Scope, param: Param, value: f64) {
         Param::CropMaxAspect => recipe.crop = Some(Crop { max_aspect: value, ..crop(recipe) }),
         Param::FlipP => recipe.flip = Some(Flip { p: value }),
         Param::GrayscaleP => recipe.grayscale = Some(Grayscale { p: value }),
-        Param::JitterP => change(&mut recipe.color_jitter, added.color_jitter, |jitter| jitter.p = value),
+        Param::JitterP => {
+            change(&mut recipe.color_jitter, added.color_jitter, |jitter| jitter.p = value)
+        }
         Param::Brightness => {
-            change(&mut recipe.color_jitter, added.color_jitter, |jitter| jitter.brightness = value);
+            change(&mut recipe.color_jitter, added.color_jitter, |jitter| {
+                jitter.brightness = value
+            });
         }
         Param::Contrast => {
             change(&mut recipe.color_jitter, added.color_jitter, |jitter| jitter.contrast = value);
         }
         Param::Saturation => {
-            change(&mut recipe.color_jitter, added.color_jitter, |jitter| jitter.saturation = value);
+            change(&mut recipe.color_jitter, added.color_jitter, |jitter| {
+                jitter.saturation = value
+            });
         }
-        Param::Hue => change(&mut recipe.color_jitter, added.color_jitter, |jitter| jitter.hue = value),
+        Param::Hue => {
+            change(&mut recipe.color_jitter, added.color_jitter, |jitter| jitter.hue = value)
+        }
         Param::BlurP => change(&mut recipe.blur, added.blur, |blur| blur.p = value),
         Param::BlurMinSigma => change(&mut recipe.blur, added.blur, |blur| blur.min_sigma = value),
         Param::BlurMaxSigma => change(&mut recipe.blur, added.blur, |blur| blur.max_sigma = value),
-        Param::SolarizeP => change(&mut recipe.solarize, added.solarize, |solarize| solarize.p = value),
+        Param::SolarizeP => {
+            change(&mut recipe.solarize, added.solarize, |solarize| solarize.p = value)
+        }
         Param::SolarizeThreshold => {
             change(&mut recipe.solarize, added.solarize, |solarize| solarize.threshold = value);
         }
