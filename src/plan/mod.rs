@@ -1,9 +1,15 @@
 //! From a sweep file to an ordered list of trials, each with its identity. Pure: the same file
 //! gives the same plan on any machine, whatever is already done.
 
+mod compose;
+mod error;
+mod expand;
+mod label;
 pub mod memory;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +18,19 @@ use crate::ids::{EvalKey, GroupKey, TrainKey};
 use crate::spec::eval::EvalSpec;
 use crate::spec::run::RunSpec;
 use crate::spec::sweep::SweepMeta;
+
+pub use error::{MANY_CELLS, PlanError};
+pub use expand::{Request, expand};
+pub use label::value_text;
+
+/// How many trials a plan may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// [`MANY_CELLS`].
+    Million,
+    /// Any number; somebody was asked.
+    Lifted,
+}
 
 /// A sweep, expanded.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,13 +43,27 @@ pub struct Plan {
     pub eval_key: EvalKey,
     /// Breadth first over seeds; keys are unique.
     pub trials: Vec<PlannedTrial>,
-    /// The settings that vary, in the order of the file: `method`, `batch_size`, `augment.remove`.
-    /// The seed is not among them.
+    /// The keys of grids, zips, whens and includes, in the order of the file: `method`,
+    /// `batch_size`, `augment.remove`. The seed is not among them.
     pub axes: Vec<String>,
     /// The count after each rule.
     pub steps: Vec<RuleCount>,
     /// The file's text, kept with the sweep.
     pub source_toml: String,
+}
+
+impl Plan {
+    /// Returns those of [`Plan::axes`] that differ between trials, in their order.
+    pub fn varies(&self) -> Vec<&str> {
+        let differs = |axis: &&str| {
+            let labels = self.trials.iter().flat_map(|trial| &trial.labels);
+            let values: BTreeSet<String> = labels
+                .map(|label| label.axes.get(*axis).map_or_else(String::new, ToString::to_string))
+                .collect();
+            values.len() > 1
+        };
+        self.axes.iter().map(String::as_str).filter(differs).collect()
+    }
 }
 
 /// One trial of a plan.

@@ -1,0 +1,483 @@
+//! Plans of small files, with counts done by hand.
+
+use std::path::Path;
+
+use super::*;
+use crate::spec::{Fault, parse};
+
+fn planned(text: &str) -> Result<Plan, PlanError> {
+    planned_with(text, &[])
+}
+
+fn planned_with(text: &str, set: &[(&str, &str)]) -> Result<Plan, PlanError> {
+    let overrides: Vec<_> =
+        set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let unknown = |_: &Path| None;
+    let request = Request { overrides: &overrides, digests: &unknown, limit: Limit::Million };
+    expand(&parse("sweep.toml", text)?, &request)
+}
+
+fn file(rest: &str) -> String {
+    format!("schema = 1\nname = \"t\"\n{rest}")
+}
+
+const BASE: &str = "[base]\ndata.name = \"shapes\"\nbatch_size = 64\nupdate_batch_size = 256\n";
+
+fn plan(rest: &str) -> Plan {
+    planned(&file(&format!("{BASE}{rest}"))).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn counts(plan: &Plan) -> Vec<(&str, u64)> {
+    plan.steps.iter().map(|step| (step.rule.as_str(), step.cells)).collect()
+}
+
+fn labels(plan: &Plan) -> Vec<String> {
+    plan.trials.iter().map(PlannedTrial::label_text).collect()
+}
+
+fn message(rest: &str) -> String {
+    planned(&file(&format!("{BASE}{rest}"))).expect_err("must be refused").to_string()
+}
+
+#[test]
+fn a_base_alone_is_one_trial() {
+    let plan = plan("");
+    assert_eq!(counts(&plan), [("base", 1), ("1 seed", 1)]);
+    assert_eq!(labels(&plan), ["base"]);
+    assert!(plan.varies().is_empty());
+}
+
+#[test]
+fn rules_compose_in_the_order_of_the_contract() {
+    let plan = plan(
+        r#"
+        [[grid]]
+        method = ["byol", "simclr"]
+        epochs = [10, 20, 30]
+        [[grid]]
+        method = "byol"
+        epochs = 40
+        [[zip]]
+        optimizer.base_lr = [0.1, 0.2]
+        optimizer.weight_decay = [1e-6, 1e-5]
+        [[when]]
+        match = { method = "byol" }
+        grid = { tau_base = [0.9, 0.99, 1] }
+        [[exclude]]
+        match = { method = "simclr", epochs = [10, 20] }
+        [[include]]
+        epochs = 1
+        [[arm]]
+        name = "crop only"
+        published = "Crop only"
+        augment.only = ["crop"]
+        [replicates]
+        seeds = [3, 1]
+        "#,
+    );
+    // 2 x 3 + 1 = 7; x 2 = 14, of which 8 are BYOL: 8 x 3 + 6 = 30; less 2 epochs x 2 rows = 26;
+    // x 2 arms = 52; + 1 = 53; x 2 seeds = 106.
+    assert_eq!(
+        counts(&plan),
+        [
+            ("grid 1: 2 method x 3 epochs", 6),
+            ("grid 2: 1 method x 1 epochs", 7),
+            ("zip 1: 2 optimizer.base_lr + optimizer.weight_decay", 14),
+            ("when 1: 3 tau_base in 8 cells", 30),
+            ("exclude 1: 4 cells less", 26),
+            ("arms: baseline + 1", 52),
+            ("include: 1 more", 53),
+            ("2 seeds", 106),
+        ]
+    );
+    assert_eq!(
+        plan.axes,
+        ["method", "epochs", "optimizer.base_lr", "optimizer.weight_decay", "tau_base"]
+    );
+    let first = &plan.trials[0];
+    assert_eq!(first.labels[0].arm.as_deref(), Some("baseline"));
+    let arm = &plan.trials[1].labels[0];
+    assert_eq!(arm.published.as_deref(), Some("Crop only"));
+    assert_eq!(
+        arm.text(),
+        "crop only (method=byol epochs=10 tau_base=0.9 optimizer.base_lr=0.1 optimizer.weight_decay=1e-6)"
+    );
+}
+
+#[test]
+fn the_order_is_breadth_first_over_seeds() {
+    let plan = plan("[grid]\nmethod = [\"byol\", \"simclr\"]\n[replicates]\nseeds = [5, 0]\n");
+    let order: Vec<_> = plan
+        .trials
+        .iter()
+        .map(|trial| (trial.ordinal, trial.run.seed, trial.label_text()))
+        .collect();
+    assert_eq!(
+        order,
+        [
+            (1, 5, "method=byol".into()),
+            (2, 5, "method=simclr".into()),
+            (3, 0, "method=byol".into()),
+            (4, 0, "method=simclr".into()),
+        ]
+    );
+    assert_eq!(plan.trials[0].group_key, plan.trials[2].group_key);
+}
+
+#[test]
+fn keys_are_those_of_the_run_spec() {
+    let plan = plan("[grid]\ndata.train_limit = [1000, 2000]\n[replicates]\nseeds = [0, 7]\n");
+    for trial in &plan.trials {
+        assert_eq!(trial.train_key, trial.run.train_key());
+        assert_eq!(trial.group_key, trial.run.group_key());
+    }
+}
+
+#[test]
+fn equal_cells_are_merged_and_keep_both_labels() {
+    let plan = plan("[[grid]]\nepochs = [300, 10]\n[[grid]]\nmethod = [\"byol\", \"simclr\"]\n");
+    // epochs = 300 is the default, so that the first cell and `method = byol` are one.
+    assert_eq!(plan.trials.len(), 3);
+    assert_eq!(counts(&plan)[2], ("merge: 1 equal cell", 3));
+    let texts: Vec<_> = plan.trials[0].labels.iter().map(Label::text).collect();
+    assert_eq!(texts, ["epochs=300", "method=byol"]);
+}
+
+#[test]
+fn settings_that_cannot_act_are_dropped_from_base() {
+    let simclr =
+        |rest: &str| plan(&format!("method = \"simclr\"\n{rest}")).trials[0].train_key.clone();
+    assert_eq!(
+        simclr(""),
+        simclr("tau_base = 0.5\npredictor.hidden = 7\nencoder.stem = \"small\"\n")
+    );
+    assert_ne!(simclr(""), simclr("temperature = 0.5\n"));
+}
+
+#[test]
+fn equal_numbers_are_equal_trials() {
+    let key = |rest: &str| plan(rest).trials[0].train_key.clone();
+    assert_eq!(key("tau_base = 1\n"), key("tau_base = 1.0\n"));
+    assert_eq!(key("optimizer.weight_decay = -0.0\n"), key("optimizer.weight_decay = 0\n"));
+    assert_eq!(key("epochs = 10.0\n"), key("epochs = 10\n"));
+    assert_eq!(key("[grid]\ntau_base = { linspace = [0.1, 0.3, 3] }\n"), key("tau_base = 0.1\n"));
+    let third =
+        plan("[grid]\ntau_base = { linspace = [0.1, 0.3, 3] }\n").trials[2].train_key.clone();
+    assert_eq!(third, key("tau_base = 0.3\n"));
+    assert_eq!(
+        key("augment.remove = [\"flip\", \"blur\"]\n"),
+        key("augment.remove = [\"blur\", \"flip\"]\n")
+    );
+    assert_eq!(key("augment.flip.p = 0\n"), key("augment.remove = [\"flip\"]\n"));
+}
+
+#[test]
+fn computed_axes_hit_their_ends() {
+    let values = |rule: &str, key: &str| -> Vec<String> {
+        labels(&plan(&format!("[grid]\n{key} = {rule}\n")))
+    };
+    assert_eq!(
+        values("{ range = [32, 256], step = \"*2\" }", "batch_size"),
+        ["batch_size=32", "batch_size=64", "batch_size=128", "batch_size=256"]
+    );
+    assert_eq!(values("{ range = [0.7, 1.0], step = 0.1 }", "tau_base").len(), 4);
+    assert_eq!(values("{ range = [1.0, 0.7], step = -0.1 }", "tau_base").len(), 4);
+    assert_eq!(
+        values("{ logspace = [1e-4, 1e-1, 4] }", "optimizer.base_lr"),
+        [
+            "optimizer.base_lr=0.0001",
+            "optimizer.base_lr=0.001",
+            "optimizer.base_lr=0.01",
+            "optimizer.base_lr=0.1"
+        ]
+    );
+}
+
+#[test]
+fn later_rules_win() {
+    let plan = planned_with(
+        &file(&format!(
+            "{BASE}tau_base = 0.5\n[grid]\ntau_base = [0.6, 0.7]\n[[arm]]\nname = \"a\"\ntau_base = 0.8\n[[include]]\ntau_base = 0.9\n"
+        )),
+        &[],
+    )
+    .unwrap();
+    assert_eq!(
+        labels(&plan),
+        ["baseline (tau_base=0.6)", "a (tau_base=0.8)", "baseline (tau_base=0.7)", "tau_base=0.9"]
+    );
+    let text = file(&format!(
+        "{BASE}[grid]\nmethod = [\"byol\", \"simclr\"]\n[[when]]\nmatch = {{ method = \"simclr\" }}\ngrid = {{ temperature = [0.1, 0.5] }}\n"
+    ));
+    let forced = planned_with(&text, &[("method", "simclr"), ("epochs", "2")]).unwrap();
+    assert_eq!(labels(&forced), ["method=simclr temperature=0.1", "method=simclr temperature=0.5"]);
+    assert_eq!(forced.trials[0].run.epochs, 2);
+}
+
+#[test]
+fn set_reaches_the_other_tables() {
+    let text = file(BASE);
+    let set = [("replicates.seeds", "[0, 1, 2]"), ("eval.knn.k", "20"), ("retry.max", "0")];
+    let plan = planned_with(&text, &set).unwrap();
+    assert_eq!(plan.trials.len(), 3);
+    assert_eq!((plan.eval.knn.k, plan.meta.max_retries), (20, 0));
+    assert_ne!(plan.eval_key, planned(&text).unwrap().eval_key);
+}
+
+#[test]
+fn defaults_are_the_papers() {
+    let plan =
+        planned(&file("[base]\ndata.name = \"image_folder\"\ndata.path = \"images\"\n")).unwrap();
+    let run = serde_json::to_value(&plan.trials[0].run).unwrap();
+    let head = serde_json::json!({ "hidden": [4096], "out": 256, "output_norm": "none" });
+    let expected = serde_json::json!({
+        "encoder": { "name": "resnet", "depth": 50, "width": 1, "stem": "imagenet" },
+        "projector": head,
+        "predictor": head,
+        "target": { "kind": "average", "tau_base": 0.99, "schedule": "cosine" },
+        "loss": { "kind": "regression" },
+        "optimizer": {
+            "name": "lars", "base_lr": 0.3, "momentum": 0.9, "weight_decay": 1e-6,
+            "trust_coefficient": 1e-3,
+        },
+        "epochs": 300,
+        "warmup_epochs": 10.0,
+        "update_batch_size": 4096,
+        "batch_size": 4096,
+    });
+    for (part, value) in expected.as_object().unwrap() {
+        assert_eq!(run[part], *value, "{part}");
+    }
+    assert_eq!((run["data"]["image_size"].as_u64(), run["seed"].as_u64()), (Some(224), Some(0)));
+    let short = planned(&file(&format!("{BASE}epochs = 20\nmethod = \"simclr\"\n"))).unwrap();
+    let run = &short.trials[0].run;
+    assert_eq!((run.warmup_epochs, run.projector.out, &run.predictor), (2.0, 128, &None));
+}
+
+#[test]
+fn a_measured_digest_is_the_identity_of_a_folder() {
+    let text = file(
+        "[base]\ndata.name = \"image_folder\"\nbatch_size = 8\n[grid]\ndata.path = [\"a\", \"b\"]\n",
+    );
+    let sweep = parse("sweep.toml", &text).unwrap();
+    let digest = |path: &Path| Some(format!("digest of {}", path.display()));
+    let request = Request { overrides: &[], digests: &digest, limit: Limit::Million };
+    let plan = expand(&sweep, &request).unwrap();
+    assert_eq!(plan.trials.len(), 2);
+    assert_eq!(plan.trials[1].data_path.as_deref(), Some(Path::new("b")));
+
+    let same = |_: &Path| Some("same".to_owned());
+    let request = Request { overrides: &[], digests: &same, limit: Limit::Million };
+    assert_eq!(expand(&sweep, &request).unwrap().trials.len(), 1, "equal images are equal trials");
+
+    let error = planned(&text).unwrap_err().to_string();
+    assert!(error.contains("nobody has measured"), "{error}");
+
+    let declared = file("[base]\ndata.name = \"idx\"\ndata.path = \"a\"\ndata.digest = \"abc\"\n");
+    let plan = planned(&declared).unwrap();
+    let expected = crate::spec::run::Source::Idx { digest: Some("abc".into()) };
+    assert_eq!(plan.trials[0].run.data.source, expected);
+}
+
+#[test]
+fn views_follow_preset_parameters_only_and_remove() {
+    let views = |rest: &str| plan(rest).trials[0].run.views.clone();
+    let byol = views("");
+    assert_eq!((byol.t.blur.unwrap().p, byol.t_prime.blur.unwrap().p), (1.0, 0.1));
+    assert!(byol.t.solarize.is_none() && byol.t_prime.solarize.unwrap().p == 0.2);
+
+    let small = views("augment.preset = \"byol_small\"\naugment.t.blur.p = 0.5\n");
+    assert_eq!(
+        small.t.blur,
+        Some(crate::spec::run::Blur { p: 0.5, min_sigma: 0.1, max_sigma: 2.0 })
+    );
+    assert_eq!(small.t_prime.blur, None);
+
+    let one = views("augment.t_prime.remove = [\"blur\", \"solarize\"]\n");
+    assert_eq!((one.t.blur.is_some(), one.t_prime.blur, one.t_prime.solarize), (true, None, None));
+
+    let symmetric = views("augment.blur.p = 0.5\naugment.solarize.p = 0.2\n");
+    assert_eq!(symmetric.t, symmetric.t_prime);
+
+    let crop = views("augment.only = [\"crop\"]\n");
+    assert_eq!(crop.t, crate::spec::run::ViewRecipe { crop: byol.t.crop, ..Default::default() });
+
+    let jitter = views("augment.preset = \"simclr_small\"\n").t.color_jitter.unwrap();
+    assert_eq!((jitter.brightness, jitter.hue), (0.4, 0.1));
+
+    let specific = views("augment.blur.p = 0.5\naugment.t.blur.p = 0.25\n");
+    assert_eq!((specific.t.blur.unwrap().p, specific.t_prime.blur.unwrap().p), (0.25, 0.5));
+    let later = views("augment.t.blur.p = 0.25\n[grid]\naugment.blur.p = 0.75\n");
+    assert_eq!((later.t.blur.unwrap().p, later.t_prime.blur.unwrap().p), (0.75, 0.75));
+}
+
+#[test]
+fn removals_that_do_nothing_are_refused() {
+    let cases = [
+        ("augment.t.remove = [\"solarize\"]\n", "does not have in T"),
+        ("augment.preset = \"byol_small\"\naugment.remove = [\"blur\"]\n", "does not have"),
+        ("augment.preset = \"byol_small\"\naugment.only = [\"crop\", \"blur\"]\n", "does not have"),
+        ("augment.remove = [\"blur\"]\naugment.t.remove = [\"blur\"]\n", "removed twice"),
+        (
+            "augment.only = [\"crop\"]\n[[arm]]\nname = \"a\"\naugment.remove = [\"blur\"]\n",
+            "has taken out",
+        ),
+        ("augment.remove = [\"blur\"]\n[grid]\naugment.blur.p = [0.1, 0.5]\n", "takes blur out"),
+    ];
+    for (rest, expected) in cases {
+        let message = message(rest);
+        assert!(message.contains(expected), "{rest}: {message}");
+    }
+    // Inherited from [base], a parameter of what an arm removes is dropped.
+    let dropped =
+        plan("augment.blur.p = 0.3\n[[arm]]\nname = \"no blur\"\naugment.remove = [\"blur\"]\n");
+    assert_eq!(dropped.trials.len(), 2);
+}
+
+#[test]
+fn settings_must_go_together() {
+    let cases = [
+        ("update_batch_size = 100\n", "batch_size` 64 does not divide `update_batch_size` 100"),
+        ("warmup_epochs = 301\n", "more than the 300 epochs"),
+        ("predictor.out = 3\n", "one is compared with the other"),
+        ("encoder.name = \"resnet18\"\nencoder.width = 0.5\n", "is a whole number"),
+        ("augment.crop.min_area = 0.5\naugment.crop.max_area = 0.2\n", "above"),
+        ("data.train_limit = 6000\n", "has 5000 training images"),
+        ("data.train_limit = 32\n", "more than the 32 training images"),
+        ("[[exclude]]\nmatch = { method = \"simclr\" }\n", "hits no cell"),
+        ("[[exclude]]\nmatch = { method = \"byol\" }\n", "no cell is left"),
+        (
+            "[[when]]\nmatch = { method = \"simclr\" }\ngrid = { temperature = [1, 2] }\n",
+            "hits no cell",
+        ),
+    ];
+    for (rest, expected) in cases {
+        let base = BASE.replace("update_batch_size = 256\n", "");
+        let rest = if rest.starts_with("update") {
+            rest.to_owned()
+        } else {
+            format!("update_batch_size = 256\n{rest}")
+        };
+        let message = planned(&file(&format!("{base}{rest}"))).unwrap_err().to_string();
+        assert!(message.contains(expected), "{rest}: {message}");
+    }
+}
+
+#[test]
+fn a_setting_without_effect_on_an_axis_is_refused_wherever_it_stands() {
+    let rules = [
+        "[grid]\nmethod = [\"byol\", \"simclr\"]\ntau_base = [0.9, 0.99]\n",
+        "[grid]\nmethod = [\"byol\", \"simclr\"]\n[[zip]]\ntau_base = [0.9, 0.99]\nepochs = [1, 2]\n",
+        "[grid]\nmethod = [\"byol\", \"simclr\"]\n[[arm]]\nname = \"a\"\ntau_base = 0.9\n",
+        "[grid]\nmethod = [\"byol\", \"simclr\"]\n[[when]]\nmatch = { method = \"simclr\" }\ngrid = { tau_base = [0.9, 0.99] }\n",
+        "[[include]]\nmethod = \"simclr\"\ntau_base = 0.9\n",
+    ];
+    for rule in rules {
+        let message = message(rule);
+        assert!(
+            message.starts_with("`tau_base` cannot act in cells with `method = \"simclr\"`"),
+            "{rule}: {message}"
+        );
+    }
+    assert!(message("[grid]\nencoder.stem = [\"small\", \"imagenet\"]\n").contains("encoder.stem"));
+    assert!(message("[grid]\ndata.subset_seed = [0, 1]\n").contains("data.train_limit is set"));
+    let optimizer = "optimizer.name = \"sgd\"\n[grid]\noptimizer.trust_coefficient = [0.1, 0.2]\n";
+    assert!(message(optimizer).contains("optimizer.name = \"sgd\""));
+    let unused = planned_with(&file(BASE), &[("temperature", "0.5")]).unwrap_err();
+    assert!(unused.to_string().contains("temperature"));
+}
+
+#[test]
+fn too_many_cells_is_a_question() {
+    let text = file(&format!(
+        "{BASE}[grid]\nepochs = {{ range = [1, 2000], step = 1 }}\noptimizer.base_lr = {{ linspace = [1, 2, 1000] }}\n"
+    ));
+    assert!(matches!(planned(&text), Err(PlanError::TooMany { cells: 2_000_000 })));
+    let text = file(&format!(
+        "{BASE}[grid]\nepochs = {{ range = [1, 400000], step = 1 }}\n[replicates]\nseeds = [1, 2, 3]\n"
+    ));
+    assert!(matches!(planned(&text), Err(PlanError::TooMany { cells: 1_200_000 })));
+}
+
+#[test]
+fn every_default_is_of_its_settings_kind() {
+    for name in ["shapes", "cifar10", "idx\"\ndata.path=\"x", "image_folder\"\ndata.path=\"x"] {
+        for method in ["byol", "simclr"] {
+            planned(&file(&format!("[base]\ndata.name = \"{name}\"\nmethod = \"{method}\"\n")))
+                .unwrap();
+        }
+    }
+}
+
+/// The place that an error speaks of.
+fn said_at<'t>(text: &'t str, error: &PlanError) -> &'t str {
+    match error {
+        PlanError::Spec(error) => &text[error.faults().next().map(Fault::span).unwrap()],
+        PlanError::TooMany { .. } => panic!("{error}"),
+    }
+}
+
+#[test]
+fn an_error_of_the_plan_points_at_the_setting_that_was_said_last() {
+    let text = file(&format!("{BASE}[[arm]]\nname = \"odd\"\nbatch_size = 100\n"));
+    assert_eq!(said_at(&text, &planned(&text).unwrap_err()), "100");
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEYS: [(&str, &[&str]); 4] = [
+        ("epochs", &["10", "20", "30", "40"]),
+        ("optimizer.base_lr", &["0.1", "0.2", "0.3"]),
+        ("method", &["\"byol\"", "\"simclr\""]),
+        ("augment.remove", &["[]", "[\"blur\"]", "[\"flip\", \"grayscale\"]"]),
+    ];
+
+    fn grid(sizes: &[usize; 4], order: &[usize]) -> String {
+        let axis = |i: &usize| {
+            let (key, values) = KEYS[*i];
+            format!("{key} = [{}]\n", values[..sizes[*i].min(values.len())].join(", "))
+        };
+        format!("[grid]\n{}", order.iter().map(axis).collect::<String>())
+    }
+
+    fn keys(plan: &Plan) -> BTreeSet<TrainKey> {
+        plan.trials.iter().map(|trial| trial.train_key.clone()).collect()
+    }
+
+    fn sizes() -> impl Strategy<Value = [usize; 4]> {
+        [1usize..=4, 1usize..=3, 1usize..=2, 1usize..=3]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn the_count_is_the_product_less_the_excluded(sizes in sizes(), exclude: bool) {
+            let rule = if exclude { "[[exclude]]\nmatch = { epochs = 10, optimizer.base_lr = 0.1 }\n" } else { "" };
+            prop_assume!(!exclude || sizes[0] * sizes[1] > 1);
+            let plan = plan(&format!("{}{rule}[replicates]\nseeds = [0, 1]\n", grid(&sizes, &[0, 1, 2, 3])));
+            let excluded = if exclude { sizes[2] * sizes[3] } else { 0 };
+            let product: usize = sizes.iter().product();
+            prop_assert_eq!(plan.trials.len(), 2 * (product - excluded));
+            prop_assert_eq!(keys(&plan).len(), plan.trials.len());
+        }
+
+        #[test]
+        fn the_order_of_keys_changes_no_trial(sizes in sizes(), order in Just([0usize, 1, 2, 3]).prop_shuffle()) {
+            let sorted = plan(&grid(&sizes, &[0, 1, 2, 3]));
+            prop_assert_eq!(keys(&plan(&grid(&sizes, &order))), keys(&sorted));
+        }
+
+        #[test]
+        fn another_value_keeps_all_earlier_keys(sizes in sizes(), axis in 0usize..4) {
+            let mut more = sizes;
+            more[axis] += 1;
+            let before = keys(&plan(&grid(&sizes, &[0, 1, 2, 3])));
+            let after = keys(&plan(&grid(&more, &[0, 1, 2, 3])));
+            prop_assert!(before.is_subset(&after));
+        }
+    }
+}

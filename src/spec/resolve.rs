@@ -1,0 +1,182 @@
+//! From a cell's settings to the spec of its run, with the checks that need more than one of
+//! them. Pure; the same settings give the same spec.
+
+use std::path::PathBuf;
+
+use super::cell::Cell;
+use super::error::Fault;
+use super::keys::{Key, Plain};
+use super::run::{
+    DataSpec, EncoderSpec, HeadSpec, Loss, NtXentScale, OptimizerSpec, OutputNorm, RunSpec,
+    SEMANTICS, Stem, Target, TauSchedule,
+};
+use super::source::{Digests, data, train_images};
+use super::views::views;
+
+/// What a cell trains.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// The spec, with seed 0.
+    pub run: RunSpec,
+    /// Where its images lie.
+    pub data_path: Option<PathBuf>,
+}
+
+/// Returns what a cell trains.
+///
+/// # Errors
+/// Fails on settings that do not go together.
+pub fn resolve(cell: &Cell<'_>, digests: &Digests) -> Result<Resolved, Fault> {
+    let (data, data_path) = data(cell, digests)?;
+    let (batch_size, update_batch_size) = batches(cell, &data)?;
+    let method = method(cell)?;
+    let (epochs, warmup_epochs) = epochs(cell)?;
+    let run = RunSpec {
+        semantics: SEMANTICS,
+        seed: 0,
+        data,
+        views: views(cell)?,
+        encoder: encoder(cell)?,
+        projector: method.projector,
+        predictor: method.predictor,
+        target: method.target,
+        loss: method.loss,
+        optimizer: optimizer(cell),
+        epochs,
+        warmup_epochs,
+        update_batch_size,
+        batch_size,
+    };
+    Ok(Resolved { run, data_path })
+}
+
+fn epochs(cell: &Cell<'_>) -> Result<(u32, f64), Fault> {
+    let (epochs, warmup) = (cell.int(Plain::Epochs), cell.float(Plain::WarmupEpochs));
+    if warmup > f64::from(epochs) {
+        let keys = [Plain::WarmupEpochs, Plain::Epochs].map(Key::Plain);
+        let message = format!("`warmup_epochs` is {warmup}, more than the {epochs} epochs");
+        return Err(cell.fault(message, &keys, "longer than the training"));
+    }
+    Ok((epochs, warmup))
+}
+
+/// Returns images per forward pass and per update.
+fn batches(cell: &Cell<'_>, data: &DataSpec) -> Result<(u32, u32), Fault> {
+    let batch = cell.int(Plain::BatchSize);
+    let update = match cell.word(Plain::UpdateBatchSize) {
+        "same" => batch,
+        _ => cell.int(Plain::UpdateBatchSize),
+    };
+    let keys = [Plain::BatchSize, Plain::UpdateBatchSize].map(Key::Plain);
+    if !update.is_multiple_of(batch) {
+        let message = format!("`batch_size` {batch} does not divide `update_batch_size` {update}");
+        return Err(cell.fault(message, &keys, "leaves a remainder").help(
+            "an update averages over whole batches; `update_batch_size = \"same\"` makes every batch an update",
+        ));
+    }
+    let images = data.subset.map(|subset| subset.images).or_else(|| train_images(&data.source));
+    if let Some(images) = images.filter(|images| *images < batch) {
+        let message = format!("`batch_size` {batch} is more than the {images} training images");
+        let keys = [Plain::BatchSize, Plain::DataTrainLimit, Plain::ShapesTrain].map(Key::Plain);
+        return Err(cell.fault(message, &keys, "not one full batch").help("lower `batch_size`"));
+    }
+    Ok((batch, update))
+}
+
+fn encoder(cell: &Cell<'_>) -> Result<EncoderSpec, Fault> {
+    let width = cell.float(Plain::EncoderWidth);
+    let depth = match cell.word(Plain::EncoderName) {
+        "resnet18" => 18,
+        "resnet34" => 34,
+        "resnet50" => 50,
+        "resnet101" => 101,
+        "resnet152" => 152,
+        "resnet200" => 200,
+        _ => return Ok(EncoderSpec::Convnet { width }),
+    };
+    // At most 16 by the table of settings.
+    let Some(width) = (1..=16).find(|whole| f64::from(*whole) == width) else {
+        let keys = [Plain::EncoderWidth, Plain::EncoderName].map(Key::Plain);
+        let message = format!("`encoder.width` of a ResNet is a whole number, not {width}");
+        return Err(cell.fault(message, &keys, "not whole"));
+    };
+    let stem = match cell.word(Plain::EncoderStem) {
+        "small" => Stem::Small,
+        _ => Stem::Imagenet,
+    };
+    Ok(EncoderSpec::Resnet { depth, width, stem })
+}
+
+struct MethodParts {
+    projector: HeadSpec,
+    predictor: Option<HeadSpec>,
+    target: Target,
+    loss: Loss,
+}
+
+fn method(cell: &Cell<'_>) -> Result<MethodParts, Fault> {
+    let head = |hidden, out, output_norm| HeadSpec {
+        hidden: cell.sizes(hidden),
+        out: cell.int(out),
+        output_norm,
+    };
+    let projector = |norm| head(Plain::ProjectorHidden, Plain::ProjectorOut, norm);
+    if cell.word(Plain::Method) == "simclr" {
+        return Ok(MethodParts {
+            projector: projector(OutputNorm::BatchNorm),
+            predictor: None,
+            target: Target::Online,
+            loss: Loss::NtXent {
+                temperature: cell.float(Plain::Temperature),
+                scale: match cell.word(Plain::LossScale) {
+                    "sum_of_directions" => NtXentScale::SumOfDirections,
+                    "info_nce" => NtXentScale::InfoNce,
+                    _ => NtXentScale::MeanOverViews,
+                },
+            },
+        });
+    }
+    let parts = MethodParts {
+        projector: projector(OutputNorm::None),
+        predictor: Some(head(Plain::PredictorHidden, Plain::PredictorOut, OutputNorm::None)),
+        target: average(cell),
+        loss: Loss::Regression,
+    };
+    let predicted = cell.int(Plain::PredictorOut);
+    if predicted != parts.projector.out {
+        let keys = [Plain::PredictorOut, Plain::ProjectorOut].map(Key::Plain);
+        let message = format!(
+            "`predictor.out` is {predicted} and `projector.out` is {}, but one is compared with the other",
+            parts.projector.out,
+        );
+        return Err(cell
+            .fault(message, &keys, "another size")
+            .help("leave `predictor.out` out: it follows"));
+    }
+    Ok(parts)
+}
+
+fn average(cell: &Cell<'_>) -> Target {
+    let tau_base = cell.float(Plain::TauBase);
+    let schedule = match cell.word(Plain::TauSchedule) {
+        // A copy of the online network stays one: tau = 0 throughout (BYOL, Table 5a).
+        "cosine" if tau_base > 0.0 => TauSchedule::Cosine,
+        _ => TauSchedule::Constant,
+    };
+    Target::Average { tau_base, schedule }
+}
+
+fn optimizer(cell: &Cell<'_>) -> OptimizerSpec {
+    let base_lr = cell.float(Plain::BaseLr);
+    let momentum = cell.float(Plain::Momentum);
+    let weight_decay = cell.float(Plain::WeightDecay);
+    match cell.word(Plain::OptimizerName) {
+        "sgd" => OptimizerSpec::Sgd { base_lr, momentum, weight_decay },
+        _ => OptimizerSpec::Lars {
+            base_lr,
+            momentum,
+            weight_decay,
+            trust_coefficient: cell.float(Plain::TrustCoefficient),
+        },
+    }
+}
