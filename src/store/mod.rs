@@ -1,3 +1,65 @@
-//! The SQLite store: one writer, many readers.
+//! The SQLite store: one writer, many readers. Knows nothing of processes, clocks or event files:
+//! times, events and outcomes are handed in.
+//!
+//! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
+//! `events` (what workers tell), `read` (sweeps, trials, attempts), `results` (what reports need).
+//! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
+//! others see.
 
+mod columns;
+mod error;
+mod events;
+mod open;
+mod read;
+mod results;
 pub mod rows;
+mod standing;
+mod sync;
+mod write;
+
+use std::path::PathBuf;
+
+use sqlx::SqlitePool;
+
+pub use error::StoreError;
+pub use write::NewAttempt;
+
+/// Name of the database in the state folder.
+pub const DATABASE: &str = "byol-sweep.db";
+
+/// Plans, attempts and what they measured.
+///
+/// What it promises, whatever calls it and whenever the machine stops:
+///
+/// - **A call happened whole or not at all.** Each writing method is one transaction, and is on
+///   the disk when it returns (`synchronous = FULL`).
+/// - **One live attempt.** A trial has at most one attempt without an outcome;
+///   [`begin_attempt`](Self::begin_attempt) refuses a second. Attempts of both kinds are numbered
+///   1, 2, 3, ... within their trial, and a number is never given twice.
+/// - **An outcome is final.** An attempt that has ended takes no further events, handle or outcome.
+/// - **Events count once.** Events and the offset up to which their file is stored are written
+///   together, so that a reader which continues at the stored offset misses nothing. Lines that
+///   are stored already are passed over; a gap is an error.
+/// - **History stays.** [`sync_plan`](Self::sync_plan) of a changed plan makes a new revision of
+///   its sweep. Trials that it no longer asks for keep their attempts and results; they are seen
+///   by their key and by any sweep that asks for them again. An equal plan changes nothing.
+/// - **A trial belongs to all who ask for it.** It is identified by its training alone; each sweep
+///   sees it under its own number and labels, and by its own evaluation protocol.
+/// - **State is derived, never stored.** With respect to an evaluation protocol a trial is
+///   *running* while an attempt lives, else *done* once an attempt with that protocol finished,
+///   else *trained* once a training attempt finished, else what its last attempt was (*stopped*,
+///   *failed*), else *pending*.
+/// - **Only accepted results count.** Final values come from finished attempts alone, from the one
+///   with the highest number. A series takes, at each update, the value of the highest attempt
+///   that has one, so that steps trained again after a resume replace those before.
+/// - **Paths are portable.** The database keeps them relative to the state folder; methods return
+///   them joined with the state folder that was opened.
+///
+/// One process at a time writes (the controller holds the state folder's lock); readers open the
+/// same file beside it and see committed states only.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: SqlitePool,
+    /// The state folder.
+    state: PathBuf,
+}

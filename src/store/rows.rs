@@ -8,7 +8,7 @@ use crate::plan::Label;
 use crate::spec::run::RunSpec;
 
 /// A sweep.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
 pub struct SweepRow {
     /// Row id.
     pub id: i64,
@@ -19,6 +19,7 @@ pub struct SweepRow {
     /// Text of the newest revision.
     pub source_toml: String,
     /// Its evaluation protocol.
+    #[sqlx(try_from = "String")]
     pub eval_key: EvalKey,
     /// Milliseconds since 1970.
     pub created_ms: i64,
@@ -65,8 +66,41 @@ pub struct TrialRow {
     pub failure: Option<(FailureReason, String)>,
 }
 
+/// What is known of a trial, whoever asks for it; nothing at all by default.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// Where it stands with respect to the protocol that was asked about.
+    pub state: TrialState,
+    /// Attempts so far, of both kinds.
+    pub attempts: u32,
+    /// Intra-op threads of the first attempt, which all later ones keep.
+    pub threads: Option<u32>,
+    /// Newest checkpoint, and the updates it holds.
+    pub checkpoint: Option<(PathBuf, u64)>,
+    /// Encoder of the finished training attempt.
+    pub weights: Option<PathBuf>,
+    /// Of the finished training attempt.
+    pub verdict: Option<Verdict>,
+    /// Of the last failed attempt, while the state is `Failed`.
+    pub failure: Option<(FailureReason, String)>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            state: TrialState::Pending,
+            attempts: 0,
+            threads: None,
+            checkpoint: None,
+            weights: None,
+            verdict: None,
+            failure: None,
+        }
+    }
+}
+
 /// Kind of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptKind {
     /// Trains and evaluates.
@@ -106,6 +140,17 @@ pub struct AttemptRow {
     pub ended_ms: Option<i64>,
     /// `finished`, `stopped`, `failed`; `None` while it lives.
     pub outcome: Option<crate::outcome::Outcome>,
+}
+
+/// A sentence that a worker left for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteRow {
+    /// The attempt that said it.
+    pub attempt: AttemptNo,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+    /// The sentence.
+    pub text: String,
 }
 
 /// A metric of one trial over its updates, from its highest accepted attempt at each update.

@@ -1,0 +1,150 @@
+//! Opening: files, connection settings, versions of the schema.
+
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::error::explain;
+use super::{DATABASE, Store, StoreError};
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// How long a statement waits for another process's transaction.
+const BUSY: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Opens the store for its one writer; makes the folder and the database where they are
+    /// missing, and brings an older schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// The folder or the file cannot be written, the file is no database of ours, or a newer
+    /// version wrote it.
+    pub async fn open(state_dir: &Path) -> Result<Self, StoreError> {
+        let state = absolute(state_dir)?;
+        std::fs::create_dir_all(&state)
+            .map_err(|source| StoreError::Folder { path: state.clone(), source })?;
+        let file = state.join(DATABASE);
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
+        let store = Self { pool, state };
+        store.migrate(&file).await?;
+        store.prove_writable().await?;
+        Ok(store)
+    }
+
+    /// Opens the store to read beside a writer; `None` where there is no database yet. Changes
+    /// nothing on disk but SQLite's own shared-memory file.
+    ///
+    /// # Errors
+    ///
+    /// The file is no database of ours, or its schema is not this version's.
+    pub async fn open_read_only(state_dir: &Path) -> Result<Option<Self>, StoreError> {
+        let state = absolute(state_dir)?;
+        let file = state.join(DATABASE);
+        if !file.exists() {
+            return Ok(None);
+        }
+        let options = SqliteConnectOptions::new().filename(&file).read_only(true);
+        let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
+        let store = Self { pool, state };
+        Ok(store.is_migrated(&file).await?.then_some(store))
+    }
+
+    /// Makes an empty store in memory, whose paths are relative to the current folder.
+    ///
+    /// # Errors
+    ///
+    /// Memory runs out.
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        Self::in_memory_for(Path::new("")).await
+    }
+
+    /// Makes an empty store in memory that names attempt folders below `state_dir`.
+    ///
+    /// # Errors
+    ///
+    /// Memory runs out.
+    pub async fn in_memory_for(state_dir: &Path) -> Result<Self, StoreError> {
+        let file = PathBuf::from(":memory:");
+        let options = SqliteConnectOptions::new().filename(&file).in_memory(true);
+        let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
+        let store = Self { pool, state: state_dir.to_owned() };
+        store.migrate(&file).await?;
+        Ok(store)
+    }
+
+    /// Returns the state folder, absolute for a store on disk.
+    pub fn state_dir(&self) -> &Path {
+        &self.state
+    }
+
+    /// Closes the file and waits until that is done.
+    pub async fn close(self) {
+        self.pool.close().await;
+    }
+
+    async fn migrate(&self, file: &Path) -> Result<(), StoreError> {
+        let path = file.to_owned();
+        MIGRATIONS.run(&self.pool).await.map_err(|error| match error {
+            // Only the future has migrations that we lack.
+            MigrateError::VersionMissing(_) => StoreError::Newer { path },
+            MigrateError::Execute(source) => explain(path, source),
+            source => StoreError::Migrate { path, source },
+        })
+    }
+
+    /// SQLite opens a file that it may not write as read-only and says nothing until the first
+    /// write, which would be in the middle of a run.
+    async fn prove_writable(&self) -> Result<(), StoreError> {
+        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.sql())?;
+        transaction.rollback().await.map_err(self.sql())
+    }
+
+    /// Returns `false` where a writer has made the file and not yet its tables.
+    async fn is_migrated(&self, file: &Path) -> Result<bool, StoreError> {
+        let failed = |error| explain(file.to_owned(), error);
+        let table = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+        let tables: i64 = sqlx::query_scalar(table).fetch_one(&self.pool).await.map_err(failed)?;
+        if tables == 0 {
+            return Ok(false);
+        }
+        let applied: Option<i64> =
+            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
+                .fetch_one(&self.pool)
+                .await
+                .map_err(failed)?;
+        let Some(applied) = applied else { return Ok(false) };
+        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        match applied.cmp(&known) {
+            Ordering::Less => Err(StoreError::Older { path: file.to_owned() }),
+            Ordering::Equal => Ok(true),
+            Ordering::Greater => Err(StoreError::Newer { path: file.to_owned() }),
+        }
+    }
+}
+
+fn absolute(state_dir: &Path) -> Result<PathBuf, StoreError> {
+    std::path::absolute(state_dir)
+        .map_err(|source| StoreError::Folder { path: state_dir.to_owned(), source })
+}
+
+/// One connection that lives as long as the store: an in-memory database is gone with it, and a
+/// single writer needs no other.
+async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options.foreign_keys(true).busy_timeout(BUSY))
+        .await
+}

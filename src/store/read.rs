@@ -1,0 +1,266 @@
+//! Sweeps, trials and attempts out of the store.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use sqlx::FromRow;
+
+use super::columns::{AttemptRecord, OutcomeColumns, json, key_list, text, word};
+use super::rows::{AttemptRow, Known, SweepRow, TrialRow};
+use super::standing::{Facts, stand};
+use super::{Store, StoreError};
+use crate::ids::{EvalKey, GroupKey, TrainKey};
+use crate::protocol::Started;
+
+/// A link to a trial with the trial itself, as the tables have them.
+#[derive(FromRow)]
+struct TrialRecord {
+    ordinal: u32,
+    #[sqlx(try_from = "String")]
+    train_key: TrainKey,
+    #[sqlx(try_from = "String")]
+    group_key: GroupKey,
+    spec_json: String,
+    labels_json: String,
+}
+
+/// What counts of an attempt, as the tables have it.
+#[derive(FromRow)]
+struct FactsRecord {
+    #[sqlx(try_from = "String")]
+    train_key: TrainKey,
+    number: u32,
+    kind: String,
+    #[sqlx(try_from = "String")]
+    eval_key: EvalKey,
+    threads: u32,
+    folder: String,
+    #[sqlx(flatten)]
+    outcome: OutcomeColumns,
+    weights: Option<String>,
+    checkpoint_file: Option<String>,
+    checkpoint_update: Option<i64>,
+}
+
+impl FactsRecord {
+    fn decode(self, state: &Path) -> Result<Facts, StoreError> {
+        let name = || format!("attempt {} of trial {}", self.number, self.train_key);
+        let folder = state.join(&self.folder);
+        Ok(Facts {
+            kind: word("kind", &self.kind, name)?,
+            outcome: self.outcome.decode(name)?,
+            eval_key: self.eval_key,
+            threads: self.threads,
+            weights: self.weights.map(|file| folder.join(file)),
+            checkpoint: self
+                .checkpoint_file
+                .zip(self.checkpoint_update)
+                .map(|(file, update)| (folder.join(file), update.cast_unsigned())),
+        })
+    }
+}
+
+impl Store {
+    /// Returns all sweeps in the order of their creation.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn sweeps(&self) -> Result<Vec<SweepRow>, StoreError> {
+        sqlx::query_as("SELECT * FROM sweep_now ORDER BY id")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.sql())
+    }
+
+    /// Returns the sweep of that name.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn sweep(&self, name: &str) -> Result<Option<SweepRow>, StoreError> {
+        sqlx::query_as("SELECT * FROM sweep_now WHERE name = ?")
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(self.sql())
+    }
+
+    /// Returns the sweep whose plan was synced last: what `@` names.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn latest_sweep(&self) -> Result<Option<SweepRow>, StoreError> {
+        sqlx::query_as("SELECT * FROM sweep_now ORDER BY asked_ms DESC, id DESC LIMIT 1")
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(self.sql())
+    }
+
+    /// Returns the trials that this revision of the sweep asks for, by their numbers, each with
+    /// its state with respect to this revision's evaluation protocol.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own, or a stored spec that this version cannot read.
+    pub async fn trials(&self, sweep: &SweepRow) -> Result<Vec<TrialRow>, StoreError> {
+        let records: Vec<TrialRecord> = sqlx::query_as(
+            "SELECT l.ordinal, t.train_key, t.group_key, t.spec_json, l.labels_json
+             FROM sweep_trial l JOIN trial t ON t.id = l.trial_id
+             WHERE l.sweep_id = ? AND l.revision = ?
+             ORDER BY l.ordinal",
+        )
+        .bind(sweep.id)
+        .bind(sweep.revision)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(self.sql())?;
+        let keys: Vec<TrainKey> = records.iter().map(|record| record.train_key.clone()).collect();
+        let mut known = self.known(&sweep.eval_key, &keys).await?;
+        records
+            .into_iter()
+            .map(|record| {
+                let known = known.remove(&record.train_key).unwrap_or_default();
+                let name = || format!("trial {}", record.train_key);
+                Ok(TrialRow {
+                    run: json("spec_json", &record.spec_json, name)?,
+                    labels: json("labels_json", &record.labels_json, name)?,
+                    ordinal: record.ordinal,
+                    train_key: record.train_key,
+                    group_key: record.group_key,
+                    state: known.state,
+                    attempts: known.attempts,
+                    verdict: known.verdict,
+                    failure: known.failure,
+                })
+            })
+            .collect()
+    }
+
+    /// Returns what is known of each trial with respect to `protocol`, whichever sweeps ask for
+    /// it; a trial that no plan had is pending.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn known(
+        &self,
+        protocol: &EvalKey,
+        trials: &[TrainKey],
+    ) -> Result<HashMap<TrainKey, Known>, StoreError> {
+        let records: Vec<FactsRecord> = sqlx::query_as(
+            "SELECT t.train_key, a.number, a.kind, a.eval_key, a.threads, a.folder,
+                    a.outcome, a.verdict, a.reason, a.detail,
+                    a.checkpoint_file, a.checkpoint_update,
+                    (SELECT w.path FROM artifact w
+                     WHERE w.attempt_id = a.id AND w.kind = 'weights'
+                     ORDER BY w.seq DESC LIMIT 1) AS weights
+             FROM trial t JOIN attempt a ON a.trial_id = t.id
+             WHERE t.train_key IN (SELECT value FROM json_each(?))
+             ORDER BY t.id, a.number",
+        )
+        .bind(key_list(trials))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(self.sql())?;
+        let mut attempts: HashMap<TrainKey, Vec<Facts>> = HashMap::new();
+        for record in records {
+            let key = record.train_key.clone();
+            attempts.entry(key).or_default().push(record.decode(&self.state)?);
+        }
+        Ok(trials
+            .iter()
+            .map(|key| {
+                let attempts = attempts.get(key).map_or(&[][..], Vec::as_slice);
+                (key.clone(), stand(attempts, protocol))
+            })
+            .collect())
+    }
+
+    /// Returns all attempts that have not ended, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn live_attempts(&self) -> Result<Vec<AttemptRow>, StoreError> {
+        let records = sqlx::query_as(
+            "SELECT a.*, t.train_key FROM attempt a JOIN trial t ON t.id = a.trial_id
+             WHERE a.outcome IS NULL ORDER BY a.id",
+        )
+        .fetch_all(&self.pool)
+        .await;
+        self.decode(records)
+    }
+
+    /// Returns a trial's attempts by their numbers.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn attempts(&self, trial: &TrainKey) -> Result<Vec<AttemptRow>, StoreError> {
+        let records = sqlx::query_as(
+            "SELECT a.*, t.train_key FROM attempt a JOIN trial t ON t.id = a.trial_id
+             WHERE t.train_key = ? ORDER BY a.number",
+        )
+        .bind(trial.as_str())
+        .fetch_all(&self.pool)
+        .await;
+        self.decode(records)
+    }
+
+    /// Returns what the attempt's worker said of itself, once it has.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn started(&self, attempt: i64) -> Result<Option<Started>, StoreError> {
+        let text: Option<String> =
+            sqlx::query_scalar("SELECT started_json FROM attempt WHERE id = ?")
+                .bind(attempt)
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(self.sql())?
+                .flatten();
+        text.map(|text| json("started_json", &text, || format!("attempt {attempt}"))).transpose()
+    }
+
+    /// Returns the trials whose key begins with `prefix`, in the order of their keys.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn find_trials(&self, prefix: &str) -> Result<Vec<TrainKey>, StoreError> {
+        // Digits end at `f`; a range uses the index, and no character is special in it.
+        let keys: Vec<String> = sqlx::query_scalar(
+            "SELECT train_key FROM trial WHERE train_key >= ?1 AND train_key < ?1 || 'g'
+             ORDER BY train_key",
+        )
+        .bind(prefix)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(self.sql())?;
+        keys.into_iter().map(|key| word("train_key", &key, || "a trial".to_owned())).collect()
+    }
+
+    /// Returns the digest that the data set at `path` was last measured to have.
+    ///
+    /// # Errors
+    ///
+    /// The path is not UTF-8.
+    pub async fn dataset_digest(&self, path: &Path) -> Result<Option<String>, StoreError> {
+        sqlx::query_scalar("SELECT digest FROM dataset WHERE path = ?")
+            .bind(text(path)?)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(self.sql())
+    }
+
+    fn decode(
+        &self,
+        records: Result<Vec<AttemptRecord>, sqlx::Error>,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
+        let records = records.map_err(self.sql())?;
+        records.into_iter().map(|record| record.decode(&self.state)).collect()
+    }
+}
