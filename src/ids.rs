@@ -118,3 +118,14 @@ impl fmt::Display for DeviceId {
         }
     }
 }
+
+/// A place for one attempt at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Slot {
+    /// Where it computes.
+    pub device: DeviceId,
+    /// Number of the slot on its device, from 0.
+    pub ordinal: u32,
+    /// Cores that an attempt here may use.
+    pub threads: u32,
+}

@@ -1,0 +1,142 @@
+//! A live attempt as the controller sees it: its events into the store, its end judged.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::error::DriveError;
+use super::event::TrialName;
+use crate::exec::JobHandle;
+use crate::outcome::{Exit, FailureReason, Outcome, StopReason, judge};
+use crate::protocol::folder::AttemptFolder;
+use crate::protocol::tail::{Tail, TailError};
+use crate::protocol::{End, EventLine, WorkerEvent};
+use crate::store::Store;
+use crate::store::rows::AttemptRow;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct LiveAttempt {
+    pub(super) row: AttemptRow,
+    pub(super) name: TrialName,
+    pub(super) handle: JobHandle,
+    pub(super) events: Events,
+    /// Why we asked it to stop, if we did.
+    pub(super) stop: Option<StopReason>,
+}
+
+/// The events of an attempt, as far as they are read.
+#[derive(Debug)]
+pub(super) struct Events {
+    attempt: i64,
+    folder: AttemptFolder,
+    tail: Tail,
+    /// `seq` up to which an earlier controller has told observers.
+    told: u64,
+    last_word: Option<Outcome>,
+    broken: Option<String>,
+}
+
+impl Events {
+    /// Begins at the beginning, also for an attempt that is stored in part: the store keeps no
+    /// last word, and what it has already it passes over.
+    pub(super) fn of(row: &AttemptRow) -> Self {
+        let folder = AttemptFolder::at(&row.folder);
+        Self {
+            attempt: row.id,
+            tail: Tail::new(folder.events(), 0, 0),
+            folder,
+            told: row.events_seq,
+            last_word: None,
+            broken: None,
+        }
+    }
+
+    /// Stores all complete lines and returns those that nobody was told of yet.
+    pub(super) async fn drain(&mut self, store: &Store) -> Result<Vec<EventLine>, DriveError> {
+        let mut fresh = Vec::new();
+        while self.broken.is_none() {
+            let batch = match self.tail.read() {
+                Ok(batch) => batch,
+                Err(error @ TailError::Io { .. }) => return Err(error.into()),
+                Err(
+                    error @ (TailError::NotAnEvent { .. }
+                    | TailError::OutOfOrder { .. }
+                    | TailError::LineTooLong { .. }
+                    | TailError::Cut { .. }),
+                ) => {
+                    self.broken = Some(error.to_string());
+                    break;
+                }
+            };
+            if batch.lines.is_empty() {
+                break;
+            }
+            store.append(self.attempt, &batch.lines, batch.offset, batch.last_seq).await?;
+            for line in &batch.lines {
+                if let WorkerEvent::Ended { end } = &line.event {
+                    self.last_word = Some(outcome(end));
+                }
+            }
+            fresh.extend(batch.lines.into_iter().filter(|line| line.seq > self.told));
+        }
+        Ok(fresh)
+    }
+
+    /// Returns whether the events make no sense, so that nothing the worker does can count.
+    pub(super) fn are_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// Returns whether the worker said that it stopped on request.
+    pub(super) fn ended_by_a_stop(&self) -> bool {
+        self.last_word == Some(Outcome::Stopped)
+    }
+
+    /// Judges the attempt, whose process is gone and whose events are read to the end.
+    pub(super) fn judge(&self, exit: Exit, stop: Option<StopReason>) -> Outcome {
+        if let Some(detail) = &self.broken {
+            return Outcome::Failed {
+                reason: FailureReason::ProtocolBroken,
+                detail: detail.clone(),
+            };
+        }
+        match judge(self.last_word.as_ref(), exit, stop) {
+            Outcome::Failed { reason: reason @ FailureReason::Panicked, detail }
+                if self.last_word.is_none() =>
+            {
+                let detail = match last_line(&self.folder.stderr()) {
+                    Some(line) => format!("{detail}: {line}"),
+                    None => detail,
+                };
+                Outcome::Failed { reason, detail }
+            }
+            outcome @ (Outcome::Finished { .. } | Outcome::Stopped | Outcome::Failed { .. }) => {
+                outcome
+            }
+        }
+    }
+}
+
+fn outcome(end: &End) -> Outcome {
+    match end {
+        End::Finished { verdict } => Outcome::Finished { verdict: *verdict },
+        End::Stopped => Outcome::Stopped,
+        End::Failed { reason, detail } => {
+            Outcome::Failed { reason: *reason, detail: detail.clone() }
+        }
+    }
+}
+
+/// Returns the last line of a log that says something, fit for a terminal; `None` where there is
+/// none or it cannot be read, since it is a courtesy only.
+fn last_line(path: &Path) -> Option<String> {
+    const TAKEN: u64 = 2048;
+    let mut file = std::fs::File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAKEN))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(TAKEN).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+    Some(line.chars().filter(|c| !c.is_control()).take(200).collect())
+}

@@ -1,0 +1,168 @@
+//! After an earlier controller: what became of the attempts that it left without an outcome.
+//!
+//! The row is written before the spawn and the handle after it. Whoever creates the `claim` file
+//! first, worker or controller, decides what became of an attempt in between.
+
+use std::collections::HashSet;
+use std::io;
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::error::DriveError;
+use super::event::TrialName;
+use super::live::{Events, LiveAttempt};
+use super::lock::{is_held, who};
+use crate::exec::{Executor, JobHandle, JobStatus};
+use crate::ids::TrainKey;
+use crate::outcome::{Exit, Outcome, StopReason};
+use crate::protocol::folder::{AttemptFolder, TrialFolder};
+use crate::protocol::{Started, WorkerEvent};
+use crate::store::Store;
+use crate::store::rows::AttemptRow;
+
+/// How long a worker that has claimed its attempt may take to say who it is.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What an earlier controller left.
+#[derive(Debug, Default)]
+pub(super) struct Recovered {
+    /// Alive; to be watched on.
+    pub(super) adopted: Vec<LiveAttempt>,
+    /// Ended while nobody watched; their outcomes are stored.
+    pub(super) ended: Vec<(AttemptRow, Outcome)>,
+    /// Alive where we cannot reach them: another host, or too early to have a name.
+    pub(super) unreachable: HashSet<TrainKey>,
+}
+
+/// What can be found out about an attempt's process.
+enum Found {
+    Alive(JobHandle),
+    Gone(Exit),
+    Unreachable,
+}
+
+/// Finds out about all attempts without an outcome, and gives one to those that are over.
+pub(super) async fn recover<E: Executor>(
+    store: &Store,
+    executor: &E,
+    clock: &Clock,
+    name: impl Fn(&TrainKey) -> TrialName,
+) -> Result<Recovered, DriveError> {
+    let mut recovered = Recovered::default();
+    for row in store.live_attempts().await? {
+        let mut events = Events::of(&row);
+        match find(store, executor, &row).await? {
+            Found::Alive(handle) => {
+                let name = name(&row.train_key);
+                recovered.adopted.push(LiveAttempt { row, name, handle, events, stop: None });
+            }
+            Found::Gone(exit) => {
+                events.drain(store).await?;
+                // One that stopped in good order while nobody watched was asked to, by an earlier
+                // controller or by a machine that went down.
+                let stop = events.ended_by_a_stop().then_some(StopReason::Requested);
+                let outcome = events.judge(exit, stop);
+                store.end_attempt(row.id, &outcome, clock.wall_ms()).await?;
+                recovered.ended.push((row, outcome));
+            }
+            Found::Unreachable => {
+                recovered.unreachable.insert(row.train_key);
+            }
+        }
+    }
+    Ok(recovered)
+}
+
+async fn find<E: Executor>(
+    store: &Store,
+    executor: &E,
+    row: &AttemptRow,
+) -> Result<Found, DriveError> {
+    let handle = match row.handle_json.as_deref().map(serde_json::from_str::<JobHandle>) {
+        Some(Ok(handle)) => handle,
+        // Without a handle that we can read, the worker itself is the second way to find it.
+        Some(Err(_)) | None => match introduce(store, row).await? {
+            Introduced::As(handle) => handle,
+            Introduced::Never => return Ok(Found::Gone(Exit::Unseen)),
+            Introduced::NotYet => return Ok(Found::Unreachable),
+        },
+    };
+    match executor.look(std::slice::from_ref(&handle)).await?.first() {
+        Some(JobStatus::Alive) => Ok(Found::Alive(handle)),
+        // A held lock is a living worker, though not one that this host can see.
+        Some(JobStatus::Gone(_)) | None if lock_is_held(store, row)? => Ok(Found::Unreachable),
+        Some(JobStatus::Gone(exit)) => Ok(Found::Gone(*exit)),
+        None => Ok(Found::Gone(Exit::Unseen)),
+    }
+}
+
+/// Whether a worker without a handle told who it is.
+enum Introduced {
+    As(JobHandle),
+    Never,
+    NotYet,
+}
+
+/// Claims the attempt, or waits for the worker that has claimed it to say who it is.
+async fn introduce(store: &Store, row: &AttemptRow) -> Result<Introduced, DriveError> {
+    let folder = AttemptFolder::at(&row.folder);
+    match folder.take_claim(&who()) {
+        Ok(true) => return Ok(Introduced::Never),
+        // No folder, no order, no worker.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Introduced::Never),
+        Err(source) => return Err(DriveError::Folder { path: folder.claim(), source }),
+        Ok(false) => {}
+    }
+    let mut events = Events::of(row);
+    let begun = tokio::time::Instant::now();
+    loop {
+        // In this order: a worker that leaves has written its lines before it drops the lock.
+        let held = lock_is_held(store, row)?;
+        let lines = events.drain(store).await?;
+        let first = lines.into_iter().find_map(|line| match line.event {
+            WorkerEvent::Started(started) => Some(started),
+            WorkerEvent::Progress(_)
+            | WorkerEvent::Metrics { .. }
+            | WorkerEvent::Evaluated { .. }
+            | WorkerEvent::Checkpointed { .. }
+            | WorkerEvent::Artifact { .. }
+            | WorkerEvent::Note { .. }
+            | WorkerEvent::Ended { .. } => None,
+        });
+        let known = match first {
+            Some(started) => Some(started),
+            None => store.started(row.id).await?,
+        };
+        if let Some(started) = known {
+            let handle = handle_of(&started);
+            store.note_handle(row.id, &to_json(&handle)).await?;
+            return Ok(Introduced::As(handle));
+        }
+        if !held {
+            return Ok(Introduced::Never);
+        }
+        if begun.elapsed() > PATIENCE {
+            return Ok(Introduced::NotYet);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn handle_of(started: &Started) -> JobHandle {
+    JobHandle {
+        pid: started.pid,
+        start_ticks: started.start_ticks,
+        boot_id: started.boot_id.clone(),
+    }
+}
+
+/// Returns a handle as the store keeps it.
+pub(super) fn to_json(handle: &JobHandle) -> String {
+    serde_json::to_string(handle).expect("plain data serialises")
+}
+
+fn lock_is_held(store: &Store, row: &AttemptRow) -> Result<bool, DriveError> {
+    let path = TrialFolder::new(store.state_dir(), &row.train_key).lock();
+    is_held(&path).map_err(|source| DriveError::Folder { path, source })
+}
