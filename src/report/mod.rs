@@ -3,7 +3,9 @@
 
 pub mod analysis;
 pub mod cell;
+pub mod chart;
 pub mod estimate;
+pub mod figure;
 pub mod gathered;
 mod metric;
 pub mod records;
