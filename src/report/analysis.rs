@@ -9,8 +9,8 @@ use super::gathered::Gathered;
 use super::reference::Reference;
 use crate::ids::{GroupKey, TrainKey};
 use crate::outcome::Verdict;
-use crate::published::{self, CellQuery, PublishedTable};
 use crate::plan::Label;
+use crate::published::{self, CellQuery, PublishedTable};
 use crate::spec::run::Source;
 use crate::store::rows::{TrialRow, TrialState};
 
@@ -120,11 +120,15 @@ fn cell(
         };
         trials.iter().filter_map(value).collect()
     };
-    let names: BTreeSet<&String> =
-        trials.iter().filter_map(|trial| finals.get(&trial.train_key)).flat_map(|v| v.keys()).collect();
-    let beside = names.into_iter().filter(|name| *name != metric).filter_map(|name| {
-        Some((name.clone(), Estimate::of(values(name).into_values())?))
-    });
+    let names: BTreeSet<&String> = trials
+        .iter()
+        .filter_map(|trial| finals.get(&trial.train_key))
+        .flat_map(|v| v.keys())
+        .collect();
+    let beside = names
+        .into_iter()
+        .filter(|name| *name != metric)
+        .filter_map(|name| Some((name.clone(), Estimate::of(values(name).into_values())?)));
     let method = trials.first().and_then(|trial| method_of(label, &trial.run));
     let query = CellQuery {
         method: method.as_deref(),
@@ -191,7 +195,8 @@ fn floors(gathered: &Gathered) -> BTreeMap<String, Estimate> {
             values.entry(name).or_default().push(*value);
         }
     }
-    let estimate = |(name, values): (&str, Vec<f64>)| Some((name.to_owned(), Estimate::of(values)?));
+    let estimate =
+        |(name, values): (&str, Vec<f64>)| Some((name.to_owned(), Estimate::of(values)?));
     values.into_iter().filter_map(estimate).collect()
 }
 

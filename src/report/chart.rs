@@ -113,7 +113,10 @@ mod tests {
             vec![point(0.0, -1e300), point(1.0, 1e300)],
             vec![point(0.0, f64::NAN), point(1.0, 1e-300)],
         ] {
-            assert!(ink(&image::load_from_memory(&png(&figure(points)).unwrap()).unwrap().to_rgb8()) > 0.0);
+            assert!(
+                ink(&image::load_from_memory(&png(&figure(points)).unwrap()).unwrap().to_rgb8())
+                    > 0.0
+            );
         }
     }
 }

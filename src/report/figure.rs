@@ -203,7 +203,10 @@ mod tests {
 
     #[test]
     fn axes_decide_which_figures_there_are() {
-        assert_eq!(files(&samples::batch_sweep()), ["accuracy-by-batch-size", "curves-byol", "curves-simclr"]);
+        assert_eq!(
+            files(&samples::batch_sweep()),
+            ["accuracy-by-batch-size", "curves-byol", "curves-simclr"]
+        );
         assert_eq!(files(&samples::tau_sweep()), ["accuracy-by-tau-base", "curves"]);
         assert_eq!(
             files(&samples::augmentation_sweep(1)),

@@ -8,12 +8,19 @@ impl Metric<'_> {
     /// Returns the name in words: `linear top-1`.
     pub(super) fn words(self) -> String {
         if let Some(rest) = self.0.strip_prefix("floor_calibrated_") {
-            return format!("{}, untrained encoder with calibrated BatchNorm", Metric(rest).words());
+            return format!(
+                "{}, untrained encoder with calibrated BatchNorm",
+                Metric(rest).words()
+            );
         }
         if let Some(rest) = self.0.strip_prefix("floor_") {
             return format!("{}, untrained encoder", Metric(rest).words());
         }
-        self.0.replace("knn", "kNN").replace("top1", "top-1").replace("top5", "top-5").replace('_', " ")
+        self.0
+            .replace("knn", "kNN")
+            .replace("top1", "top-1")
+            .replace("top5", "top-5")
+            .replace('_', " ")
     }
 
     /// Returns the name in words and the unit: `linear top-1 (%)`.

@@ -24,11 +24,8 @@ pub enum Reference {
 impl Reference {
     /// Returns what a sweep's cells are compared with; `None` where nothing stands out.
     pub fn of(gathered: &Gathered) -> Option<Self> {
-        let has_arms = gathered
-            .trials
-            .iter()
-            .flat_map(|trial| &trial.labels)
-            .any(|label| label.arm.is_some());
+        let has_arms =
+            gathered.trials.iter().flat_map(|trial| &trial.labels).any(|label| label.arm.is_some());
         if has_arms {
             return Some(Self::Arm);
         }
@@ -78,9 +75,8 @@ impl Reference {
                 cells[at].label.arm.as_ref()?;
                 alike.find(|place| cells[*place].label.arm.as_deref() == Some("baseline"))
             }
-            Self::NothingRemoved => {
-                alike.find(|place| value(place).and_then(Value::as_array).is_some_and(Vec::is_empty))
-            }
+            Self::NothingRemoved => alike
+                .find(|place| value(place).and_then(Value::as_array).is_some_and(Vec::is_empty)),
             Self::LargestBatch => {
                 number(&at)?;
                 let batch = |place: &usize| number(place).unwrap_or(0.0);

@@ -89,8 +89,7 @@ fn axis_words(axis: &str, value: &serde_json::Value) -> String {
 
 fn seeds(cell: &Cell) -> String {
     let (done, planned) = (cell.by_seed.len(), cell.train_keys.len());
-    let mut text =
-        if done == planned { done.to_string() } else { format!("{done} of {planned}") };
+    let mut text = if done == planned { done.to_string() } else { format!("{done} of {planned}") };
     if cell.diverged > 0 {
         text += &format!(", {} diverged", cell.diverged);
     }
@@ -159,7 +158,10 @@ fn footnotes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
 fn paper_notes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
     let Some(table) = analysis.table else {
         let unknown = gathered.sweep.reproduces.as_ref();
-        return unknown.map(|id| format!("No published table is called `{id}`.")).into_iter().collect();
+        return unknown
+            .map(|id| format!("No published table is called `{id}`."))
+            .into_iter()
+            .collect();
     };
     let mut notes = vec![format!(
         "Paper: {}, linear top-1. Its ± is half the distance between best and worst of three seeds, printed only above 0.25.",
@@ -183,9 +185,9 @@ fn paper_notes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
 }
 
 fn levels(analysis: &Analysis) -> Option<TableInfo> {
-    let chance = analysis.chance.map(|chance| {
-        vec!["guessing".to_owned(), String::new(), Metric("top1").shown(chance)]
-    });
+    let chance = analysis
+        .chance
+        .map(|chance| vec!["guessing".to_owned(), String::new(), Metric("top1").shown(chance)]);
     let floors = analysis.floors.iter().map(|(name, estimate)| {
         let metric = Metric(name);
         vec![metric.words(), estimate.n.to_string(), mean_and_sd(metric, *estimate)]

@@ -98,7 +98,8 @@ pub(super) fn table(gathered: &Gathered) -> TableInfo {
     rows.push(vec!["evaluation".to_owned(), evaluation(gathered), String::new()]);
     let columns = vec![Column::words("setting"), Column::words("here"), Column::words("paper")];
     let title = "Settings".to_owned();
-    TableInfo { id: "settings", title, columns, rows, footnotes: Vec::new() }.without_empty_columns()
+    TableInfo { id: "settings", title, columns, rows, footnotes: Vec::new() }
+        .without_empty_columns()
 }
 
 /// Returns what sets the sweep apart from the paper's, for a footnote: `images: CIFAR-10 for

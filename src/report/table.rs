@@ -55,8 +55,9 @@ impl TableInfo {
     /// Leaves out the columns whose every entry is empty.
     #[must_use]
     pub fn without_empty_columns(mut self) -> Self {
-        let kept: Vec<bool> =
-            (0..self.columns.len()).map(|at| self.rows.iter().any(|row| !row[at].is_empty())).collect();
+        let kept: Vec<bool> = (0..self.columns.len())
+            .map(|at| self.rows.iter().any(|row| !row[at].is_empty()))
+            .collect();
         let mut keep = kept.iter();
         self.columns.retain(|_| keep.next().copied().unwrap_or(true));
         for row in &mut self.rows {
@@ -141,7 +142,11 @@ mod tests {
         TableInfo {
             id: "sample",
             title: "A sample".to_owned(),
-            columns: vec![Column::words("arm"), Column::words("note"), Column::numbers("top-1 (%)")],
+            columns: vec![
+                Column::words("arm"),
+                Column::words("note"),
+                Column::numbers("top-1 (%)"),
+            ],
             rows: vec![
                 vec!["crop | flip".to_owned(), String::new(), "7.1".to_owned()],
                 vec!["baseline".to_owned(), String::new(), "72.5 ± 0.3".to_owned()],

@@ -34,10 +34,7 @@ impl Frame {
     pub(super) fn spot(&self, x: f64, y: f64) -> Spot {
         let across = (x - self.x.0) / (self.x.1 - self.x.0);
         let up = (y - self.y.0) / (self.y.1 - self.y.0);
-        (
-            self.left + across * (self.right - self.left),
-            self.bottom - up * (self.bottom - self.top),
-        )
+        (self.left + across * (self.right - self.left), self.bottom - up * (self.bottom - self.top))
     }
 
     /// Draws horizontal grid lines with their numbers, and the name of the axis above them.
@@ -88,8 +85,8 @@ impl Frame {
 pub(super) fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     // Beyond this, differences of values would overflow.
     let finite = values.into_iter().filter(|value| value.abs() < 1e100);
-    let (low, high) = finite
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    let (low, high) =
+        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     if low > high {
         return (0.0, 1.0);
     }

@@ -44,7 +44,7 @@ pub(super) fn draw(figure: &BarFigure) -> Result<Vec<u8>, ChartError> {
         x: range(figure.rows.iter().flat_map(|row| &row.bars).flat_map(extent).chain([0.0])),
         y: (0.0, 1.0),
     };
-    let marks = round_marks(frame.x, 8);
+    let marks = round_marks(frame.x, 10);
     for mark in &marks {
         let (x, _) = frame.spot(mark.at, 0.0);
         canvas.line(&[(x, frame.top), (x, frame.bottom)], 1.5, GRID, None)?;
@@ -101,9 +101,7 @@ fn draw_bar(
         }
     }
     match bar.published {
-        Some(value) => {
-            marker::draw(canvas, Shape::Diamond, (at(value), y), 8.5, color, Fill::Hollow)
-        }
+        Some(value) => marker::draw(canvas, Shape::Diamond, (at(value), y), 8.5, INK, Fill::Hollow),
         None => Ok(()),
     }
 }
@@ -116,7 +114,7 @@ fn entries(figure: &BarFigure) -> Vec<Entry> {
     });
     let published = figure.has_published.then(|| Entry {
         name: "in the paper".to_owned(),
-        color: FAINT_INK,
+        color: INK,
         sample: Sample::Marker(Shape::Diamond, Fill::Hollow),
     });
     bars.chain(published).collect()

@@ -7,9 +7,12 @@ use super::palette::{self, Dash, INK, Rgb, Shape};
 use super::text::{Typeface, Weight};
 
 /// Size of its words.
-const SIZE: f64 = 26.0;
-const ROW: f64 = 40.0;
-const SAMPLE: f64 = 54.0;
+const SIZE: f64 = 25.0;
+const ROW: f64 = 38.0;
+const SAMPLE: f64 = 50.0;
+/// Between a sample and its name, and between entries.
+const NEAR: f64 = 12.0;
+const FAR: f64 = 40.0;
 
 /// One entry.
 pub(super) struct Entry {
@@ -40,17 +43,19 @@ pub(super) fn draw(
         return Ok(top);
     }
     let face = Typeface::new(Weight::Regular, SIZE)?;
-    let (mut x, mut y) = (left, top + ROW / 2.0);
     let columns = columns(&face, entries, right - left);
+    let mut y = top + ROW / 2.0;
     for (at, entry) in entries.iter().enumerate() {
-        if at > 0 && at % columns.count == 0 {
-            (x, y) = (left, y + ROW);
+        let column = at % columns.len();
+        if at > 0 && column == 0 {
+            y += ROW;
         }
+        let x = left + columns[column];
+        let end = columns.get(column + 1).map_or(right, |next| left + next - FAR);
         sample(canvas, entry, (x, y))?;
-        let name = face.wrap(&entry.name, columns.width - SAMPLE - 30.0, 1).remove(0);
-        let base = (x + SAMPLE + 12.0, y + SIZE * 0.36);
+        let name = face.wrap(&entry.name, end - x - SAMPLE - NEAR + 1.0, 1).remove(0);
+        let base = (x + SAMPLE + NEAR, y + SIZE * 0.36);
         canvas.words(&name, &face, base, Anchor::Left, INK);
-        x += columns.width;
     }
     Ok(y + ROW / 2.0 + 16.0)
 }
@@ -61,23 +66,27 @@ pub(super) fn height(entries: &[Entry], width: f64) -> Result<f64, ChartError> {
         return Ok(0.0);
     }
     let face = Typeface::new(Weight::Regular, SIZE)?;
-    let rows = entries.len().div_ceil(columns(&face, entries, width).count);
+    let rows = entries.len().div_ceil(columns(&face, entries, width).len());
     Ok(rows as f64 * ROW + 16.0)
 }
 
-struct Grid {
-    count: usize,
-    width: f64,
-}
-
-/// Columns of one width, so that rows stand in line.
-fn columns(face: &Typeface, entries: &[Entry], room: f64) -> Grid {
-    let longest = entries.iter().map(|entry| face.width(&entry.name)).fold(0.0, f64::max);
-    let wanted = (longest + SAMPLE + 52.0).min(room);
-    let count = ((room / wanted).floor() as usize).clamp(1, entries.len().max(1));
-    // A single row sits close; several share the room evenly.
-    let width = if count >= entries.len() { wanted } else { room / count as f64 };
-    Grid { count, width }
+/// Where entries stand: the left end of each column.
+fn columns(face: &Typeface, entries: &[Entry], room: f64) -> Vec<f64> {
+    let width = |entry: &Entry| face.width(&entry.name) + SAMPLE + NEAR + FAR;
+    let all: f64 = entries.iter().map(width).sum();
+    if all - FAR <= room {
+        let mut left = 0.0;
+        let place = |entry| {
+            let place = left;
+            left += width(entry);
+            place
+        };
+        return entries.iter().map(place).collect();
+    }
+    // Columns of one width, so that rows stand in line.
+    let longest = entries.iter().map(width).fold(0.0, f64::max);
+    let count = ((room + FAR) / longest).floor().max(1.0);
+    (0..count as usize).map(|at| at as f64 * (room + FAR) / count).collect()
 }
 
 fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) -> Result<(), ChartError> {
@@ -86,13 +95,11 @@ fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) -> Result<(), 
         Sample::Line(dash, mark) => {
             canvas.line(&[(x, y), (x + SAMPLE, y)], 4.0, entry.color, dash)?;
             match mark {
-                Some((shape, fill)) => {
-                    marker::draw(canvas, shape, middle, 9.0, entry.color, fill)
-                }
+                Some((shape, fill)) => marker::draw(canvas, shape, middle, 9.0, entry.color, fill),
                 None => Ok(()),
             }
         }
-        Sample::Bar => canvas.rectangle((x + 14.0, y - 11.0), (x + SAMPLE, y + 11.0), entry.color),
+        Sample::Bar => canvas.rectangle((x, y - 11.0), (x + SAMPLE, y + 11.0), entry.color),
         Sample::Marker(shape, fill) => {
             marker::draw(canvas, shape, (x + SAMPLE - 14.0, y), 9.0, entry.color, fill)
         }

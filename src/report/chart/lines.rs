@@ -163,7 +163,8 @@ fn levels(canvas: &mut Canvas, frame: &Frame, panel: &Panel) -> Result<(), Chart
 /// Lines at the same setting stand a little apart, so that their spreads do not cover each other.
 fn offset(panel: &Panel, line: &Line) -> f64 {
     let place = panel.lines.iter().position(|other| std::ptr::eq(other, line)).unwrap_or(0);
-    (place as f64 - (panel.lines.len() as f64 - 1.0) / 2.0) * 7.0
+    let step = (44.0 / panel.lines.len() as f64).min(8.0);
+    (place as f64 - (panel.lines.len() as f64 - 1.0) / 2.0) * step
 }
 
 fn spots(frame: &Frame, line: &Line, offset: f64) -> Vec<Spot> {
@@ -176,12 +177,7 @@ fn spots(frame: &Frame, line: &Line, offset: f64) -> Vec<Spot> {
 }
 
 /// Standard deviations as bars, seeds as small dots beside them.
-fn spreads(
-    canvas: &mut Canvas,
-    frame: &Frame,
-    line: &Line,
-    offset: f64,
-) -> Result<(), ChartError> {
+fn spreads(canvas: &mut Canvas, frame: &Frame, line: &Line, offset: f64) -> Result<(), ChartError> {
     let color = palette::color(line.style);
     for point in &line.points {
         for seed in &point.seeds {

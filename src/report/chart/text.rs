@@ -24,7 +24,6 @@ pub(super) enum Weight {
 pub(super) struct Typeface {
     font: &'static FontRef<'static>,
     scale: PxScale,
-    size: f64,
 }
 
 impl Typeface {
@@ -37,19 +36,13 @@ impl Typeface {
         // ab_glyph scales by the height of a line, people think in ems.
         let em = font.units_per_em().unwrap_or(1000.0);
         let scale = PxScale::from(size as f32 * font.height_unscaled() / em);
-        Ok(Self { font, scale, size })
-    }
-
-    /// Returns the size in pixels per em.
-    pub(super) fn size(&self) -> f64 {
-        self.size
+        Ok(Self { font, scale })
     }
 
     /// Returns the same font, `factor` times as large.
     pub(super) fn scaled(&self, factor: f64) -> Self {
-        let scale =
-            PxScale { x: self.scale.x * factor as f32, y: self.scale.y * factor as f32 };
-        Self { font: self.font, scale, size: self.size * factor }
+        let scale = PxScale { x: self.scale.x * factor as f32, y: self.scale.y * factor as f32 };
+        Self { font: self.font, scale }
     }
 
     /// Returns the width of a line in pixels.

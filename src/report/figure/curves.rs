@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::lines::capitalised;
 use super::{CurveFigure, Heading, Line, Origin, Panel, Point, subtitle};
 use crate::ids::TrainKey;
 use crate::report::analysis::Analysis;
@@ -73,7 +72,8 @@ fn figure(
     if shown.len() < cells.len() {
         caption += &format!(" The first {} of {} settings.", shown.len(), cells.len());
     }
-    let file = method.map_or_else(|| "curves".to_owned(), |method| format!("curves-{}", slug(method)));
+    let file =
+        method.map_or_else(|| "curves".to_owned(), |method| format!("curves-{}", slug(method)));
     let heading = Heading { file, title, subtitle: subtitle(gathered, analysis), caption };
     Some(CurveFigure { heading, panels })
 }
@@ -107,7 +107,7 @@ fn panel(gathered: &Gathered, metric: &str, method: Option<&str>, cells: &[&Cell
         (!points.is_empty()).then_some(Line { name, style, origin: Origin::Ours, points })
     };
     Panel {
-        y_label: capitalised(&Metric(metric).words_and_unit()),
+        y_label: Metric(metric).words_and_unit(),
         lines: cells.iter().enumerate().filter_map(line).collect(),
         levels: Vec::new(),
     }

@@ -2,7 +2,7 @@
 
 use super::{Heading, Level, Line, LineFigure, Origin, Panel, Point, Tick, subtitle};
 use crate::report::analysis::Analysis;
-use crate::report::cell::{Cell, Change, method_words, name, value_words};
+use crate::report::cell::{Cell, method_words, name, value_words};
 use crate::report::gathered::Gathered;
 use crate::report::metric::Metric;
 
@@ -60,8 +60,7 @@ impl Subject {
             return None;
         }
         let levels = levels(analysis, metric);
-        let mut panels =
-            vec![Panel { y_label: metric.words_and_unit(), lines: values, levels }];
+        let mut panels = vec![Panel { y_label: metric.words_and_unit(), lines: values, levels }];
         panels.extend(self.changes(analysis, metric, &ticks));
         let title = format!("{} by {}", capitalised(&metric.words()), self.words);
         Some(LineFigure {
@@ -83,10 +82,14 @@ impl Subject {
         lines.extend(self.lines(analysis, ticks, Origin::Paper, printed_change));
         let unit = metric.difference_unit();
         Some(Panel {
-            y_label: format!("change against {}{}", reference.words(), match unit {
-                "" => String::new(),
-                unit => format!(" ({})", unit.trim()),
-            }),
+            y_label: format!(
+                "change against {}{}",
+                reference.words(),
+                match unit {
+                    "" => String::new(),
+                    unit => format!(" ({})", unit.trim()),
+                }
+            ),
             lines,
             levels: vec![Level { at: 0.0, label: String::new() }],
         })
@@ -157,10 +160,8 @@ impl Subject {
             capitalised(&Metric(&analysis.metric).words()),
             self.words
         );
-        let has_paper = panels
-            .iter()
-            .flat_map(|panel| &panel.lines)
-            .any(|line| line.origin == Origin::Paper);
+        let has_paper =
+            panels.iter().flat_map(|panel| &panel.lines).any(|line| line.origin == Origin::Paper);
         if has_paper && let Some(table) = analysis.table {
             caption += &format!(
                 " Hollow markers on dashed lines: the paper ({}), at its own setting.",
@@ -181,16 +182,10 @@ fn value(metric: Metric<'_>, cell: &Cell) -> Option<(f64, Option<f64>, Vec<f64>)
 }
 
 fn change(metric: Metric<'_>, cell: &Cell) -> Option<(f64, Option<f64>, Vec<f64>)> {
-    let Change { is_reference, ours, by_seed, .. } = cell.change.as_ref()?;
-    let estimate = (*ours)?;
-    if *is_reference {
-        return Some((0.0, None, Vec::new()));
-    }
-    let seeds = match estimate.n {
-        1 => Vec::new(),
-        _ => by_seed.values().map(|value| metric.scaled(*value)).collect(),
-    };
-    Some((metric.scaled(estimate.mean), estimate.sd().map(|sd| metric.scaled(sd)), seeds))
+    let change = cell.change.as_ref()?;
+    let estimate = change.ours?;
+    let spread = estimate.sd().filter(|_| !change.is_reference);
+    Some((metric.scaled(estimate.mean), spread.map(|sd| metric.scaled(sd)), Vec::new()))
 }
 
 fn printed_change(cell: &Cell) -> Option<(f64, Option<f64>, Vec<f64>)> {
@@ -203,10 +198,9 @@ fn levels(analysis: &Analysis, metric: Metric<'_>) -> Vec<Level> {
         at: metric.scaled(floor.mean),
         label: "untrained encoder".to_owned(),
     });
-    let chance = analysis.chance.map(|chance| Level {
-        at: metric.scaled(chance),
-        label: "guessing".to_owned(),
-    });
+    let chance = analysis
+        .chance
+        .map(|chance| Level { at: metric.scaled(chance), label: "guessing".to_owned() });
     floor.into_iter().chain(chance).collect()
 }
 
