@@ -207,3 +207,77 @@ fn known_classes(gathered: &Gathered) -> Option<u32> {
         Source::Shapes { .. } | Source::Idx { .. } | Source::ImageFolder { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::samples::{self, Sample};
+    use super::*;
+
+    #[test]
+    fn cells_hold_the_seeds_of_one_setting_in_the_order_of_the_plan() {
+        let analysis = analyse(&samples::batch_sweep());
+        assert_eq!((analysis.trials, analysis.with_result, analysis.cells.len()), (30, 28, 10));
+        let names: Vec<String> = analysis.cells.iter().take(2).map(Cell::name).collect();
+        assert_eq!(names, ["BYOL, batch_size 1024", "BYOL, batch_size 512"]);
+        assert_eq!(analysis.cells[0].by_seed.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(analysis.chance, Some(0.1));
+        assert_eq!(analysis.floors["floor_linear_top1"].n, 28);
+    }
+
+    #[test]
+    fn changes_are_against_the_largest_batch_of_the_same_method() {
+        let analysis = analyse(&samples::batch_sweep());
+        let change = |at: usize| analysis.cells[at].change.as_ref().unwrap();
+        assert!(change(0).is_reference && change(5).is_reference);
+        assert_eq!(change(4).published, Some(-12.5));
+        // Seeds add 0.003, -0.002, 0.001 at 1024 and 1.3 times as much at 512.
+        let expected = -0.006 + 0.3 * (0.003 - 0.002 + 0.001) / 3.0;
+        assert!((change(1).ours.unwrap().mean - expected).abs() < 1e-12);
+        // One seed of the smallest SimCLR batch is done, so one pair is compared.
+        assert_eq!(change(9).ours.unwrap().n, 1);
+        assert_eq!(change(9).ours.unwrap().spread, None);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_its_reason() {
+        let analysis = analyse(&samples::batch_sweep());
+        let told: Vec<(u32, &str)> = analysis
+            .missing
+            .iter()
+            .map(|missing| (missing.ordinal, missing.why.as_str()))
+            .collect();
+        assert_eq!(told, [(20, "failed: out_of_memory: CUDA out of memory"), (30, "not started")]);
+        let analysis = analyse(&samples::removal_sweep());
+        assert_eq!(analysis.missing[0].why, "diverged; its value is counted");
+        assert_eq!(analysis.cells[1].diverged, 1);
+    }
+
+    #[test]
+    fn removals_are_compared_with_nothing_removed() {
+        let analysis = analyse(&samples::removal_sweep());
+        let published = |at: usize| analysis.cells[at].change.as_ref().unwrap().published;
+        assert_eq!((published(1), published(2), published(3)), (Some(-0.6), Some(-9.1), None));
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_no_result() {
+        let mut gathered = samples::tau_sweep();
+        gathered.finals[0].values.insert("linear_top1".to_owned(), f64::NAN);
+        let analysis = analyse(&gathered);
+        assert_eq!(analysis.with_result, 14);
+        assert_eq!(analysis.missing[0].why, "evaluated, without a finite `linear_top1`");
+    }
+
+    #[test]
+    fn a_trial_that_two_cells_ask_for_is_in_both() {
+        let mut sample = Sample::new("merged", None, &["batch_size"]);
+        sample.done(samples::arm("baseline", None, json!({})), samples::run("byol", 64, 0), 0.8);
+        let other = samples::arm("remove flip", None, json!({}));
+        sample.0.trials[0].labels.push(other);
+        let analysis = analyse(&sample.0);
+        assert_eq!(analysis.cells.len(), 2);
+        assert_eq!(analysis.cells[1].change.as_ref().unwrap().ours.unwrap().mean, 0.0);
+    }
+}

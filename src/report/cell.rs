@@ -150,6 +150,42 @@ mod tests {
         assert_eq!(name(&Label::default(), Some("byol")), "all");
     }
 
+    /// A cell with these values at seeds from 0.
+    fn cell(values: &[f64]) -> Cell {
+        let by_seed: BTreeMap<u64, f64> = (0u64..).zip(values.iter().copied()).collect();
+        Cell {
+            label: Label::default(),
+            method: None,
+            train_keys: Vec::new(),
+            diverged: 0,
+            estimate: Estimate::of(by_seed.values().copied()),
+            by_seed,
+            beside: BTreeMap::new(),
+            change: None,
+            published: None,
+        }
+    }
+
+    // Expected: SciPy 1.17.1, `scipy.stats.ttest_rel(a, b).confidence_interval()`.
+    #[test]
+    fn changes_are_paired_by_seed() {
+        let (a, b) = (cell(&[0.712, 0.705, 0.731]), cell(&[0.724, 0.741, 0.738]));
+        let change = Change::between(&a, &b, false).ours.unwrap();
+        assert!((change.mean - -0.01833333333333335).abs() < 1e-12);
+        assert!((change.sd().unwrap() - 0.015502687938977994).abs() < 1e-12);
+        let (low, high) = change.interval().unwrap();
+        assert!((low - -0.056844145076045585).abs() < 1e-9, "{low}");
+        assert!((high - 0.020177478409378887).abs() < 1e-9, "{high}");
+    }
+
+    #[test]
+    fn only_seeds_that_both_have_are_compared() {
+        let change = Change::between(&cell(&[0.5, 0.9]), &cell(&[0.6]), false);
+        assert_eq!(change.by_seed.keys().copied().collect::<Vec<_>>(), [0]);
+        assert_eq!(change.ours.unwrap().spread, None);
+        assert_eq!(Change::between(&cell(&[0.5]), &cell(&[]), false).ours, None);
+    }
+
     #[test]
     fn a_method_is_recognised_by_its_settings() {
         let by_settings = |run: &RunSpec| method_of(&Label::default(), run);

@@ -46,16 +46,12 @@ mod tests {
     use super::super::samples;
     use super::*;
 
-    fn drawn(gathered: &Gathered) -> Vec<image::RgbImage> {
-        let decoded = |figure: &Figure| {
-            let bytes = png(figure).unwrap();
-            if let Some(folder) = std::env::var_os("BYOL_SWEEP_KEEP_CHARTS") {
-                let name = format!("{}-{}.png", gathered.sweep.name, figure.heading().file);
-                std::fs::write(std::path::Path::new(&folder).join(name), &bytes).unwrap();
-            }
-            image::load_from_memory(&bytes).unwrap().to_rgb8()
-        };
-        figures(gathered, &analyse(gathered)).iter().map(decoded).collect()
+    fn drawn(figure: &Figure) -> image::RgbImage {
+        image::load_from_memory(&png(figure).unwrap()).unwrap().to_rgb8()
+    }
+
+    fn all_figures(gathered: &Gathered) -> Vec<Figure> {
+        figures(gathered, &analyse(gathered))
     }
 
     /// Share of the pixels that are not white.
@@ -66,18 +62,38 @@ mod tests {
 
     #[test]
     fn every_kind_of_figure_is_drawn_at_its_size() {
-        for gathered in
-            [samples::batch_sweep(), samples::tau_sweep(), samples::augmentation_sweep(2)]
-        {
-            for image in drawn(&gathered) {
-                assert_eq!(image.width(), WIDTH);
-                assert!((700..2400).contains(&image.height()), "{}", image.height());
-                assert!((0.01..0.3).contains(&ink(&image)), "{}", ink(&image));
-                // Nothing runs over the edge.
-                let edge = image.enumerate_pixels().filter(|(x, y, _)| {
-                    *x < 8 || *y < 8 || *x >= image.width() - 8 || *y >= image.height() - 8
-                });
-                assert!(edge.into_iter().all(|(_, _, pixel)| pixel.0 == [255; 3]));
+        let mut figures = all_figures(&samples::tau_sweep());
+        figures.push(all_figures(&samples::augmentation_sweep(2)).remove(0));
+        for figure in figures {
+            let image = drawn(&figure);
+            assert_eq!(image.width(), WIDTH);
+            assert!((700..2400).contains(&image.height()), "{}", image.height());
+            assert!((0.01..0.3).contains(&ink(&image)), "{}", ink(&image));
+            // Nothing runs over the edge.
+            for (place, row) in image.rows().enumerate() {
+                let row: Vec<_> = row.collect();
+                let at_edge = place < 8 || place + 8 >= image.height() as usize;
+                let edge = if at_edge { row.len() } else { 8 };
+                let mut ends = row[..edge].iter().chain(&row[row.len() - 8..]);
+                assert!(ends.all(|pixel| pixel.0 == [255; 3]), "row {place}");
+            }
+        }
+    }
+
+    /// To look at: `BYOL_SWEEP_CHARTS=/tmp/charts cargo test keep_all_charts -- --ignored`.
+    #[test]
+    #[ignore = "writes pictures for people to look at"]
+    fn keep_all_charts() {
+        let folder = std::path::PathBuf::from(std::env::var_os("BYOL_SWEEP_CHARTS").unwrap());
+        for gathered in [
+            samples::batch_sweep(),
+            samples::tau_sweep(),
+            samples::augmentation_sweep(2),
+            samples::removal_sweep(),
+        ] {
+            for figure in all_figures(&gathered) {
+                let name = format!("{}-{}.png", gathered.sweep.name, figure.heading().file);
+                std::fs::write(folder.join(name), png(&figure).unwrap()).unwrap();
             }
         }
     }
@@ -113,10 +129,7 @@ mod tests {
             vec![point(0.0, -1e300), point(1.0, 1e300)],
             vec![point(0.0, f64::NAN), point(1.0, 1e-300)],
         ] {
-            assert!(
-                ink(&image::load_from_memory(&png(&figure(points)).unwrap()).unwrap().to_rgb8())
-                    > 0.0
-            );
+            assert!(ink(&drawn(&figure(points))) > 0.0);
         }
     }
 }

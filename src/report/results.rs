@@ -30,11 +30,11 @@ fn results(gathered: &Gathered, analysis: &Analysis) -> TableInfo {
             metric.words_and_unit(),
             "95 % interval".to_owned(),
             format!("change{}", parenthesised(metric.difference_unit())),
-            "95 % interval of the change".to_owned(),
+            "its 95 % interval".to_owned(),
             beside_knn(analysis).words_and_unit(),
-            "untrained encoder (%)".to_owned(),
+            "untrained (%)".to_owned(),
             "paper (%)".to_owned(),
-            "paper's change (points)".to_owned(),
+            "its change (points)".to_owned(),
         ]
         .map(Column::numbers),
     );

@@ -217,3 +217,22 @@ pub(super) fn tau_sweep() -> Gathered {
     }
     sample.0
 }
+
+/// Removed augmentations as an axis, one seed, one trial without a result and one that diverged.
+pub(super) fn removal_sweep() -> Gathered {
+    let mut sample =
+        Sample::new("shapes-removal", Some("ablation_augmentations"), &["augment.remove"]);
+    let sets = [json!([]), json!(["flip"]), json!(["color_jitter", "grayscale"]), json!(["crop"])];
+    for (step, removed) in sets.into_iter().enumerate() {
+        let label = label(json!({ "augment.remove": removed }));
+        let mut run = run("byol", 256, 0);
+        run.warmup_epochs = step as f64;
+        if step == 3 {
+            sample.failed(label, run);
+        } else {
+            sample.done(label, run, 0.91 - 0.004 * (step * step) as f64);
+        }
+    }
+    sample.0.trials[1].verdict = Some(Verdict::Diverged);
+    sample.0
+}

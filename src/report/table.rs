@@ -157,11 +157,26 @@ mod tests {
 
     #[test]
     fn terminal() {
-        insta::assert_snapshot!(sample().without_empty_columns().to_terminal(), @"");
+        insta::assert_snapshot!(sample().without_empty_columns().to_terminal(), @"
+        A sample
+
+         arm         |  top-1 (%)
+        -------------+------------
+         crop | flip |        7.1
+         baseline    | 72.5 ± 0.3
+          * ± is the standard deviation
+        ");
     }
 
     #[test]
     fn markdown() {
-        insta::assert_snapshot!(sample().to_markdown(), @"");
+        insta::assert_snapshot!(sample().to_markdown(), @r"
+        | arm | note | top-1 (%) |
+        | :-- | :-- | --: |
+        | crop \| flip |  | 7.1 |
+        | baseline |  | 72.5 ± 0.3 |
+
+        - ± is the standard deviation
+        ");
     }
 }
