@@ -1,1 +1,185 @@
-//! From rows to tables and charts.
+//! From rows to tables and charts: gather, analyse, render. A report is a pure function of its
+//! rows: the same rows give the same bytes, and it holds no time of day.
+
+pub mod analysis;
+pub mod cell;
+pub mod chart;
+pub mod estimate;
+pub mod figure;
+pub mod gathered;
+mod metric;
+mod page;
+pub mod records;
+pub mod reference;
+mod results;
+#[cfg(test)]
+mod samples;
+mod settings;
+mod summary;
+pub mod table;
+pub mod write;
+
+use std::collections::BTreeMap;
+
+pub use figure::Figure;
+pub use gathered::{Gathered, SweepFacts};
+pub use records::Records;
+pub use table::TableInfo;
+pub use write::{Format, WriteError, write};
+
+use crate::store::rows::TrialState;
+
+/// Everything that a report shows, before it is set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Words.
+    pub text: Text,
+    /// Results first.
+    pub tables: Vec<TableInfo>,
+    /// Charts.
+    pub figures: Vec<Figure>,
+    /// The results for programs.
+    pub records: Records,
+    /// The rows that it was drawn from, as [`Gathered::to_jsonl`] writes them.
+    pub rows: String,
+}
+
+/// The words of a report.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Text {
+    /// Name of the sweep.
+    pub title: String,
+    /// One line about it.
+    pub description: String,
+    /// What came out, a sentence each.
+    pub summary: Vec<String>,
+}
+
+/// A sweep that no report can be made of.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BuildError {
+    /// No trial has a value of the report metric.
+    #[error(
+        "the sweep `{sweep}` has no `{metric}` yet: of {trials} trials, {states}; `byol-sweep run` goes on with it"
+    )]
+    NothingToReport {
+        /// Name of the sweep.
+        sweep: String,
+        /// Its report metric.
+        metric: String,
+        /// Trials in its plan.
+        trials: usize,
+        /// How they stand, in words.
+        states: String,
+    },
+}
+
+/// Builds a report. A sweep that is half done gives one that says what is missing.
+///
+/// # Errors
+/// No trial has a value of the report metric.
+pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
+    let analysis = analysis::analyse(gathered);
+    if analysis.with_result == 0 {
+        return Err(BuildError::NothingToReport {
+            sweep: gathered.sweep.name.clone(),
+            metric: analysis.metric,
+            trials: gathered.trials.len(),
+            states: states(gathered),
+        });
+    }
+    Ok(Report {
+        text: Text {
+            title: gathered.sweep.name.clone(),
+            description: gathered.sweep.description.clone(),
+            summary: summary::sentences(&analysis),
+        },
+        tables: results::tables(gathered, &analysis),
+        figures: figure::figures(gathered, &analysis),
+        records: Records::of(gathered, &analysis),
+        rows: gathered.to_jsonl(),
+    })
+}
+
+fn states(gathered: &Gathered) -> String {
+    let mut counts: BTreeMap<TrialState, usize> = BTreeMap::new();
+    for trial in &gathered.trials {
+        *counts.entry(trial.state).or_default() += 1;
+    }
+    let words = |state| match state {
+        TrialState::Pending => "not started",
+        TrialState::Running => "running",
+        TrialState::Trained => "trained but not evaluated",
+        TrialState::Done => "done without it",
+        TrialState::Stopped => "stopped",
+        TrialState::Failed => "failed",
+    };
+    if counts.is_empty() {
+        return "none at all".to_owned();
+    }
+    counts.iter().map(|(state, n)| format!("{n} {}", words(*state))).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table<'r>(report: &'r Report, id: &str) -> &'r TableInfo {
+        report.tables.iter().find(|table| table.id == id).unwrap()
+    }
+
+    #[test]
+    fn the_batch_report() {
+        let report = build(&samples::batch_sweep()).unwrap();
+        insta::assert_snapshot!(page::markdown(&report, page::Pictures::Linked));
+    }
+
+    #[test]
+    fn the_augmentation_results_on_a_terminal() {
+        let report = build(&samples::augmentation_sweep(2)).unwrap();
+        insta::assert_snapshot!(table(&report, "results").to_terminal());
+    }
+
+    #[test]
+    fn one_seed_is_never_given_a_spread() {
+        let report = build(&samples::augmentation_sweep(1)).unwrap();
+        let results = table(&report, "results");
+        let paper = results.columns.iter().position(|c| c.name == "paper (%)").unwrap();
+        for entry in results.rows.iter().flat_map(|row| &row[..paper]) {
+            assert!(!entry.contains('±') && !entry.contains('['), "{entry}");
+        }
+        assert!(results.footnotes[0].starts_with("All rows rest on one seed"));
+    }
+
+    #[test]
+    fn a_report_is_rebuilt_from_the_rows_that_it_carries() {
+        let report = build(&samples::tau_sweep()).unwrap();
+        assert_eq!(build(&Gathered::from_jsonl(&report.rows).unwrap()).unwrap(), report);
+    }
+
+    #[test]
+    fn nothing_finished_is_an_error_that_counts() {
+        let mut gathered = samples::batch_sweep();
+        gathered.finals.clear();
+        let error = build(&gathered).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the sweep `cifar10-batch` has no `linear_top1` yet: of 30 trials, 1 not started, \
+             28 done without it, 1 failed; `byol-sweep run` goes on with it"
+        );
+    }
+
+    #[test]
+    fn records_are_fractions_for_programs() {
+        let report = build(&samples::batch_sweep()).unwrap();
+        let csv = String::from_utf8(report.records.to_csv().unwrap()).unwrap();
+        let mut lines = csv.lines();
+        insta::assert_snapshot!(format!("{}\n{}", lines.next().unwrap(), lines.next().unwrap()));
+        let json: serde_json::Value = serde_json::from_str(&report.records.to_json()).unwrap();
+        let cell = &json["cells"][4];
+        assert_eq!((&cell["method"], &cell["batch_size"]), (&"byol".into(), &64.into()));
+        assert_eq!(cell["paper_top1"], 0.597);
+        assert_eq!(cell["linear_top1_n"], 3);
+        assert_eq!(json["cells"].as_array().unwrap().len(), 10);
+    }
+}

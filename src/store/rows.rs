@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{AttemptNo, DeviceId, EvalKey, GroupKey, TrainKey};
 use crate::outcome::{FailureReason, Verdict};
 use crate::plan::Label;
@@ -26,7 +28,7 @@ pub struct SweepRow {
 }
 
 /// State of a trial with respect to one evaluation protocol; never stored, always derived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrialState {
     /// No attempt yet.
@@ -44,7 +46,7 @@ pub enum TrialState {
 }
 
 /// A trial as a sweep sees it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrialRow {
     /// Number in the sweep, from 1.
     pub ordinal: u32,
@@ -100,7 +102,7 @@ impl Default for Known {
 }
 
 /// Kind of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptKind {
     /// Trains and evaluates.
@@ -154,7 +156,7 @@ pub struct NoteRow {
 }
 
 /// A metric of one trial over its updates, from its highest accepted attempt at each update.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     /// The trial.
     pub train_key: TrainKey,
@@ -163,7 +165,7 @@ pub struct Series {
 }
 
 /// A trial's final values under one evaluation protocol.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finals {
     /// The trial.
     pub train_key: TrainKey,

@@ -1,0 +1,283 @@
+//! From rows to cells: what each setting reaches over its seeds, how far that is from the
+//! reference, what the paper prints, and what is missing. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cell::{Cell, Change, method_of};
+use super::estimate::Estimate;
+use super::gathered::Gathered;
+use super::reference::Reference;
+use crate::ids::{GroupKey, TrainKey};
+use crate::outcome::Verdict;
+use crate::plan::Label;
+use crate::published::{self, CellQuery, PublishedTable};
+use crate::spec::run::Source;
+use crate::store::rows::{TrialRow, TrialState};
+
+/// What the rows say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Analysis {
+    /// The sweep's report metric.
+    pub metric: String,
+    /// Settings in the order of the plan.
+    pub cells: Vec<Cell>,
+    /// What changes are measured against, if the sweep has such a thing.
+    pub reference: Option<Reference>,
+    /// Trials in the plan.
+    pub trials: usize,
+    /// Of these, how many have a value of the report metric.
+    pub with_result: usize,
+    /// Trials without a value, and diverged ones.
+    pub missing: Vec<Missing>,
+    /// Accuracy of guessing, where the number of classes is known.
+    pub chance: Option<f64>,
+    /// `floor_*` results over all trials: what the encoder reaches untrained.
+    pub floors: BTreeMap<String, Estimate>,
+    /// The table that the sweep reproduces.
+    pub table: Option<&'static PublishedTable>,
+}
+
+/// A trial that tells less than it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Number in the sweep, from 1.
+    pub ordinal: u32,
+    /// The cell, in words.
+    pub cell: String,
+    /// Seed.
+    pub seed: u64,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// Analyses a sweep. Cells without a value stay, so that tables show what is missing.
+pub fn analyse(gathered: &Gathered) -> Analysis {
+    let sweep = &gathered.sweep;
+    let finals: BTreeMap<&TrainKey, &BTreeMap<String, f64>> =
+        gathered.finals.iter().map(|row| (&row.train_key, &row.values)).collect();
+    let value_of = |trial: &TrialRow, metric: &str| {
+        let value = finals.get(&trial.train_key)?.get(metric).copied()?;
+        value.is_finite().then_some(value)
+    };
+    let table = sweep.reproduces.as_deref().and_then(published::table);
+    let reference = Reference::of(gathered);
+    let mut cells: Vec<Cell> = groups(&gathered.trials)
+        .into_iter()
+        .map(|(label, trials)| cell(label, &trials, &sweep.report_metric, &finals, table))
+        .collect();
+    if let Some(reference) = reference {
+        set_changes(&mut cells, reference);
+    }
+    let metric = sweep.report_metric.as_str();
+    let with_result = gathered.trials.iter().filter(|trial| value_of(trial, metric).is_some());
+    let classes = sweep.classes.or_else(|| known_classes(gathered));
+    Analysis {
+        metric: metric.to_owned(),
+        reference,
+        trials: gathered.trials.len(),
+        with_result: with_result.count(),
+        missing: gathered
+            .trials
+            .iter()
+            .filter_map(|trial| missing(trial, value_of(trial, metric), metric))
+            .collect(),
+        chance: classes.filter(|classes| *classes > 0).map(|classes| 1.0 / f64::from(classes)),
+        floors: floors(gathered),
+        cells,
+        table,
+    }
+}
+
+/// Trials that share a label and differ only in the seed, in the order of the plan. A trial that
+/// two cells ask for is in both.
+fn groups(trials: &[TrialRow]) -> Vec<(&Label, Vec<&TrialRow>)> {
+    let mut groups: Vec<(&GroupKey, &Label, Vec<&TrialRow>)> = Vec::new();
+    let mut places: BTreeMap<(&GroupKey, String), usize> = BTreeMap::new();
+    for trial in trials {
+        for label in &trial.labels {
+            let text = serde_json::to_string(label).expect("plain data serialises");
+            let place = *places.entry((&trial.group_key, text)).or_insert_with(|| {
+                groups.push((&trial.group_key, label, Vec::new()));
+                groups.len() - 1
+            });
+            groups[place].2.push(trial);
+        }
+    }
+    groups.into_iter().map(|(_, label, trials)| (label, trials)).collect()
+}
+
+fn cell(
+    label: &Label,
+    trials: &[&TrialRow],
+    metric: &str,
+    finals: &BTreeMap<&TrainKey, &BTreeMap<String, f64>>,
+    table: Option<&'static PublishedTable>,
+) -> Cell {
+    let values = |name: &str| -> BTreeMap<u64, f64> {
+        let value = |trial: &&TrialRow| {
+            let value = finals.get(&trial.train_key)?.get(name).copied()?;
+            value.is_finite().then_some((trial.run.seed, value))
+        };
+        trials.iter().filter_map(value).collect()
+    };
+    let names: BTreeSet<&String> = trials
+        .iter()
+        .filter_map(|trial| finals.get(&trial.train_key))
+        .flat_map(|v| v.keys())
+        .collect();
+    let beside = names
+        .into_iter()
+        .filter(|name| *name != metric)
+        .filter_map(|name| Some((name.clone(), Estimate::of(values(name).into_values())?)));
+    let method = trials.first().and_then(|trial| method_of(label, &trial.run));
+    let query = CellQuery {
+        method: method.as_deref(),
+        arm: label.arm.as_deref(),
+        published: label.published.as_deref(),
+        axes: &label.axes,
+    };
+    let by_seed = values(metric);
+    Cell {
+        published: table.and_then(|table| published::value_for(table, &query)),
+        label: label.clone(),
+        train_keys: trials.iter().map(|trial| trial.train_key.clone()).collect(),
+        diverged: trials.iter().filter(|t| t.verdict == Some(Verdict::Diverged)).count(),
+        estimate: Estimate::of(by_seed.values().copied()),
+        beside: beside.collect(),
+        by_seed,
+        method,
+        change: None,
+    }
+}
+
+fn set_changes(cells: &mut [Cell], reference: Reference) {
+    let against: Vec<Option<usize>> =
+        (0..cells.len()).map(|at| reference.cell_for(cells, at)).collect();
+    for (at, base) in against.into_iter().enumerate() {
+        let change = base.map(|base| Change::between(&cells[at], &cells[base], at == base));
+        cells[at].change = change;
+    }
+}
+
+fn missing(trial: &TrialRow, value: Option<f64>, metric: &str) -> Option<Missing> {
+    let diverged = trial.verdict == Some(Verdict::Diverged);
+    let why = match (trial.state, value) {
+        (_, Some(_)) if diverged => "diverged; its value is counted".to_owned(),
+        (_, Some(_)) => return None,
+        (TrialState::Pending, None) => "not started".to_owned(),
+        (TrialState::Running, None) => "running".to_owned(),
+        (TrialState::Stopped, None) => "stopped; `run` goes on with it".to_owned(),
+        (TrialState::Failed, None) => match &trial.failure {
+            Some((reason, detail)) => format!("failed: {}: {detail}", reason.as_str()),
+            None => "failed".to_owned(),
+        },
+        (TrialState::Trained | TrialState::Done, None) if diverged => "diverged".to_owned(),
+        (TrialState::Trained, None) => "trained, not evaluated by this protocol".to_owned(),
+        (TrialState::Done, None) => format!("evaluated, without a finite `{metric}`"),
+    };
+    let cell = trial.labels.first().map(|label| {
+        let method = method_of(label, &trial.run);
+        super::cell::name(label, method.as_deref())
+    });
+    Some(Missing {
+        ordinal: trial.ordinal,
+        cell: cell.unwrap_or_default(),
+        seed: trial.run.seed,
+        why,
+    })
+}
+
+/// An untrained encoder does not know its arm, so floors are taken over all trials.
+fn floors(gathered: &Gathered) -> BTreeMap<String, Estimate> {
+    let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (name, value) in gathered.finals.iter().flat_map(|row| &row.values) {
+        if name.starts_with("floor_") {
+            values.entry(name).or_default().push(*value);
+        }
+    }
+    let estimate =
+        |(name, values): (&str, Vec<f64>)| Some((name.to_owned(), Estimate::of(values)?));
+    values.into_iter().filter_map(estimate).collect()
+}
+
+fn known_classes(gathered: &Gathered) -> Option<u32> {
+    let trained_on = gathered.trials.first().map(|trial| &trial.run.data.source);
+    match gathered.sweep.eval.data.as_ref().or(trained_on)? {
+        Source::Cifar10 => Some(10),
+        Source::Shapes { .. } | Source::Idx { .. } | Source::ImageFolder { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::samples::{self, Sample};
+    use super::*;
+
+    #[test]
+    fn cells_hold_the_seeds_of_one_setting_in_the_order_of_the_plan() {
+        let analysis = analyse(&samples::batch_sweep());
+        assert_eq!((analysis.trials, analysis.with_result, analysis.cells.len()), (30, 28, 10));
+        let names: Vec<String> = analysis.cells.iter().take(2).map(Cell::name).collect();
+        assert_eq!(names, ["BYOL, batch_size 1024", "BYOL, batch_size 512"]);
+        assert_eq!(analysis.cells[0].by_seed.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(analysis.chance, Some(0.1));
+        assert_eq!(analysis.floors["floor_linear_top1"].n, 28);
+    }
+
+    #[test]
+    fn changes_are_against_the_largest_batch_of_the_same_method() {
+        let analysis = analyse(&samples::batch_sweep());
+        let change = |at: usize| analysis.cells[at].change.as_ref().unwrap();
+        assert!(change(0).is_reference && change(5).is_reference);
+        assert_eq!(change(4).published, Some(-12.5));
+        // Seeds add 0.003, -0.002, 0.001 at 1024 and 1.3 times as much at 512.
+        let expected = -0.006 + 0.3 * (0.003 - 0.002 + 0.001) / 3.0;
+        assert!((change(1).ours.unwrap().mean - expected).abs() < 1e-12);
+        // One seed of the smallest SimCLR batch is done, so one pair is compared.
+        assert_eq!(change(9).ours.unwrap().n, 1);
+        assert_eq!(change(9).ours.unwrap().spread, None);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_its_reason() {
+        let analysis = analyse(&samples::batch_sweep());
+        let told: Vec<(u32, &str)> = analysis
+            .missing
+            .iter()
+            .map(|missing| (missing.ordinal, missing.why.as_str()))
+            .collect();
+        assert_eq!(told, [(20, "failed: out_of_memory: CUDA out of memory"), (30, "not started")]);
+        let analysis = analyse(&samples::removal_sweep());
+        assert_eq!(analysis.missing[0].why, "diverged; its value is counted");
+        assert_eq!(analysis.cells[1].diverged, 1);
+    }
+
+    #[test]
+    fn removals_are_compared_with_nothing_removed() {
+        let analysis = analyse(&samples::removal_sweep());
+        let published = |at: usize| analysis.cells[at].change.as_ref().unwrap().published;
+        assert_eq!((published(1), published(2), published(3)), (Some(-0.6), Some(-9.1), None));
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_no_result() {
+        let mut gathered = samples::tau_sweep();
+        gathered.finals[0].values.insert("linear_top1".to_owned(), f64::NAN);
+        let analysis = analyse(&gathered);
+        assert_eq!(analysis.with_result, 14);
+        assert_eq!(analysis.missing[0].why, "evaluated, without a finite `linear_top1`");
+    }
+
+    #[test]
+    fn a_trial_that_two_cells_ask_for_is_in_both() {
+        let mut sample = Sample::new("merged", None, &["batch_size"]);
+        sample.done(samples::arm("baseline", None, json!({})), samples::run("byol", 64, 0), 0.8);
+        let other = samples::arm("remove flip", None, json!({}));
+        sample.0.trials[0].labels.push(other);
+        let analysis = analyse(&sample.0);
+        assert_eq!(analysis.cells.len(), 2);
+        assert_eq!(analysis.cells[1].change.as_ref().unwrap().ours.unwrap().mean, 0.0);
+    }
+}

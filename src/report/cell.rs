@@ -1,0 +1,197 @@
+//! One setting of a sweep and what it reached over its seeds. Knows nothing of the other settings.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::estimate::Estimate;
+use crate::ids::TrainKey;
+use crate::plan::Label;
+use crate::published::PublishedValue;
+use crate::spec::run::{Loss, RunSpec, Target};
+
+/// A setting: trials that differ only in the seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// How the sweep asks for it.
+    pub label: Label,
+    /// `byol`, `simclr`, or what the axis says; `None` for unnamed members of the family.
+    pub method: Option<String>,
+    /// Its trials.
+    pub train_keys: Vec<TrainKey>,
+    /// Of these, how many diverged.
+    pub diverged: usize,
+    /// Seed to the report metric, where there is a finite value.
+    pub by_seed: BTreeMap<u64, f64>,
+    /// Of `by_seed`.
+    pub estimate: Option<Estimate>,
+    /// All other final metrics.
+    pub beside: BTreeMap<String, Estimate>,
+    /// Distance to the reference; `None` where the sweep has none for this cell.
+    pub change: Option<Change>,
+    /// What the paper prints.
+    pub published: Option<PublishedValue>,
+}
+
+/// How far a cell is from its reference.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The cell is the reference itself.
+    pub is_reference: bool,
+    /// Mean of cell minus reference over the seeds that both have.
+    pub ours: Option<Estimate>,
+    /// Seed to cell minus reference.
+    pub by_seed: BTreeMap<u64, f64>,
+    /// The same difference of the published values, percentage points.
+    pub published: Option<f64>,
+}
+
+impl Change {
+    /// Compares two cells seed by seed: what a seed does to both of them cancels out.
+    pub fn between(cell: &Cell, reference: &Cell, is_reference: bool) -> Self {
+        let difference = |(seed, value): (&u64, &f64)| {
+            reference.by_seed.get(seed).map(|base| (*seed, value - base))
+        };
+        let by_seed: BTreeMap<u64, f64> = cell.by_seed.iter().filter_map(difference).collect();
+        let published = match (&cell.published, &reference.published) {
+            // Tenths, as printed: 63.4 - 72.5 is -9.1 and not -9.100000000000001.
+            (Some(cell), Some(base)) => Some(((cell.top1 - base.top1) * 10.0).round() / 10.0),
+            (None, _) | (_, None) => None,
+        };
+        Self { is_reference, ours: Estimate::of(by_seed.values().copied()), by_seed, published }
+    }
+}
+
+impl Cell {
+    /// Returns the cell in words: `BYOL, crop only`, `SimCLR, batch_size 64`.
+    pub fn name(&self) -> String {
+        name(&self.label, self.method.as_deref())
+    }
+
+    /// Returns the cell in words without its method.
+    pub fn name_without_method(&self) -> String {
+        let rest = parts(&self.label);
+        if rest.is_empty() { "all".to_owned() } else { rest.join(", ") }
+    }
+}
+
+/// Returns the method of a trial: what the axis says, or what its settings amount to.
+pub(super) fn method_of(label: &Label, run: &RunSpec) -> Option<String> {
+    if let Some(Value::String(method)) = label.axes.get("method") {
+        return Some(method.clone());
+    }
+    match (run.predictor.is_some(), run.target, run.loss) {
+        (true, Target::Average { .. }, Loss::Regression) => Some("byol".to_owned()),
+        (false, Target::Online, Loss::NtXent { .. }) => Some("simclr".to_owned()),
+        (true, Target::Average { .. }, Loss::NtXent { .. })
+        | (true, Target::Online, _)
+        | (false, Target::Average { .. }, _)
+        | (false, Target::Online, Loss::Regression) => None,
+    }
+}
+
+/// Returns a method as the paper writes it.
+pub(super) fn method_words(method: &str) -> String {
+    match method {
+        "byol" => "BYOL".to_owned(),
+        "simclr" => "SimCLR".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+pub(super) fn name(label: &Label, method: Option<&str>) -> String {
+    let method = method.filter(|_| label.axes.contains_key("method")).map(method_words);
+    let all: Vec<String> = method.into_iter().chain(parts(label)).collect();
+    if all.is_empty() { "all".to_owned() } else { all.join(", ") }
+}
+
+fn parts(label: &Label) -> Vec<String> {
+    let axes = label.axes.iter().filter(|(path, _)| *path != "method");
+    let axes = axes.map(|(path, value)| format!("{path} {}", value_words(value)));
+    label.arm.iter().cloned().chain(axes).collect()
+}
+
+/// Returns the value of an axis as people write it.
+pub(super) fn value_words(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => number_words(number),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "nothing".to_owned(),
+        Value::Array(items) => items.iter().map(value_words).collect::<Vec<_>>().join(" + "),
+        Value::Object(_) => value.to_string(),
+    }
+}
+
+fn number_words(number: &serde_json::Number) -> String {
+    match number.as_f64() {
+        // 1.0 and 1 are the same setting.
+        Some(value) if value.fract() == 0.0 && value.abs() < 1e15 => format!("{value:.0}"),
+        Some(_) | None => number.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn names_are_words() {
+        let label = samples::arm("crop only", Some("Crop only"), json!({"method": "byol"}));
+        assert_eq!(name(&label, Some("byol")), "BYOL, crop only");
+        let label = samples::label(json!({"batch_size": 64.0, "method": "simclr"}));
+        assert_eq!(name(&label, Some("simclr")), "SimCLR, batch_size 64");
+        let label = samples::label(json!({"augment.remove": ["blur", "flip"]}));
+        assert_eq!(name(&label, Some("byol")), "augment.remove blur + flip");
+        assert_eq!(name(&Label::default(), Some("byol")), "all");
+    }
+
+    /// A cell with these values at seeds from 0.
+    fn cell(values: &[f64]) -> Cell {
+        let by_seed: BTreeMap<u64, f64> = (0u64..).zip(values.iter().copied()).collect();
+        Cell {
+            label: Label::default(),
+            method: None,
+            train_keys: Vec::new(),
+            diverged: 0,
+            estimate: Estimate::of(by_seed.values().copied()),
+            by_seed,
+            beside: BTreeMap::new(),
+            change: None,
+            published: None,
+        }
+    }
+
+    // Expected: SciPy 1.17.1, `scipy.stats.ttest_rel(a, b).confidence_interval()`.
+    #[test]
+    fn changes_are_paired_by_seed() {
+        let (a, b) = (cell(&[0.712, 0.705, 0.731]), cell(&[0.724, 0.741, 0.738]));
+        let change = Change::between(&a, &b, false).ours.unwrap();
+        assert!((change.mean - -0.01833333333333335).abs() < 1e-12);
+        assert!((change.sd().unwrap() - 0.015502687938977994).abs() < 1e-12);
+        let (low, high) = change.interval().unwrap();
+        assert!((low - -0.056844145076045585).abs() < 1e-9, "{low}");
+        assert!((high - 0.020177478409378887).abs() < 1e-9, "{high}");
+    }
+
+    #[test]
+    fn only_seeds_that_both_have_are_compared() {
+        let change = Change::between(&cell(&[0.5, 0.9]), &cell(&[0.6]), false);
+        assert_eq!(change.by_seed.keys().copied().collect::<Vec<_>>(), [0]);
+        assert_eq!(change.ours.unwrap().spread, None);
+        assert_eq!(Change::between(&cell(&[0.5]), &cell(&[]), false).ours, None);
+    }
+
+    #[test]
+    fn a_method_is_recognised_by_its_settings() {
+        let by_settings = |run: &RunSpec| method_of(&Label::default(), run);
+        assert_eq!(by_settings(&samples::run("byol", 256, 0)).as_deref(), Some("byol"));
+        assert_eq!(by_settings(&samples::run("simclr", 256, 0)).as_deref(), Some("simclr"));
+        let between = RunSpec { predictor: None, ..samples::run("byol", 256, 0) };
+        assert_eq!(by_settings(&between), None);
+    }
+}

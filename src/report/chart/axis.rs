@@ -1,0 +1,158 @@
+//! A pair of axes: from values to pixels, round numbers, grid and words.
+
+use super::ChartError;
+use super::canvas::{Anchor, Canvas, Spot};
+use super::palette::{FAINT_INK, GRID, INK};
+use super::text::{Typeface, Weight};
+
+/// Size of the words at ticks.
+pub(super) const TICK_SIZE: f64 = 24.0;
+/// Size of the names of axes.
+pub(super) const LABEL_SIZE: f64 = 26.0;
+
+/// A rectangle of pixels with the values at its edges.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    pub(super) left: f64,
+    pub(super) right: f64,
+    pub(super) top: f64,
+    pub(super) bottom: f64,
+    /// Values at the left and right edge.
+    pub(super) x: (f64, f64),
+    /// Values at the bottom and top edge.
+    pub(super) y: (f64, f64),
+}
+
+/// A tick and its words.
+pub(super) struct Mark {
+    pub(super) at: f64,
+    pub(super) words: String,
+}
+
+impl Frame {
+    /// Returns the pixel of a value.
+    pub(super) fn spot(&self, x: f64, y: f64) -> Spot {
+        let across = (x - self.x.0) / (self.x.1 - self.x.0);
+        let up = (y - self.y.0) / (self.y.1 - self.y.0);
+        (self.left + across * (self.right - self.left), self.bottom - up * (self.bottom - self.top))
+    }
+
+    /// Draws horizontal grid lines with their numbers, and the name of the axis above them.
+    pub(super) fn y_axis(&self, canvas: &mut Canvas, name: &str) -> Result<(), ChartError> {
+        let face = Typeface::new(Weight::Regular, TICK_SIZE)?;
+        for mark in round_marks(self.y, 6) {
+            let (_, y) = self.spot(self.x.0, mark.at);
+            canvas.line(&[(self.left, y), (self.right, y)], 1.5, GRID, None)?;
+            let at = (self.left - 14.0, y + TICK_SIZE * 0.36);
+            canvas.words(&mark.words, &face, at, Anchor::Right, FAINT_INK);
+        }
+        let face = Typeface::new(Weight::Regular, LABEL_SIZE)?;
+        let name = face.wrap(name, self.right - self.left + 70.0, 1).remove(0);
+        canvas.words(&name, &face, (self.left - 70.0, self.top - 26.0), Anchor::Left, INK);
+        Ok(())
+    }
+
+    /// Draws the lower edge with ticks, their words and the name of the axis. Words that would
+    /// touch their neighbour are left out.
+    pub(super) fn x_axis(
+        &self,
+        canvas: &mut Canvas,
+        marks: &[Mark],
+        name: &str,
+    ) -> Result<(), ChartError> {
+        let face = Typeface::new(Weight::Regular, TICK_SIZE)?;
+        canvas.line(&[(self.left, self.bottom), (self.right, self.bottom)], 2.0, INK, None)?;
+        let mut free_from = f64::NEG_INFINITY;
+        for mark in marks {
+            let (x, _) = self.spot(mark.at, self.y.0);
+            canvas.line(&[(x, self.bottom), (x, self.bottom + 8.0)], 2.0, INK, None)?;
+            let half = face.width(&mark.words) / 2.0;
+            if x - half >= free_from {
+                let at = (x, self.bottom + 14.0 + TICK_SIZE);
+                canvas.words(&mark.words, &face, at, Anchor::Middle, FAINT_INK);
+                free_from = x + half + 14.0;
+            }
+        }
+        let face = Typeface::new(Weight::Regular, LABEL_SIZE)?;
+        let middle = ((self.left + self.right) / 2.0, self.bottom + 84.0);
+        let name = face.wrap(name, self.right - self.left + 100.0, 1).remove(0);
+        canvas.words(&name, &face, middle, Anchor::Middle, INK);
+        Ok(())
+    }
+}
+
+/// Returns a range that holds all finite values with some air; never one of no width.
+pub(super) fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    // Beyond this, differences of values would overflow.
+    let finite = values.into_iter().filter(|value| value.abs() < 1e100);
+    let (low, high) =
+        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    if low > high {
+        return (0.0, 1.0);
+    }
+    let width = high - low;
+    let air = if width > 1e-9 * high.abs().max(low.abs()) && width > 1e-12 {
+        width * 0.07
+    } else {
+        high.abs().max(1.0) * 0.05
+    };
+    (low - air, high + air)
+}
+
+/// Returns about `wanted` round numbers within a range: 1, 2 or 5 times a power of ten apart.
+pub(super) fn round_marks((low, high): (f64, f64), wanted: usize) -> Vec<Mark> {
+    let rough = (high - low) / wanted as f64;
+    let power = 10f64.powf(rough.log10().floor());
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|f| f * power >= rough * 0.999).unwrap_or(10.0);
+    let step = factor * power;
+    let (first, last) = ((low / step).ceil(), (high / step).floor());
+    if !step.is_finite() || step <= 0.0 || !(0.0..=100.0).contains(&(last - first)) {
+        return Vec::new();
+    }
+    let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
+    let mark = |at: u32| {
+        let value = (first + f64::from(at)) * step;
+        Mark { at: value, words: words(value, step, decimals) }
+    };
+    (0..=(last - first) as u32).map(mark).collect()
+}
+
+fn words(value: f64, step: f64, decimals: usize) -> String {
+    if value.abs() < step / 2.0 {
+        return "0".to_owned();
+    }
+    let text = if value.abs() >= 1e6 || step < 1e-6 {
+        format!("{value:.3e}")
+    } else {
+        format!("{value:.decimals$}")
+    };
+    text.replacen('-', "−", 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(low: f64, high: f64) -> Vec<String> {
+        round_marks((low, high), 6).into_iter().map(|mark| mark.words).collect()
+    }
+
+    #[test]
+    fn ticks_are_round() {
+        assert_eq!(marks(0.0, 1.0), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(marks(-13.2, 0.4), ["−10", "−5", "0"]);
+        assert_eq!(marks(71.3, 72.6), ["71.5", "72.0", "72.5"]);
+        assert_eq!(marks(0.0, 5000.0), ["0", "1000", "2000", "3000", "4000", "5000"]);
+        assert!(marks(f64::NAN, 1.0).is_empty());
+    }
+
+    #[test]
+    fn ranges_always_have_a_width() {
+        for values in [vec![], vec![3.0], vec![0.0, 0.0], vec![f64::NAN], vec![-1e300, 1e300]] {
+            let (low, high) = range(values.clone());
+            assert!(low < high && (high - low).is_finite(), "{values:?}: {low} {high}");
+        }
+        let (low, high) = range([10.0, 20.0]);
+        assert!(low < 10.0 && high > 20.0);
+    }
+}

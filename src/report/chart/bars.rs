@@ -1,0 +1,121 @@
+//! Horizontal bars: names of arms are long, and lines of words are read from left to right.
+
+use super::axis::{Frame, TICK_SIZE, range, round_marks};
+use super::canvas::{Anchor, Canvas};
+use super::legend::{self, Entry, Sample};
+use super::marker::{self, Fill};
+use super::palette::{self, FAINT_INK, GRID, INK, Shape};
+use super::text::{Typeface, Weight};
+use super::{ChartError, WIDTH};
+use crate::report::figure::{Bar, BarFigure};
+
+const LEFT: f64 = 48.0;
+const RIGHT: f64 = WIDTH as f64 - 60.0;
+/// Height of a bar and of the air around the bars of a row.
+const BAR: f64 = 26.0;
+const AIR: f64 = 26.0;
+/// Names wider than this are wrapped.
+const WIDEST_NAME: f64 = 460.0;
+const BELOW: f64 = 120.0;
+
+/// Draws changes by arm.
+pub(super) fn draw(figure: &BarFigure) -> Result<Vec<u8>, ChartError> {
+    let names = Typeface::new(Weight::Regular, TICK_SIZE + 2.0)?;
+    let wrapped: Vec<Vec<String>> =
+        figure.rows.iter().map(|row| names.wrap(&row.name, WIDEST_NAME, 2)).collect();
+    let widest = wrapped.iter().flatten().map(|line| names.width(line)).fold(0.0, f64::max);
+    let entries = entries(figure);
+    let row_height = (figure.series.len() as f64 * BAR).max(2.0 * TICK_SIZE + 8.0) + AIR;
+    let heading = &figure.heading;
+    let head = Canvas::new(WIDTH, 1).heading(&heading.title, &heading.subtitle)?;
+    let height = head
+        + legend::height(&entries, RIGHT - LEFT)?
+        + figure.rows.len() as f64 * row_height
+        + BELOW
+        + 34.0;
+    let mut canvas = Canvas::new(WIDTH, height.ceil().max(700.0) as u32);
+    let top = canvas.heading(&heading.title, &heading.subtitle)?;
+    let top = legend::draw(&mut canvas, &entries, (LEFT, RIGHT), top)? + 10.0;
+    let frame = Frame {
+        left: LEFT + widest + 24.0,
+        right: RIGHT,
+        top,
+        bottom: top + figure.rows.len() as f64 * row_height,
+        x: range(figure.rows.iter().flat_map(|row| &row.bars).flat_map(extent).chain([0.0])),
+        y: (0.0, 1.0),
+    };
+    let marks = round_marks(frame.x, 10);
+    for mark in &marks {
+        let (x, _) = frame.spot(mark.at, 0.0);
+        canvas.line(&[(x, frame.top), (x, frame.bottom)], 1.5, GRID, None)?;
+    }
+    frame.x_axis(&mut canvas, &marks, &figure.x_label)?;
+    for (place, (row, lines)) in figure.rows.iter().zip(&wrapped).enumerate() {
+        let middle = top + (place as f64 + 0.5) * row_height;
+        let first = middle - (lines.len() as f64 - 1.0) * 15.0 + TICK_SIZE * 0.36;
+        for (at, line) in lines.iter().enumerate() {
+            let spot = (frame.left - 20.0, first + at as f64 * 30.0);
+            canvas.words(line, &names, spot, Anchor::Right, INK);
+        }
+        let bars_top = middle - row.bars.len() as f64 * BAR / 2.0;
+        for (style, bar) in row.bars.iter().enumerate() {
+            draw_bar(&mut canvas, &frame, bar, style, bars_top + (style as f64 + 0.5) * BAR)?;
+        }
+    }
+    let (zero, _) = frame.spot(0.0, 0.0);
+    canvas.line(&[(zero, frame.top), (zero, frame.bottom)], 2.0, INK, None)?;
+    canvas.into_png()
+}
+
+fn extent(bar: &Bar) -> impl Iterator<Item = f64> {
+    let spread = bar.spread.unwrap_or(0.0);
+    let ours = bar.value.into_iter().flat_map(move |value| [value - spread, value + spread]);
+    ours.chain(bar.published)
+}
+
+fn draw_bar(
+    canvas: &mut Canvas,
+    frame: &Frame,
+    bar: &Bar,
+    style: usize,
+    y: f64,
+) -> Result<(), ChartError> {
+    let color = palette::color(style);
+    let at = |value: f64| frame.spot(value, 0.0).0;
+    let half = BAR / 2.0 - 2.0;
+    match bar.value {
+        Some(value) => {
+            canvas.rectangle((at(0.0), y - half), (at(value), y + half), color)?;
+            if let Some(spread) = bar.spread {
+                let (low, high) = (at(value - spread), at(value + spread));
+                canvas.line(&[(low, y), (high, y)], 2.5, INK, None)?;
+                for end in [low, high] {
+                    canvas.line(&[(end, y - 6.0), (end, y + 6.0)], 2.5, INK, None)?;
+                }
+            }
+        }
+        None => {
+            let face = Typeface::new(Weight::Regular, TICK_SIZE - 4.0)?;
+            let spot = (at(0.0) - 10.0, y + 7.0);
+            canvas.words("no result", &face, spot, Anchor::Right, FAINT_INK);
+        }
+    }
+    match bar.published {
+        Some(value) => marker::draw(canvas, Shape::Diamond, (at(value), y), 8.5, INK, Fill::Hollow),
+        None => Ok(()),
+    }
+}
+
+fn entries(figure: &BarFigure) -> Vec<Entry> {
+    let bars = figure.series.iter().enumerate().map(|(style, name)| Entry {
+        name: name.clone(),
+        color: palette::color(style),
+        sample: Sample::Bar,
+    });
+    let published = figure.has_published.then(|| Entry {
+        name: "in the paper".to_owned(),
+        color: INK,
+        sample: Sample::Marker(Shape::Diamond, Fill::Hollow),
+    });
+    bars.chain(published).collect()
+}

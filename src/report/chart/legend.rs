@@ -1,0 +1,117 @@
+//! The legend: above the axes, so that it covers no data, in as many rows as it needs.
+
+use super::ChartError;
+use super::canvas::{Anchor, Canvas};
+use super::marker::{self, Fill};
+use super::palette::{self, Dash, INK, Rgb, Shape};
+use super::text::{Typeface, Weight};
+
+/// Size of its words.
+const SIZE: f64 = 25.0;
+const ROW: f64 = 38.0;
+const SAMPLE: f64 = 50.0;
+/// Between a sample and its name, and between entries.
+const NEAR: f64 = 12.0;
+const FAR: f64 = 40.0;
+
+/// One entry.
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) color: Rgb,
+    pub(super) sample: Sample,
+}
+
+/// What stands before a name.
+pub(super) enum Sample {
+    /// A piece of a line, with its marker where the line has markers.
+    Line(Dash, Option<(Shape, Fill)>),
+    /// A bar.
+    Bar,
+    /// A marker alone.
+    Marker(Shape, Fill),
+}
+
+/// Draws entries from left to right between `left` and `right`, below `top`; returns where the
+/// next thing may begin.
+pub(super) fn draw(
+    canvas: &mut Canvas,
+    entries: &[Entry],
+    (left, right): (f64, f64),
+    top: f64,
+) -> Result<f64, ChartError> {
+    if entries.is_empty() {
+        return Ok(top);
+    }
+    let face = Typeface::new(Weight::Regular, SIZE)?;
+    let columns = columns(&face, entries, right - left);
+    let mut y = top + ROW / 2.0;
+    for (at, entry) in entries.iter().enumerate() {
+        let column = at % columns.len();
+        if at > 0 && column == 0 {
+            y += ROW;
+        }
+        let x = left + columns[column];
+        let end = columns.get(column + 1).map_or(right, |next| left + next - FAR);
+        sample(canvas, entry, (x, y))?;
+        let name = face.wrap(&entry.name, end - x - SAMPLE - NEAR + 1.0, 1).remove(0);
+        let base = (x + SAMPLE + NEAR, y + SIZE * 0.36);
+        canvas.words(&name, &face, base, Anchor::Left, INK);
+    }
+    Ok(y + ROW / 2.0 + 16.0)
+}
+
+/// Returns how high a legend is.
+pub(super) fn height(entries: &[Entry], width: f64) -> Result<f64, ChartError> {
+    if entries.is_empty() {
+        return Ok(0.0);
+    }
+    let face = Typeface::new(Weight::Regular, SIZE)?;
+    let rows = entries.len().div_ceil(columns(&face, entries, width).len());
+    Ok(rows as f64 * ROW + 16.0)
+}
+
+/// Where entries stand: the left end of each column.
+fn columns(face: &Typeface, entries: &[Entry], room: f64) -> Vec<f64> {
+    let width = |entry: &Entry| face.width(&entry.name) + SAMPLE + NEAR + FAR;
+    let all: f64 = entries.iter().map(width).sum();
+    if all - FAR <= room {
+        let mut left = 0.0;
+        let place = |entry| {
+            let place = left;
+            left += width(entry);
+            place
+        };
+        return entries.iter().map(place).collect();
+    }
+    // Columns of one width, so that rows stand in line.
+    let longest = entries.iter().map(width).fold(0.0, f64::max);
+    let count = ((room + FAR) / longest).floor().max(1.0);
+    (0..count as usize).map(|at| at as f64 * (room + FAR) / count).collect()
+}
+
+fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) -> Result<(), ChartError> {
+    let middle = (x + SAMPLE / 2.0, y);
+    match entry.sample {
+        Sample::Line(dash, mark) => {
+            canvas.line(&[(x, y), (x + SAMPLE, y)], 4.0, entry.color, dash)?;
+            match mark {
+                Some((shape, fill)) => marker::draw(canvas, shape, middle, 9.0, entry.color, fill),
+                None => Ok(()),
+            }
+        }
+        Sample::Bar => canvas.rectangle((x, y - 11.0), (x + SAMPLE, y + 11.0), entry.color),
+        Sample::Marker(shape, fill) => {
+            marker::draw(canvas, shape, (x + SAMPLE - 14.0, y), 9.0, entry.color, fill)
+        }
+    }
+}
+
+/// Returns the entry of a line with markers.
+pub(super) fn line_entry(name: String, style: usize, fill: Fill) -> Entry {
+    let dash = match fill {
+        Fill::Solid => palette::dash(style),
+        Fill::Hollow => super::lines::PAPER_DASH,
+    };
+    let sample = Sample::Line(dash, Some((palette::shape(style), fill)));
+    Entry { name, color: palette::color(style), sample }
+}

@@ -1,0 +1,217 @@
+//! Line charts: values against a setting, metrics over the updates.
+
+use super::axis::{Frame, LABEL_SIZE, Mark, range, round_marks};
+use super::canvas::{Anchor, Canvas, Spot};
+use super::legend::{self, Entry, Sample};
+use super::marker::{self, Fill};
+use super::palette::{self, Dash, FAINT_INK, tint};
+use super::text::{Typeface, Weight};
+use super::{ChartError, WIDTH};
+use crate::report::figure::{CurveFigure, Heading, Line, LineFigure, Origin, Panel, Point};
+
+/// Lines of the paper are dashed whatever their style.
+pub(super) const PAPER_DASH: Dash = Some((12.0, 10.0));
+
+const LEFT: f64 = 48.0;
+const RIGHT: f64 = WIDTH as f64 - 48.0;
+/// Width of the numbers left of an axis.
+const NUMBERS: f64 = 70.0;
+/// Height of the axes themselves.
+const PANEL_HEIGHT: f64 = 560.0;
+/// Below the axes: numbers and the name of the axis.
+const BELOW: f64 = 130.0;
+const BETWEEN: f64 = 60.0;
+const RADIUS: f64 = 9.5;
+
+/// Draws values against a setting.
+pub(super) fn draw_lines(figure: &LineFigure) -> Result<Vec<u8>, ChartError> {
+    let mut sheet = Sheet::new(&figure.heading, entries(figure), figure.panels.len(), 2)?;
+    let marks: Vec<Mark> =
+        figure.ticks.iter().map(|tick| Mark { at: tick.at, words: tick.label.clone() }).collect();
+    let x = range(figure.ticks.iter().map(|tick| tick.at));
+    for (place, panel) in figure.panels.iter().enumerate() {
+        let frame = sheet.frame(place, x, y_range(panel));
+        let canvas = &mut sheet.canvas;
+        frame.y_axis(canvas, &panel.y_label)?;
+        levels(canvas, &frame, panel)?;
+        frame.x_axis(canvas, &marks, &figure.x_label)?;
+        for line in &panel.lines {
+            spreads(canvas, &frame, line, offset(panel, line))?;
+        }
+        for line in &panel.lines {
+            with_markers(canvas, &frame, line, offset(panel, line))?;
+        }
+    }
+    sheet.canvas.into_png()
+}
+
+/// Draws metrics over the updates.
+pub(super) fn draw_curves(figure: &CurveFigure) -> Result<Vec<u8>, ChartError> {
+    let mut entries: Vec<(usize, Entry)> = Vec::new();
+    for line in figure.panels.iter().flat_map(|panel| &panel.lines) {
+        if !entries.iter().any(|(style, _)| *style == line.style) {
+            let sample = Sample::Line(palette::dash(line.style), None);
+            let color = palette::color(line.style);
+            entries.push((line.style, Entry { name: line.name.clone(), color, sample }));
+        }
+    }
+    let entries = entries.into_iter().map(|(_, entry)| entry).collect();
+    let mut sheet = Sheet::new(&figure.heading, entries, figure.panels.len(), 2)?;
+    for (place, panel) in figure.panels.iter().enumerate() {
+        let xs = panel.lines.iter().flat_map(|line| &line.points).map(|point| point.x);
+        let last = xs.filter(|x| x.is_finite()).fold(1.0, f64::max);
+        let frame = sheet.frame(place, (0.0, last), y_range(panel));
+        frame.y_axis(&mut sheet.canvas, &panel.y_label)?;
+        frame.x_axis(&mut sheet.canvas, &round_marks(frame.x, 5), "update")?;
+        for line in &panel.lines {
+            let spots = spots(&frame, line, 0.0);
+            let color = palette::color(line.style);
+            if let [only] = spots[..] {
+                sheet.canvas.disc(only, 5.0, color)?;
+            }
+            sheet.canvas.line(&spots, 3.0, color, palette::dash(line.style))?;
+        }
+    }
+    sheet.canvas.into_png()
+}
+
+/// A canvas with heading and legend, and room for panels below.
+struct Sheet {
+    canvas: Canvas,
+    top: f64,
+    columns: usize,
+}
+
+impl Sheet {
+    fn new(
+        heading: &Heading,
+        entries: Vec<Entry>,
+        panels: usize,
+        most_columns: usize,
+    ) -> Result<Self, ChartError> {
+        let columns = panels.clamp(1, most_columns);
+        let rows = panels.div_ceil(columns).max(1);
+        // How high the heading is depends on its words, so it is set on a trial sheet first.
+        let head = Canvas::new(WIDTH, 1).heading(&heading.title, &heading.subtitle)?;
+        let legend = legend::height(&entries, RIGHT - LEFT)?;
+        let height = head + legend + rows as f64 * row_height() + 24.0;
+        let mut canvas = Canvas::new(WIDTH, height.ceil() as u32);
+        let top = canvas.heading(&heading.title, &heading.subtitle)?;
+        let top = legend::draw(&mut canvas, &entries, (LEFT, RIGHT), top)?;
+        Ok(Self { canvas, top, columns })
+    }
+
+    fn frame(&self, place: usize, x: (f64, f64), y: (f64, f64)) -> Frame {
+        let columns = self.columns as f64;
+        let width = (RIGHT - LEFT - BETWEEN * (columns - 1.0)) / columns;
+        let (row, column) = (place / self.columns, place % self.columns);
+        let left = LEFT + column as f64 * (width + BETWEEN);
+        let top = self.top + row as f64 * row_height() + 64.0;
+        let (left, right) = (left + NUMBERS, left + width);
+        Frame { left, right, top, bottom: top + PANEL_HEIGHT, x, y }
+    }
+}
+
+fn row_height() -> f64 {
+    64.0 + PANEL_HEIGHT + BELOW
+}
+
+/// One entry a line; the paper's stand after ours.
+fn entries(figure: &LineFigure) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for (origin, fill, after) in
+        [(Origin::Ours, Fill::Solid, ""), (Origin::Paper, Fill::Hollow, " in the paper")]
+    {
+        let lines = figure.panels.iter().flat_map(|panel| &panel.lines);
+        for line in lines.filter(|line| line.origin == origin) {
+            let name = format!("{}{after}", line.name);
+            if !entries.iter().any(|entry| entry.name == name) {
+                entries.push(legend::line_entry(name, line.style, fill));
+            }
+        }
+    }
+    entries
+}
+
+/// What the lines take up; levels count only where they are close by.
+fn y_range(panel: &Panel) -> (f64, f64) {
+    let points = panel.lines.iter().flat_map(|line| &line.points);
+    let extent = |point: &Point| {
+        let spread = point.spread.unwrap_or(0.0);
+        let ends = [point.y, point.y - spread, point.y + spread];
+        ends.into_iter().chain(point.seeds.clone())
+    };
+    let (low, high) = range(points.clone().flat_map(extent));
+    let near = panel.levels.iter().map(|level| level.at).filter(|at| {
+        let slack = (high - low) * 0.4;
+        (low - slack..high + slack).contains(at)
+    });
+    range(points.flat_map(extent).chain(near))
+}
+
+fn levels(canvas: &mut Canvas, frame: &Frame, panel: &Panel) -> Result<(), ChartError> {
+    let face = Typeface::new(Weight::Regular, LABEL_SIZE - 4.0)?;
+    for level in panel.levels.iter().filter(|l| (frame.y.0..frame.y.1).contains(&l.at)) {
+        let (_, y) = frame.spot(frame.x.0, level.at);
+        let ends = [(frame.left, y), (frame.right, y)];
+        canvas.line(&ends, 2.0, FAINT_INK, Some((3.0, 6.0)))?;
+        canvas.words(&level.label, &face, (frame.right, y - 9.0), Anchor::Right, FAINT_INK);
+    }
+    Ok(())
+}
+
+/// Lines at the same setting stand a little apart, so that their spreads do not cover each other.
+fn offset(panel: &Panel, line: &Line) -> f64 {
+    let place = panel.lines.iter().position(|other| std::ptr::eq(other, line)).unwrap_or(0);
+    let step = (44.0 / panel.lines.len() as f64).min(8.0);
+    (place as f64 - (panel.lines.len() as f64 - 1.0) / 2.0) * step
+}
+
+fn spots(frame: &Frame, line: &Line, offset: f64) -> Vec<Spot> {
+    let drawable = line.points.iter().filter(|point| point.x.is_finite() && point.y.is_finite());
+    let spot = |point: &Point| {
+        let (x, y) = frame.spot(point.x, point.y);
+        (x + offset, y)
+    };
+    drawable.map(spot).collect()
+}
+
+/// Standard deviations as bars, seeds as small dots beside them.
+fn spreads(canvas: &mut Canvas, frame: &Frame, line: &Line, offset: f64) -> Result<(), ChartError> {
+    let color = palette::color(line.style);
+    for point in &line.points {
+        for seed in &point.seeds {
+            let (x, y) = frame.spot(point.x, *seed);
+            canvas.disc((x + offset + 14.0, y), 3.5, tint(color, 0.55))?;
+        }
+        if let Some(spread) = point.spread {
+            let (x, low) = frame.spot(point.x, point.y - spread);
+            let (_, high) = frame.spot(point.x, point.y + spread);
+            let x = x + offset;
+            canvas.line(&[(x, low), (x, high)], 2.5, color, None)?;
+            for end in [low, high] {
+                canvas.line(&[(x - 6.0, end), (x + 6.0, end)], 2.5, color, None)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn with_markers(
+    canvas: &mut Canvas,
+    frame: &Frame,
+    line: &Line,
+    offset: f64,
+) -> Result<(), ChartError> {
+    let (color, shape) = (palette::color(line.style), palette::shape(line.style));
+    let spots = spots(frame, line, offset);
+    let (width, dash, fill) = match line.origin {
+        Origin::Ours => (4.0, palette::dash(line.style), Fill::Solid),
+        Origin::Paper => (2.5, PAPER_DASH, Fill::Hollow),
+    };
+    canvas.line(&spots, width, color, dash)?;
+    for spot in spots {
+        marker::draw(canvas, shape, spot, RADIUS, color, fill)?;
+    }
+    Ok(())
+}

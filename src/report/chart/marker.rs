@@ -1,0 +1,69 @@
+//! Markers: a shape beside every colour.
+
+use super::ChartError;
+use super::canvas::{Canvas, Spot};
+use super::palette::{Rgb, Shape, WHITE};
+
+/// How a marker is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fill {
+    /// Our numbers.
+    Solid,
+    /// The paper's.
+    Hollow,
+}
+
+/// Draws a marker with a white rim, so that it stands out from lines behind it.
+pub(super) fn draw(
+    canvas: &mut Canvas,
+    shape: Shape,
+    at: Spot,
+    radius: f64,
+    color: Rgb,
+    fill: Fill,
+) -> Result<(), ChartError> {
+    blot(canvas, shape, at, radius + 2.5, WHITE)?;
+    blot(canvas, shape, at, radius, color)?;
+    match fill {
+        Fill::Solid => Ok(()),
+        Fill::Hollow => blot(canvas, shape, at, inner(shape, radius), WHITE),
+    }
+}
+
+/// The same width of line for all shapes: a corner's line is longer than a side's.
+fn inner(shape: Shape, radius: f64) -> f64 {
+    match shape {
+        Shape::Circle => radius - 3.0,
+        Shape::Square => radius - 3.4,
+        Shape::Diamond => radius - 3.6,
+        Shape::Triangle | Shape::TriangleDown => radius - 4.4,
+    }
+}
+
+fn blot(
+    canvas: &mut Canvas,
+    shape: Shape,
+    (x, y): Spot,
+    r: f64,
+    color: Rgb,
+) -> Result<(), ChartError> {
+    // Sizes that look alike.
+    match shape {
+        Shape::Circle => canvas.disc((x, y), r, color),
+        Shape::Square => {
+            let r = r * 0.88;
+            canvas.rectangle((x - r, y - r), (x + r, y + r), color)
+        }
+        Shape::Diamond => {
+            let r = r * 1.2;
+            canvas.polygon(&[(x, y - r), (x + r, y), (x, y + r), (x - r, y)], color)
+        }
+        Shape::Triangle => canvas.polygon(&triangle(x, y, r * 1.2, -1.0), color),
+        Shape::TriangleDown => canvas.polygon(&triangle(x, y, r * 1.2, 1.0), color),
+    }
+}
+
+fn triangle(x: f64, y: f64, r: f64, down: f64) -> [Spot; 3] {
+    let (half, short) = (r * 0.9, r * 0.55);
+    [(x, y + down * r), (x + half, y - down * short), (x - half, y - down * short)]
+}

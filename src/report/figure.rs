@@ -1,0 +1,239 @@
+//! What the charts show, as plain values: which figures a sweep has, their lines, bars and words.
+//! Knows nothing of pixels. Accuracies are percent here.
+
+mod bars;
+mod curves;
+mod lines;
+
+use serde::Serialize;
+
+use super::analysis::Analysis;
+use super::gathered::Gathered;
+
+/// A chart.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Figure {
+    /// Values against a setting.
+    Lines(LineFigure),
+    /// Changes by arm.
+    Bars(BarFigure),
+    /// Metrics over the updates.
+    Curves(CurveFigure),
+}
+
+/// The words of a figure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Heading {
+    /// File name without its ending.
+    pub file: String,
+    /// First line.
+    pub title: String,
+    /// Second line: data set, encoder, seeds.
+    pub subtitle: String,
+    /// What the page says below it.
+    pub caption: String,
+}
+
+/// Values against a setting.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LineFigure {
+    /// Words.
+    pub heading: Heading,
+    /// Name of the setting.
+    pub x_label: String,
+    /// Where the setting has values.
+    pub ticks: Vec<Tick>,
+    /// Side by side, at least one.
+    pub panels: Vec<Panel>,
+}
+
+/// A value of a setting on its axis.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tick {
+    /// Position.
+    pub at: f64,
+    /// The value in words.
+    pub label: String,
+}
+
+/// One pair of axes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Panel {
+    /// What is drawn upwards, with its unit.
+    pub y_label: String,
+    /// Lines; those with equal `style` belong together in all panels.
+    pub lines: Vec<Line>,
+    /// Values to compare with; drawn where they lie within the panel.
+    pub levels: Vec<Level>,
+}
+
+/// A value to compare with.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Level {
+    /// Position.
+    pub at: f64,
+    /// What it is.
+    pub label: String,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// What the legend says.
+    pub name: String,
+    /// Number of its colour and marker, from 0.
+    pub style: usize,
+    /// Whose numbers these are.
+    pub origin: Origin,
+    /// In rising order.
+    pub points: Vec<Point>,
+}
+
+/// Whose numbers are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The sweep's.
+    Ours,
+    /// The paper's.
+    Paper,
+}
+
+/// A point of a line.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// Position on the setting's axis.
+    pub x: f64,
+    /// Mean over seeds.
+    pub y: f64,
+    /// Standard deviation over seeds, where there are several.
+    pub spread: Option<f64>,
+    /// The seeds' own values, where there are several.
+    pub seeds: Vec<f64>,
+}
+
+/// Changes by arm.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BarFigure {
+    /// Words.
+    pub heading: Heading,
+    /// What is drawn sideways, with its unit.
+    pub x_label: String,
+    /// Names of the bars of a row.
+    pub series: Vec<String>,
+    /// Rows, the first on top.
+    pub rows: Vec<BarRow>,
+    /// Some bar has a published value beside it.
+    pub has_published: bool,
+}
+
+/// The bars of an arm.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BarRow {
+    /// The arm.
+    pub name: String,
+    /// One for each series.
+    pub bars: Vec<Bar>,
+}
+
+/// A bar.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Bar {
+    /// Mean change; `None` while there is no result.
+    pub value: Option<f64>,
+    /// Standard deviation over seeds, where there are several.
+    pub spread: Option<f64>,
+    /// The paper's change.
+    pub published: Option<f64>,
+}
+
+/// Metrics over the updates.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CurveFigure {
+    /// Words.
+    pub heading: Heading,
+    /// One a metric.
+    pub panels: Vec<Panel>,
+}
+
+impl Figure {
+    /// Returns its words.
+    pub fn heading(&self) -> &Heading {
+        match self {
+            Self::Lines(figure) => &figure.heading,
+            Self::Bars(figure) => &figure.heading,
+            Self::Curves(figure) => &figure.heading,
+        }
+    }
+}
+
+/// Returns the figures that the sweep's axes and rows give rise to.
+pub fn figures(gathered: &Gathered, analysis: &Analysis) -> Vec<Figure> {
+    let batch = lines::by_batch_size(gathered, analysis).map(Figure::Lines);
+    let tau = lines::by_tau_base(gathered, analysis).map(Figure::Lines);
+    let bars = bars::changes(gathered, analysis).map(Figure::Bars);
+    let curves = curves::over_updates(gathered, analysis).into_iter().map(Figure::Curves);
+    batch.into_iter().chain(tau).chain(bars).chain(curves).collect()
+}
+
+/// Second line of a figure: setting and number of seeds.
+fn subtitle(gathered: &Gathered, analysis: &Analysis) -> String {
+    let seeds = analysis.cells.iter().map(|cell| cell.by_seed.len()).filter(|n| *n > 0);
+    let (least, most) = (seeds.clone().min(), seeds.max());
+    let seeds = match (least, most) {
+        (Some(1), Some(1)) => "one seed".to_owned(),
+        (Some(least), Some(most)) if least == most => format!("{most} seeds"),
+        (Some(least), Some(most)) => format!("{least} to {most} seeds"),
+        (None, _) | (_, None) => "no results".to_owned(),
+    };
+    format!("{}, {seeds}", super::settings::in_short(gathered))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::analysis::analyse;
+    use super::super::samples;
+    use super::*;
+
+    fn files(gathered: &Gathered) -> Vec<String> {
+        let figures = figures(gathered, &analyse(gathered));
+        figures.iter().map(|figure| figure.heading().file.clone()).collect()
+    }
+
+    #[test]
+    fn axes_decide_which_figures_there_are() {
+        assert_eq!(
+            files(&samples::batch_sweep()),
+            ["accuracy-by-batch-size", "curves-byol", "curves-simclr"]
+        );
+        assert_eq!(files(&samples::tau_sweep()), ["accuracy-by-tau-base", "curves"]);
+        assert_eq!(
+            files(&samples::augmentation_sweep(1)),
+            ["change-by-arm", "curves-byol", "curves-simclr"]
+        );
+        let mut without_curves = samples::tau_sweep();
+        without_curves.curves.clear();
+        assert_eq!(files(&without_curves), ["accuracy-by-tau-base"]);
+    }
+
+    #[test]
+    fn the_batch_figure_sets_changes_beside_the_papers() {
+        let gathered = samples::batch_sweep();
+        let figures = figures(&gathered, &analyse(&gathered));
+        insta::assert_json_snapshot!(figures[0]);
+    }
+
+    #[test]
+    fn a_row_without_a_result_keeps_its_place_and_the_papers_value() {
+        let mut gathered = samples::augmentation_sweep(1);
+        let last = gathered.trials.last().unwrap().train_key.clone();
+        gathered.finals.retain(|row| row.train_key != last);
+        let figures = figures(&gathered, &analyse(&gathered));
+        let Figure::Bars(bars) = &figures[0] else { panic!("no bars") };
+        let row = bars.rows.last().unwrap();
+        assert_eq!(row.name, "crop and blur only");
+        assert_eq!((row.bars[1].value, row.bars[1].published), (None, Some(-26.2)));
+        assert!(row.bars[0].value.is_some());
+    }
+}

@@ -1,0 +1,120 @@
+//! Changes by arm, or by what was removed from the augmentations, beside the paper's.
+
+use super::lines::capitalised;
+use super::{Bar, BarFigure, BarRow, Heading, subtitle};
+use crate::report::analysis::Analysis;
+use crate::report::cell::{Cell, method_words, name, value_words};
+use crate::report::gathered::Gathered;
+use crate::report::metric::Metric;
+use crate::report::reference::Reference;
+
+/// The paper's Figure 3(b), for all arms.
+pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFigure> {
+    let reference = match analysis.reference? {
+        reference @ (Reference::Arm | Reference::NothingRemoved) => reference,
+        Reference::LargestBatch | Reference::UsualDecay => return None,
+    };
+    let metric = Metric(&analysis.metric);
+    let mut series: Vec<String> = Vec::new();
+    let mut rows: Vec<(String, Vec<(usize, Bar)>)> = Vec::new();
+    for cell in &analysis.cells {
+        let Some(change) = cell.change.as_ref().filter(|change| !change.is_reference) else {
+            continue;
+        };
+        let bar = Bar {
+            value: change.ours.map(|ours| metric.scaled(ours.mean)),
+            spread: change.ours.and_then(|ours| ours.sd()).map(|sd| metric.scaled(sd)),
+            published: change.published,
+        };
+        let place = place_of(&mut series, series_name(cell, reference));
+        let name = row_name(cell, reference);
+        match rows.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, bars)) => bars.push((place, bar)),
+            None => rows.push((name, vec![(place, bar)])),
+        }
+    }
+    let no_bar = Bar { value: None, spread: None, published: None };
+    let row = |(name, found): (String, Vec<(usize, Bar)>)| {
+        let mut bars = vec![no_bar.clone(); series.len()];
+        for (place, bar) in found {
+            bars[place] = bar;
+        }
+        BarRow { name, bars }
+    };
+    let rows: Vec<BarRow> = rows.into_iter().map(row).collect();
+    let bars = || rows.iter().flat_map(|row| &row.bars);
+    bars().find(|bar| bar.value.is_some())?;
+    let has_published = bars().any(|bar| bar.published.is_some());
+    Some(BarFigure {
+        heading: heading(gathered, analysis, reference, has_published),
+        x_label: format!(
+            "change in {} against {}{}",
+            metric.words(),
+            reference.words(),
+            match metric.difference_unit() {
+                "" => String::new(),
+                unit => format!(" ({})", unit.trim()),
+            }
+        ),
+        series,
+        rows,
+        has_published,
+    })
+}
+
+fn heading(
+    gathered: &Gathered,
+    analysis: &Analysis,
+    reference: Reference,
+    has_published: bool,
+) -> Heading {
+    let metric = Metric(&analysis.metric);
+    let title = format!("Change in {} against {}", metric.words(), reference.words());
+    let mut caption =
+        format!("{title}, seed by seed; whiskers are one standard deviation over seeds.");
+    if has_published && let Some(table) = analysis.table {
+        caption += &format!(" Hollow diamonds: the paper ({}), at its own setting.", table.source);
+    }
+    let baselines = analysis.cells.iter().filter_map(|cell| {
+        cell.change.as_ref().filter(|change| change.is_reference)?;
+        let value = metric.shown(cell.estimate?.mean);
+        Some(format!("{} {value} %", series_name(cell, reference)))
+    });
+    let baselines: Vec<String> = baselines.collect();
+    let mut subtitle = subtitle(gathered, analysis);
+    if !baselines.is_empty() {
+        subtitle += &format!("; {}: {}", reference.words(), baselines.join(", "));
+    }
+    let file = match reference {
+        Reference::NothingRemoved => "change-by-removal",
+        Reference::Arm | Reference::LargestBatch | Reference::UsualDecay => "change-by-arm",
+    };
+    Heading { file: file.to_owned(), title: capitalised(&title), subtitle, caption }
+}
+
+fn place_of(series: &mut Vec<String>, name: String) -> usize {
+    series.iter().position(|known| *known == name).unwrap_or_else(|| {
+        series.push(name);
+        series.len() - 1
+    })
+}
+
+/// What tells the bars of a row apart: the cell without its arm or removal.
+fn series_name(cell: &Cell, reference: Reference) -> String {
+    let mut label = cell.label.clone();
+    label.arm = None;
+    if let Some(axis) = reference.axis() {
+        label.axes.remove(axis);
+    }
+    if label.axes.is_empty() {
+        return cell.method.as_deref().map_or_else(|| "this sweep".to_owned(), method_words);
+    }
+    name(&label, cell.method.as_deref())
+}
+
+fn row_name(cell: &Cell, reference: Reference) -> String {
+    match reference.axis().and_then(|axis| cell.label.axes.get(axis)) {
+        Some(removed) => format!("without {}", value_words(removed).replace('_', " ")),
+        None => cell.label.arm.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,159 @@
+//! Metrics over the updates, one line a setting.
+
+use std::collections::BTreeMap;
+
+use super::{CurveFigure, Heading, Line, Origin, Panel, Point, subtitle};
+use crate::ids::TrainKey;
+use crate::report::analysis::Analysis;
+use crate::report::cell::{Cell, method_words};
+use crate::report::gathered::Gathered;
+use crate::report::metric::Metric;
+
+/// Panels of a figure.
+const PANELS: usize = 4;
+/// Lines that can be told apart in one panel without effort.
+const EASY_LINES: usize = 7;
+/// Lines of a figure: colours times dashes.
+const LINES: usize = 21;
+/// Parts of the training over which a seed's values are averaged before seeds are.
+const BINS: u64 = 100;
+/// What is shown first; the rest follows by name.
+const FIRST: [&str; 3] = ["loss", "knn_top1", "linear_top1"];
+/// Schedules: the same for every trial, and settings rather than measurements.
+const SCHEDULES: [&str; 3] = ["lr", "learning_rate", "tau"];
+
+type Course = Vec<(u64, f64)>;
+
+/// One figure, or one a method where there are too many lines for one.
+pub(super) fn over_updates(gathered: &Gathered, analysis: &Analysis) -> Vec<CurveFigure> {
+    let by_method = analysis.cells.len() > EASY_LINES
+        && gathered.sweep.axes.iter().any(|axis| axis == "method");
+    if !by_method {
+        let cells: Vec<&Cell> = analysis.cells.iter().collect();
+        return figure(gathered, analysis, None, &cells).into_iter().collect();
+    }
+    let mut methods: Vec<&str> = Vec::new();
+    for method in analysis.cells.iter().filter_map(|cell| cell.method.as_deref()) {
+        if !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    let of_method = |method: &str| -> Vec<&Cell> {
+        analysis.cells.iter().filter(|cell| cell.method.as_deref() == Some(method)).collect()
+    };
+    methods
+        .into_iter()
+        .filter_map(|method| figure(gathered, analysis, Some(method), &of_method(method)))
+        .collect()
+}
+
+fn figure(
+    gathered: &Gathered,
+    analysis: &Analysis,
+    method: Option<&str>,
+    cells: &[&Cell],
+) -> Option<CurveFigure> {
+    let shown = &cells[..cells.len().min(LINES)];
+    let panels: Vec<Panel> = metrics(gathered)
+        .into_iter()
+        .map(|metric| panel(gathered, metric, method, shown))
+        .filter(|panel| !panel.lines.is_empty())
+        .take(PANELS)
+        .collect();
+    if panels.is_empty() {
+        return None;
+    }
+    let words = method.map(method_words);
+    let title = match &words {
+        Some(words) => format!("{words} during training"),
+        None => "During training".to_owned(),
+    };
+    let mut caption = format!("{title}: means over seeds.");
+    if shown.len() < cells.len() {
+        caption += &format!(" The first {} of {} settings.", shown.len(), cells.len());
+    }
+    let file =
+        method.map_or_else(|| "curves".to_owned(), |method| format!("curves-{}", slug(method)));
+    let heading = Heading { file, title, subtitle: subtitle(gathered, analysis), caption };
+    Some(CurveFigure { heading, panels })
+}
+
+/// A file name's worth of letters.
+fn slug(name: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    name.chars().map(letter).collect()
+}
+
+fn metrics(gathered: &Gathered) -> Vec<&str> {
+    let all = || gathered.curves.keys().map(String::as_str);
+    let first = FIRST.into_iter().filter(|name| gathered.curves.contains_key(*name));
+    first.chain(all().filter(|name| !FIRST.contains(name) && !SCHEDULES.contains(name))).collect()
+}
+
+fn panel(gathered: &Gathered, metric: &str, method: Option<&str>, cells: &[&Cell]) -> Panel {
+    let courses: BTreeMap<&TrainKey, &Course> = gathered
+        .curves
+        .get(metric)
+        .into_iter()
+        .flatten()
+        .map(|series| (&series.train_key, &series.points))
+        .collect();
+    let last = courses.values().filter_map(|points| points.last()).map(|(update, _)| *update).max();
+    let line = |(style, cell): (usize, &&Cell)| {
+        let courses: Vec<&Course> =
+            cell.train_keys.iter().filter_map(|key| courses.get(key).copied()).collect();
+        let name = if method.is_some() { cell.name_without_method() } else { cell.name() };
+        let points = mean_course(Metric(metric), &courses, last?);
+        (!points.is_empty()).then_some(Line { name, style, origin: Origin::Ours, points })
+    };
+    Panel {
+        y_label: Metric(metric).words_and_unit(),
+        lines: cells.iter().enumerate().filter_map(line).collect(),
+        levels: Vec::new(),
+    }
+}
+
+/// The mean over seeds of each seed's mean in every part of the training.
+fn mean_course(metric: Metric<'_>, courses: &[&Course], last: u64) -> Vec<Point> {
+    let part = |update: u64| update * BINS / last.max(1);
+    // Part to the seeds' (sum of updates, sum of values, count).
+    let mut parts: BTreeMap<u64, Vec<(f64, f64, f64)>> = BTreeMap::new();
+    for course in courses {
+        let mut own: BTreeMap<u64, (f64, f64, f64)> = BTreeMap::new();
+        for (update, value) in course.iter().filter(|(_, value)| value.is_finite()) {
+            let sums = own.entry(part(*update)).or_default();
+            *sums = (sums.0 + *update as f64, sums.1 + value, sums.2 + 1.0);
+        }
+        for (part, sums) in own {
+            parts.entry(part).or_default().push(sums);
+        }
+    }
+    let point = |seeds: Vec<(f64, f64, f64)>| {
+        let count = seeds.len() as f64;
+        let x = seeds.iter().map(|(updates, _, n)| updates / n).sum::<f64>() / count;
+        let y = seeds.iter().map(|(_, values, n)| values / n).sum::<f64>() / count;
+        Point { x, y: metric.scaled(y), spread: None, seeds: Vec::new() }
+    };
+    parts.into_values().map(point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_count_alike_however_often_they_were_logged() {
+        let often: Course = vec![(0, 1.0), (1, 3.0), (100, 5.0)];
+        let once: Course = vec![(0, 4.0), (100, 7.0)];
+        let points = mean_course(Metric("loss"), &[&often, &once], 1000);
+        let values: Vec<f64> = points.iter().map(|point| point.y).collect();
+        assert_eq!(values, [3.0, 6.0]);
+        assert_eq!(points[1].x, 100.0);
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_left_out() {
+        let course: Course = vec![(0, 1.0), (500, f64::NAN)];
+        assert_eq!(mean_course(Metric("loss"), &[&course], 500).len(), 1);
+    }
+}

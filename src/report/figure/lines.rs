@@ -1,0 +1,214 @@
+//! Accuracy against one setting, and its change beside the paper's.
+
+use super::{Heading, Level, Line, LineFigure, Origin, Panel, Point, Tick, subtitle};
+use crate::report::analysis::Analysis;
+use crate::report::cell::{Cell, method_words, name, value_words};
+use crate::report::gathered::Gathered;
+use crate::report::metric::Metric;
+
+/// How the values of a setting lie on their axis.
+#[derive(Clone, Copy)]
+enum Scale {
+    /// By their logarithm to base 2.
+    Log2,
+    /// Equally spaced, in rising order.
+    Ranked,
+}
+
+/// A figure against one axis of a sweep.
+struct Subject {
+    axis: &'static str,
+    file: &'static str,
+    words: &'static str,
+    x_label: &'static str,
+    scale: Scale,
+}
+
+/// The paper's Figure 3(a).
+pub(super) fn by_batch_size(gathered: &Gathered, analysis: &Analysis) -> Option<LineFigure> {
+    let subject = Subject {
+        axis: "batch_size",
+        file: "accuracy-by-batch-size",
+        words: "batch size",
+        x_label: "batch_size (images per forward pass)",
+        scale: Scale::Log2,
+    };
+    subject.figure(gathered, analysis)
+}
+
+/// The paper's Table 5(a); 0 is the online network itself, 1 a constant random network.
+pub(super) fn by_tau_base(gathered: &Gathered, analysis: &Analysis) -> Option<LineFigure> {
+    let subject = Subject {
+        axis: "tau_base",
+        file: "accuracy-by-tau-base",
+        words: "tau_base",
+        x_label: "tau_base (0: online network, 1: random network)",
+        scale: Scale::Ranked,
+    };
+    subject.figure(gathered, analysis)
+}
+
+impl Subject {
+    fn figure(&self, gathered: &Gathered, analysis: &Analysis) -> Option<LineFigure> {
+        if !gathered.sweep.axes.iter().any(|axis| axis == self.axis) {
+            return None;
+        }
+        let metric = Metric(&analysis.metric);
+        let ticks = self.ticks(analysis);
+        let values = self.lines(analysis, &ticks, Origin::Ours, |cell| value(metric, cell));
+        if values.is_empty() {
+            return None;
+        }
+        let levels = levels(analysis, metric);
+        let mut panels = vec![Panel { y_label: metric.words_and_unit(), lines: values, levels }];
+        panels.extend(self.changes(analysis, metric, &ticks));
+        let title = format!("{} by {}", capitalised(&metric.words()), self.words);
+        Some(LineFigure {
+            heading: Heading {
+                file: self.file.to_owned(),
+                title,
+                subtitle: subtitle(gathered, analysis),
+                caption: self.caption(analysis, &panels),
+            },
+            x_label: self.x_label.to_owned(),
+            ticks,
+            panels,
+        })
+    }
+
+    fn changes(&self, analysis: &Analysis, metric: Metric<'_>, ticks: &[Tick]) -> Option<Panel> {
+        let reference = analysis.reference.filter(|r| r.axis() == Some(self.axis))?;
+        let mut lines = self.lines(analysis, ticks, Origin::Ours, |cell| change(metric, cell));
+        lines.extend(self.lines(analysis, ticks, Origin::Paper, printed_change));
+        let unit = metric.difference_unit();
+        Some(Panel {
+            y_label: format!(
+                "change against {}{}",
+                reference.words(),
+                match unit {
+                    "" => String::new(),
+                    unit => format!(" ({})", unit.trim()),
+                }
+            ),
+            lines,
+            levels: vec![Level { at: 0.0, label: String::new() }],
+        })
+    }
+
+    fn ticks(&self, analysis: &Analysis) -> Vec<Tick> {
+        let mut values: Vec<(f64, String)> = Vec::new();
+        for value in analysis.cells.iter().filter_map(|cell| cell.label.axes.get(self.axis)) {
+            if let Some(number) = value.as_f64()
+                && !values.iter().any(|(known, _)| *known == number)
+            {
+                values.push((number, value_words(value)));
+            }
+        }
+        values.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let place = |(rank, (number, label)): (usize, (f64, String))| Tick {
+            at: match self.scale {
+                Scale::Log2 => number.max(f64::MIN_POSITIVE).log2(),
+                Scale::Ranked => rank as f64,
+            },
+            label,
+        };
+        values.into_iter().enumerate().map(place).collect()
+    }
+
+    fn lines(
+        &self,
+        analysis: &Analysis,
+        ticks: &[Tick],
+        origin: Origin,
+        y: impl Fn(&Cell) -> Option<(f64, Option<f64>, Vec<f64>)>,
+    ) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::new();
+        for cell in &analysis.cells {
+            let Some(value) = cell.label.axes.get(self.axis) else { continue };
+            let label = value_words(value);
+            let Some(tick) = ticks.iter().find(|tick| tick.label == label) else { continue };
+            let name = self.line_name(cell);
+            let style = lines.iter().position(|line| line.name == name).unwrap_or_else(|| {
+                let style = lines.len();
+                lines.push(Line { name, style, origin, points: Vec::new() });
+                style
+            });
+            if let Some((y, spread, seeds)) = y(cell) {
+                lines[style].points.push(Point { x: tick.at, y, spread, seeds });
+            }
+        }
+        for line in &mut lines {
+            line.points.sort_by(|a, b| a.x.total_cmp(&b.x));
+        }
+        lines.retain(|line| !line.points.is_empty());
+        lines
+    }
+
+    /// A line's name: the cell without the axis that it runs along.
+    fn line_name(&self, cell: &Cell) -> String {
+        let mut label = cell.label.clone();
+        label.axes.remove(self.axis);
+        if label.axes.is_empty() && label.arm.is_none() {
+            return cell.method.as_deref().map_or_else(|| "this sweep".to_owned(), method_words);
+        }
+        name(&label, cell.method.as_deref())
+    }
+
+    fn caption(&self, analysis: &Analysis, panels: &[Panel]) -> String {
+        let mut caption = format!(
+            "{} by {}. Points are means over seeds, small dots the seeds, bars one standard deviation.",
+            capitalised(&Metric(&analysis.metric).words()),
+            self.words
+        );
+        let has_paper =
+            panels.iter().flat_map(|panel| &panel.lines).any(|line| line.origin == Origin::Paper);
+        if has_paper && let Some(table) = analysis.table {
+            caption += &format!(
+                " Hollow markers on dashed lines: the paper ({}), at its own setting.",
+                table.source
+            );
+        }
+        caption
+    }
+}
+
+fn value(metric: Metric<'_>, cell: &Cell) -> Option<(f64, Option<f64>, Vec<f64>)> {
+    let estimate = cell.estimate?;
+    let seeds = match estimate.n {
+        1 => Vec::new(),
+        _ => cell.by_seed.values().map(|value| metric.scaled(*value)).collect(),
+    };
+    Some((metric.scaled(estimate.mean), estimate.sd().map(|sd| metric.scaled(sd)), seeds))
+}
+
+fn change(metric: Metric<'_>, cell: &Cell) -> Option<(f64, Option<f64>, Vec<f64>)> {
+    let change = cell.change.as_ref()?;
+    let estimate = change.ours?;
+    let spread = estimate.sd().filter(|_| !change.is_reference);
+    Some((metric.scaled(estimate.mean), spread.map(|sd| metric.scaled(sd)), Vec::new()))
+}
+
+fn printed_change(cell: &Cell) -> Option<(f64, Option<f64>, Vec<f64>)> {
+    Some((cell.change.as_ref()?.published?, None, Vec::new()))
+}
+
+fn levels(analysis: &Analysis, metric: Metric<'_>) -> Vec<Level> {
+    let floor = analysis.floors.get(&format!("floor_{}", analysis.metric));
+    let floor = floor.map(|floor| Level {
+        at: metric.scaled(floor.mean),
+        label: "untrained encoder".to_owned(),
+    });
+    let chance = analysis
+        .chance
+        .map(|chance| Level { at: metric.scaled(chance), label: "guessing".to_owned() });
+    floor.into_iter().chain(chance).collect()
+}
+
+pub(super) fn capitalised(words: &str) -> String {
+    // "kNN" keeps its small letter.
+    if words.starts_with("kNN") {
+        return words.to_owned();
+    }
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,33 @@
+//! The report as one Markdown page.
+
+use super::Report;
+
+/// Whether the page shows its charts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pictures {
+    /// By name, from its own folder.
+    Linked,
+    /// They were not asked for.
+    Omitted,
+}
+
+/// Returns the page.
+pub(super) fn markdown(report: &Report, pictures: Pictures) -> String {
+    let text = &report.text;
+    let mut page = format!("# {}\n\n{}\n\n", text.title, text.description);
+    for sentence in &text.summary {
+        page += &format!("- {sentence}\n");
+    }
+    page += &format!("\nDrawn by `byol-sweep report {}`.\n", text.title);
+    if pictures == Pictures::Linked {
+        for heading in report.figures.iter().map(super::Figure::heading) {
+            page += &format!("\n## {}\n\n", heading.title);
+            page += &format!("![{}]({}.png)\n\n", heading.title, heading.file);
+            page += &format!("{}\n", heading.caption);
+        }
+    }
+    for table in &report.tables {
+        page += &format!("\n## {}\n\n{}", table.title, table.to_markdown());
+    }
+    page
+}

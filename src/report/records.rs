@@ -1,0 +1,123 @@
+//! The results for programs: one record a cell, numbers as the store has them. Accuracies and
+//! changes are fractions, the paper's too.
+
+use serde_json::{Map, Value, json};
+
+use super::analysis::Analysis;
+use super::cell::Cell;
+use super::estimate::Estimate;
+use super::gathered::Gathered;
+
+/// Version of the JSON form.
+pub const SCHEMA: u32 = 1;
+
+/// Records of equal keys, in the order of the plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Records {
+    sweep: String,
+    metric: String,
+    columns: Vec<String>,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Records {
+    /// Takes the cells.
+    pub(super) fn of(gathered: &Gathered, analysis: &Analysis) -> Self {
+        let cells: Vec<Vec<(String, Value)>> =
+            analysis.cells.iter().map(|cell| entries(gathered, analysis, cell)).collect();
+        let mut columns: Vec<String> = Vec::new();
+        for (name, _) in cells.iter().flatten() {
+            if !columns.contains(name) {
+                columns.push(name.clone());
+            }
+        }
+        let row = |cell: Vec<(String, Value)>| {
+            let mut cell: Map<String, Value> = cell.into_iter().collect();
+            columns.iter().map(|name| cell.remove(name).unwrap_or(Value::Null)).collect()
+        };
+        Self {
+            sweep: gathered.sweep.name.clone(),
+            metric: analysis.metric.clone(),
+            rows: cells.into_iter().map(row).collect(),
+            columns,
+        }
+    }
+
+    /// Returns the records as CSV with a heading line; what is unknown is empty.
+    ///
+    /// # Errors
+    /// None in practice: the writer is memory.
+    pub fn to_csv(&self) -> Result<Vec<u8>, csv::Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&self.columns)?;
+        for row in &self.rows {
+            writer.write_record(row.iter().map(csv_text))?;
+        }
+        writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+    }
+
+    /// Returns the records as JSON; what is unknown is absent.
+    pub fn to_json(&self) -> String {
+        let cells: Vec<Map<String, Value>> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let known = self.columns.iter().zip(row).filter(|(_, value)| !value.is_null());
+                known.map(|(name, value)| (name.clone(), value.clone())).collect()
+            })
+            .collect();
+        let document = json!({
+            "schema": SCHEMA, "sweep": self.sweep, "metric": self.metric, "cells": cells,
+        });
+        format!("{document:#}\n")
+    }
+}
+
+fn csv_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+fn entries(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<(String, Value)> {
+    let mut entries: Vec<(String, Value)> = Vec::new();
+    for axis in &gathered.sweep.axes {
+        let value = cell.label.axes.get(axis).cloned().unwrap_or(Value::Null);
+        entries.push((axis.clone(), value));
+    }
+    let mut add = |name: &str, value: Value| entries.push((name.to_owned(), value));
+    if cell.label.arm.is_some() {
+        add("arm", json!(cell.label.arm));
+    }
+    add("trials", json!(cell.train_keys.len()));
+    add("diverged", json!(cell.diverged));
+    entries.extend(estimate(&analysis.metric, cell.estimate));
+    if let Some(change) = &cell.change {
+        entries.extend(estimate("change", change.ours));
+    }
+    for (name, beside) in &cell.beside {
+        entries.extend(estimate(name, Some(*beside)));
+    }
+    if let Some(printed) = &cell.published {
+        let mut add = |name: &str, value: Value| entries.push((name.to_owned(), value));
+        add("paper_row", json!(printed.row_label));
+        add("paper_top1", json!(printed.top1 / 100.0));
+        add("paper_top1_half_range", json!(printed.top1_pm.map(|pm| pm / 100.0)));
+        let change = cell.change.as_ref().and_then(|change| change.published);
+        add("paper_change", json!(change.map(|change| change / 100.0)));
+    }
+    entries
+}
+
+fn estimate(name: &str, estimate: Option<Estimate>) -> Vec<(String, Value)> {
+    let interval = estimate.and_then(|estimate| estimate.interval());
+    vec![
+        (format!("{name}_n"), json!(estimate.map_or(0, |estimate| estimate.n))),
+        (format!("{name}_mean"), json!(estimate.map(|estimate| estimate.mean))),
+        (format!("{name}_sd"), json!(estimate.and_then(|estimate| estimate.sd()))),
+        (format!("{name}_low"), json!(interval.map(|(low, _)| low))),
+        (format!("{name}_high"), json!(interval.map(|(_, high)| high))),
+    ]
+}

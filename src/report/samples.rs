@@ -1,0 +1,238 @@
+//! Made-up rows for tests: small sweeps with the shape of the paper's.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::gathered::{Gathered, SweepFacts};
+use crate::outcome::{FailureReason, Verdict};
+use crate::plan::Label;
+use crate::spec::eval::{EvalSpec, KnnSpec, LinearSpec};
+use crate::spec::run::{
+    DataSpec, EncoderSpec, HeadSpec, Loss, NtXentScale, OptimizerSpec, OutputNorm, RunSpec,
+    SEMANTICS, Source, Stem, Target, TauSchedule, ViewRecipe, Views,
+};
+use crate::store::rows::{Finals, Series, TrialRow, TrialState};
+
+/// Rows of a sweep under construction.
+pub(super) struct Sample(pub(super) Gathered);
+
+impl Sample {
+    pub(super) fn new(name: &str, reproduces: Option<&str>, axes: &[&str]) -> Self {
+        let sweep = SweepFacts {
+            name: name.to_owned(),
+            description: format!("{name}, made up for tests"),
+            reproduces: reproduces.map(str::to_owned),
+            report_metric: "linear_top1".to_owned(),
+            axes: axes.iter().map(|axis| (*axis).to_owned()).collect(),
+            eval: EvalSpec {
+                semantics: 1,
+                data: None,
+                knn: KnnSpec { k: 200, temperature: 0.1 },
+                linear: LinearSpec {
+                    epochs: 80,
+                    batch_size: 256,
+                    learning_rates: vec![0.4, 0.1],
+                    holdout: 0.1,
+                },
+            },
+            classes: Some(10),
+        };
+        Self(Gathered::new(sweep, Vec::new(), Vec::new(), BTreeMap::new()))
+    }
+
+    /// Adds a finished trial with this linear accuracy, and a course of its loss.
+    pub(super) fn done(&mut self, label: Label, run: RunSpec, top1: f64) {
+        let key = run.train_key();
+        let values = [
+            ("linear_top1", top1),
+            ("knn_top1", top1 - 0.04),
+            ("floor_linear_top1", 0.402 + 0.001 * run.seed as f64),
+        ];
+        self.0.finals.push(Finals {
+            train_key: key.clone(),
+            values: values.map(|(name, value)| (name.to_owned(), value)).into(),
+        });
+        let course = |at: u64| at as f64 / 100.0;
+        let scale = f64::from(run.batch_size).log2() / 12.0;
+        let loss = (0..=100)
+            .map(|at| (at * 50, 1.2 * (-4.0 * course(at)).exp() + 0.4 * scale + 0.5 * top1));
+        let knn = (1..=10).map(|at| (at * 500, (top1 - 0.04) * (1.0 - (-0.5 * at as f64).exp())));
+        let curves = &mut self.0.curves;
+        let mut add = |name: &str, points| {
+            let series = Series { train_key: key.clone(), points };
+            curves.entry(name.to_owned()).or_default().push(series);
+        };
+        add("loss", loss.collect());
+        add("knn_top1", knn.collect());
+        self.push(label, run, TrialState::Done, Some(Verdict::Healthy), None);
+    }
+
+    /// Adds a trial that failed.
+    pub(super) fn failed(&mut self, label: Label, run: RunSpec) {
+        let failure = (FailureReason::OutOfMemory, "CUDA out of memory".to_owned());
+        self.push(label, run, TrialState::Failed, None, Some(failure));
+    }
+
+    /// Adds a trial that has not begun.
+    pub(super) fn pending(&mut self, label: Label, run: RunSpec) {
+        self.push(label, run, TrialState::Pending, None, None);
+    }
+
+    fn push(
+        &mut self,
+        label: Label,
+        run: RunSpec,
+        state: TrialState,
+        verdict: Option<Verdict>,
+        failure: Option<(FailureReason, String)>,
+    ) {
+        self.0.trials.push(TrialRow {
+            ordinal: self.0.trials.len() as u32 + 1,
+            train_key: run.train_key(),
+            group_key: run.group_key(),
+            run,
+            labels: vec![label],
+            state,
+            attempts: u32::from(state != TrialState::Pending),
+            verdict,
+            failure,
+        });
+    }
+}
+
+/// A label of these axes.
+pub(super) fn label(axes: Value) -> Label {
+    Label { arm: None, published: None, axes: serde_json::from_value(axes).unwrap() }
+}
+
+/// A label of an arm.
+pub(super) fn arm(name: &str, published: Option<&str>, axes: Value) -> Label {
+    Label { arm: Some(name.to_owned()), published: published.map(str::to_owned), ..label(axes) }
+}
+
+/// A run at CIFAR-10 scale.
+pub(super) fn run(method: &str, batch_size: u32, seed: u64) -> RunSpec {
+    let head = HeadSpec { hidden: vec![4096], out: 256, output_norm: OutputNorm::None };
+    let byol = method == "byol";
+    let average = Target::Average { tau_base: 0.99, schedule: TauSchedule::Cosine };
+    RunSpec {
+        semantics: SEMANTICS,
+        seed,
+        data: DataSpec {
+            source: Source::Cifar10,
+            subset: None,
+            image_size: 32,
+            mean: [0.49, 0.48, 0.45],
+            std: [0.25, 0.24, 0.26],
+        },
+        views: Views { t: ViewRecipe::default(), t_prime: ViewRecipe::default() },
+        encoder: EncoderSpec::Resnet { depth: 18, width: 1, stem: Stem::Small },
+        projector: head.clone(),
+        predictor: byol.then_some(head),
+        target: if byol { average } else { Target::Online },
+        loss: if byol {
+            Loss::Regression
+        } else {
+            Loss::NtXent { temperature: 0.1, scale: NtXentScale::SumOfDirections }
+        },
+        optimizer: OptimizerSpec::Lars {
+            base_lr: 0.3,
+            momentum: 0.9,
+            weight_decay: 1e-6,
+            trust_coefficient: 1e-3,
+        },
+        epochs: 100,
+        warmup_epochs: 10.0,
+        update_batch_size: 1024,
+        batch_size,
+    }
+}
+
+/// Methods by batch sizes, three seeds; the smallest SimCLR batch has failed once and has one
+/// seed left to train.
+pub(super) fn batch_sweep() -> Gathered {
+    let mut sample =
+        Sample::new("cifar10-batch", Some("ablation_batch_size"), &["method", "batch_size"]);
+    for seed in 0..3 {
+        for (method, top, slope) in [("byol", 0.881, 0.006), ("simclr", 0.869, 0.017)] {
+            for (step, batch_size) in [1024, 512, 256, 128, 64].into_iter().enumerate() {
+                let label = label(json!({"method": method, "batch_size": batch_size}));
+                let run = run(method, batch_size, seed);
+                if method == "simclr" && batch_size == 64 && seed > 0 {
+                    if seed == 1 {
+                        sample.failed(label, run)
+                    } else {
+                        sample.pending(label, run)
+                    }
+                    continue;
+                }
+                let noise = [0.003, -0.002, 0.001][seed as usize] * (1.0 + step as f64 * 0.3);
+                let knee = if method == "byol" && batch_size == 64 { 0.05 } else { 0.0 };
+                sample.done(label, run, top - slope * step as f64 - knee + noise);
+            }
+        }
+    }
+    sample.0
+}
+
+/// The 14 rows of the paper's Table 17 as arms, by methods, `seeds` seeds.
+pub(super) fn augmentation_sweep(seeds: u64) -> Gathered {
+    let names = crate::published::table("ablation_augmentations").unwrap().row_names();
+    let mut sample =
+        Sample::new("cifar10-augmentation", Some("ablation_augmentations"), &["method"]);
+    for seed in 0..seeds {
+        for (method, top, harm) in [("byol", 0.88, 0.012), ("simclr", 0.87, 0.027)] {
+            for (step, name) in names.iter().enumerate() {
+                let axes = json!({ "method": method });
+                let label = match step {
+                    0 => arm("baseline", None, axes),
+                    _ => arm(
+                        &name.replacen(&name[..1], &name[..1].to_lowercase(), 1),
+                        Some(name),
+                        axes,
+                    ),
+                };
+                let mut run = run(method, 256, seed);
+                // Any difference will do to make the groups distinct.
+                run.warmup_epochs = step as f64;
+                let drop = harm * ((step * 5) % 14) as f64;
+                let noise = 0.004 * ((seed as f64 + step as f64) * 1.7).sin();
+                sample.done(label, run, top - drop + noise);
+            }
+        }
+    }
+    sample.0
+}
+
+/// The five targets of the paper's Table 5(a), three seeds.
+pub(super) fn tau_sweep() -> Gathered {
+    let mut sample = Sample::new("cifar10-tau", Some("ablation_target_modes"), &["tau_base"]);
+    for seed in 0..3 {
+        for (tau, top1) in [(0.0, 0.31), (0.9, 0.85), (0.99, 0.88), (0.999, 0.861), (1.0, 0.62)] {
+            let mut run = run("byol", 256, seed);
+            run.target = Target::Average { tau_base: tau, schedule: TauSchedule::Cosine };
+            sample.done(label(json!({ "tau_base": tau })), run, top1 + 0.004 * seed as f64);
+        }
+    }
+    sample.0
+}
+
+/// Removed augmentations as an axis, one seed, one trial without a result and one that diverged.
+pub(super) fn removal_sweep() -> Gathered {
+    let mut sample =
+        Sample::new("shapes-removal", Some("ablation_augmentations"), &["augment.remove"]);
+    let sets = [json!([]), json!(["flip"]), json!(["color_jitter", "grayscale"]), json!(["crop"])];
+    for (step, removed) in sets.into_iter().enumerate() {
+        let label = label(json!({ "augment.remove": removed }));
+        let mut run = run("byol", 256, 0);
+        run.warmup_epochs = step as f64;
+        if step == 3 {
+            sample.failed(label, run);
+        } else {
+            sample.done(label, run, 0.91 - 0.004 * (step * step) as f64);
+        }
+    }
+    sample.0.trials[1].verdict = Some(Verdict::Diverged);
+    sample.0
+}

@@ -1,0 +1,234 @@
+//! What was run, beside what the paper ran. Knows nothing of results.
+
+use std::collections::BTreeSet;
+
+use super::gathered::Gathered;
+use super::table::{Column, TableInfo};
+use crate::spec::run::{EncoderSpec, Loss, OptimizerSpec, RunSpec, Source, Stem, Target};
+
+/// A setting of the sweep: a name, and what it is in a run.
+struct Setting {
+    name: &'static str,
+    /// The axis that makes it vary on purpose.
+    axis: &'static str,
+    /// What the paper's ablations use (section 5, appendices C and F); `None` where it has no such
+    /// thing.
+    paper: Option<&'static str>,
+    here: fn(&RunSpec) -> Option<String>,
+}
+
+const SETTINGS: [Setting; 10] = [
+    Setting {
+        name: "images",
+        axis: "data.name",
+        paper: Some("ImageNet-1k"),
+        here: |run| Some(images(run)),
+    },
+    Setting {
+        name: "view side (px)",
+        axis: "data.image_size",
+        paper: Some("224"),
+        here: |run| Some(run.data.image_size.to_string()),
+    },
+    Setting {
+        name: "encoder",
+        axis: "encoder.name",
+        paper: Some("ResNet-50"),
+        here: |run| Some(encoder(&run.encoder)),
+    },
+    Setting {
+        name: "epochs",
+        axis: "epochs",
+        paper: Some("300"),
+        here: |run| Some(run.epochs.to_string()),
+    },
+    Setting {
+        name: "images per update",
+        axis: "update_batch_size",
+        paper: Some("4096"),
+        here: |run| Some(run.update_batch_size.to_string()),
+    },
+    Setting {
+        name: "images per forward pass",
+        axis: "batch_size",
+        paper: Some("4096"),
+        here: |run| Some(run.batch_size.to_string()),
+    },
+    Setting {
+        name: "optimizer",
+        axis: "optimizer.name",
+        paper: Some("LARS"),
+        here: |run| Some(optimizer(&run.optimizer).0.to_owned()),
+    },
+    Setting {
+        name: "base learning rate",
+        axis: "optimizer.base_lr",
+        paper: Some("0.3"),
+        here: |run| Some(optimizer(&run.optimizer).1.to_string()),
+    },
+    Setting {
+        name: "weight decay",
+        axis: "optimizer.weight_decay",
+        paper: Some("1e-6"),
+        here: |run| Some(format!("{:e}", optimizer(&run.optimizer).2)),
+    },
+    Setting {
+        name: "tau_base",
+        axis: "tau_base",
+        paper: Some("0.99"),
+        here: |run| match run.target {
+            Target::Average { tau_base, .. } => Some(tau_base.to_string()),
+            Target::Online => None,
+        },
+    },
+];
+
+/// Returns the settings that all cells share, beside the paper's where the sweep reproduces a
+/// table of it.
+pub(super) fn table(gathered: &Gathered) -> TableInfo {
+    let reproduces = gathered.sweep.reproduces.is_some();
+    let rows = shared(gathered).into_iter().map(|(setting, here)| {
+        let paper = if reproduces { setting.paper } else { None };
+        vec![setting.name.to_owned(), here, paper.unwrap_or_default().to_owned()]
+    });
+    let mut rows: Vec<Vec<String>> = rows.collect();
+    if let Some(temperature) = temperature(gathered) {
+        rows.push(vec!["SimCLR temperature".to_owned(), temperature, String::new()]);
+    }
+    rows.push(vec!["evaluation".to_owned(), evaluation(gathered), String::new()]);
+    let columns = vec![Column::words("setting"), Column::words("here"), Column::words("paper")];
+    let title = "Settings".to_owned();
+    TableInfo { id: "settings", title, columns, rows, footnotes: Vec::new() }
+        .without_empty_columns()
+}
+
+/// Returns what sets the sweep apart from the paper's, for a footnote: `images: CIFAR-10 for
+/// ImageNet-1k`.
+pub(super) fn differences(gathered: &Gathered) -> Vec<String> {
+    let differing = |(setting, here): (&Setting, String)| {
+        let paper = setting.paper?;
+        (here != paper).then(|| format!("{}: {here} for {paper}", setting.name))
+    };
+    shared(gathered).into_iter().filter_map(differing).collect()
+}
+
+/// Returns data set, encoder and length in a few words, for charts.
+pub(super) fn in_short(gathered: &Gathered) -> String {
+    let wanted = ["images", "encoder", "epochs"];
+    let shared = shared(gathered);
+    let parts = shared.into_iter().filter(|(setting, _)| wanted.contains(&setting.name));
+    let words = parts.map(|(setting, here)| match setting.name {
+        "epochs" => format!("{here} epochs"),
+        _ => here,
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn shared(gathered: &Gathered) -> Vec<(&'static Setting, String)> {
+    let axes = &gathered.sweep.axes;
+    let fixed = SETTINGS.iter().filter(|setting| !axes.iter().any(|axis| axis == setting.axis));
+    fixed.filter_map(|setting| Some((setting, values(gathered, setting.here)?))).collect()
+}
+
+/// The values that trials have, in order, or how many there are.
+fn values(gathered: &Gathered, here: impl Fn(&RunSpec) -> Option<String>) -> Option<String> {
+    let values: BTreeSet<String> =
+        gathered.trials.iter().filter_map(|trial| here(&trial.run)).collect();
+    match values.len() {
+        0 => None,
+        1..=3 => Some(values.into_iter().collect::<Vec<_>>().join(" or ")),
+        many => Some(format!("{many} values")),
+    }
+}
+
+fn temperature(gathered: &Gathered) -> Option<String> {
+    values(gathered, |run| match run.loss {
+        Loss::NtXent { temperature, .. } => Some(temperature.to_string()),
+        Loss::Regression => None,
+    })
+}
+
+fn evaluation(gathered: &Gathered) -> String {
+    let eval = &gathered.sweep.eval;
+    let on = eval.data.as_ref().map(|source| format!(" on {}", source_words(source)));
+    format!(
+        "frozen encoder{}; linear classifier, {} epochs; kNN, k = {}",
+        on.unwrap_or_default(),
+        eval.linear.epochs,
+        eval.knn.k
+    )
+}
+
+fn images(run: &RunSpec) -> String {
+    let source = source_words(&run.data.source);
+    match run.data.subset {
+        Some(subset) => format!("{source}, {} images of it", subset.images),
+        None => source,
+    }
+}
+
+fn source_words(source: &Source) -> String {
+    match source {
+        Source::Shapes { train, .. } => format!("{train} generated shapes"),
+        Source::Cifar10 => "CIFAR-10".to_owned(),
+        Source::Idx { .. } => "IDX files".to_owned(),
+        Source::ImageFolder { .. } => "a folder of images".to_owned(),
+    }
+}
+
+fn encoder(encoder: &EncoderSpec) -> String {
+    match encoder {
+        EncoderSpec::Convnet { width } => wide("a convnet of four layers".to_owned(), *width),
+        EncoderSpec::Resnet { depth, width, stem } => {
+            let stem = match stem {
+                Stem::Small => " with the small stem",
+                Stem::Imagenet => "",
+            };
+            wide(format!("ResNet-{depth}{stem}"), f64::from(*width))
+        }
+    }
+}
+
+fn wide(name: String, width: f64) -> String {
+    if width == 1.0 { name } else { format!("{name}, width {width}") }
+}
+
+/// Name, base learning rate, weight decay.
+fn optimizer(optimizer: &OptimizerSpec) -> (&'static str, f64, f64) {
+    match *optimizer {
+        OptimizerSpec::Lars { base_lr, weight_decay, .. } => ("LARS", base_lr, weight_decay),
+        OptimizerSpec::Sgd { base_lr, weight_decay, .. } => ("SGD", base_lr, weight_decay),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+    use crate::published;
+
+    #[test]
+    fn the_papers_settings_are_those_of_its_ablation_tables() {
+        for table in published::ids().filter_map(published::table) {
+            let setting = &table.setting;
+            for part in ["ImageNet-1k, ResNet-50 1x, 300 epochs", "batch 4096, base lr 0.3"] {
+                assert!(setting.contains(part), "{}: {setting}", table.id);
+            }
+            assert!(setting.contains("weight decay 1e-6, tau_base 0.99"), "{}", table.id);
+        }
+    }
+
+    #[test]
+    fn only_what_differs_and_is_no_axis_is_a_difference() {
+        assert_eq!(
+            differences(&samples::batch_sweep()),
+            [
+                "images: CIFAR-10 for ImageNet-1k",
+                "view side (px): 32 for 224",
+                "encoder: ResNet-18 with the small stem for ResNet-50",
+                "epochs: 100 for 300",
+                "images per update: 1024 for 4096",
+            ]
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! A report's files. Each is written whole or not at all.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::page::{self, Pictures};
+use super::{Report, chart};
+use crate::protocol::folder::write_atomically;
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `report.md`.
+    Markdown,
+    /// One picture a figure.
+    Png,
+    /// `results.csv`.
+    Csv,
+    /// `results.json`.
+    Json,
+    /// `rows.jsonl`: what the report was drawn from.
+    Rows,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Markdown, Self::Png, Self::Csv, Self::Json, Self::Rows];
+}
+
+/// Files that cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The destination exists and is no folder.
+    #[error("{0} is a file; a report needs a folder, name another with --out")]
+    NotAFolder(PathBuf),
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A chart cannot be drawn.
+    #[error("cannot draw {file}.png: {source}")]
+    Chart {
+        /// The figure.
+        file: String,
+        /// Why.
+        source: chart::ChartError,
+    },
+    /// The records cannot be set as CSV.
+    #[error("cannot set results.csv: {0}")]
+    Csv(#[from] csv::Error),
+}
+
+/// Writes a report's files into `folder`, which is made where it is missing; returns their paths.
+/// Files of the same names are replaced, others are left alone.
+///
+/// # Errors
+/// The destination is a file, the disk refuses, a chart cannot be drawn.
+pub fn write(
+    report: &Report,
+    folder: &Path,
+    formats: &[Format],
+) -> Result<Vec<PathBuf>, WriteError> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(WriteError::NotAFolder(folder.to_owned()));
+    }
+    let mut written = Vec::new();
+    for (name, bytes) in files(report, formats)? {
+        let path = folder.join(name);
+        write_atomically(&path, &bytes)
+            .map_err(|source| WriteError::Io { path: path.clone(), source })?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+fn files(report: &Report, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, WriteError> {
+    let pictures =
+        if formats.contains(&Format::Png) { Pictures::Linked } else { Pictures::Omitted };
+    let mut files = Vec::new();
+    for format in formats {
+        match format {
+            Format::Markdown => {
+                let page = page::markdown(report, pictures);
+                files.push(("report.md".to_owned(), page.into_bytes()));
+            }
+            Format::Png => {
+                for figure in &report.figures {
+                    let file = &figure.heading().file;
+                    let bytes = chart::png(figure)
+                        .map_err(|source| WriteError::Chart { file: file.clone(), source })?;
+                    files.push((format!("{file}.png"), bytes));
+                }
+            }
+            Format::Csv => files.push(("results.csv".to_owned(), report.records.to_csv()?)),
+            Format::Json => {
+                files.push(("results.json".to_owned(), report.records.to_json().into_bytes()));
+            }
+            Format::Rows => {
+                files.push(("rows.jsonl".to_owned(), report.rows.clone().into_bytes()));
+            }
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{build, samples};
+    use super::*;
+
+    #[test]
+    fn all_files_are_written_and_the_page_links_its_charts() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("reports/tau");
+        let report = build(&samples::tau_sweep()).unwrap();
+        let written = write(&report, &out, &Format::ALL).unwrap();
+        let names: Vec<&str> =
+            written.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            [
+                "report.md",
+                "accuracy-by-tau-base.png",
+                "curves.png",
+                "results.csv",
+                "results.json",
+                "rows.jsonl"
+            ]
+        );
+        let page = std::fs::read_to_string(out.join("report.md")).unwrap();
+        for picture in names.iter().filter(|name| name.ends_with(".png")) {
+            assert!(page.contains(&format!("]({picture})")), "{picture}");
+            let image = image::open(out.join(picture)).unwrap();
+            assert_eq!(image.width(), chart::WIDTH);
+        }
+        let first: Vec<Vec<u8>> = written.iter().map(|p| std::fs::read(p).unwrap()).collect();
+        write(&report, &out, &Format::ALL).unwrap();
+        let second: Vec<Vec<u8>> = written.iter().map(|p| std::fs::read(p).unwrap()).collect();
+        assert!(first == second, "the same rows gave other bytes");
+    }
+
+    #[test]
+    fn a_page_without_charts_links_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = build(&samples::tau_sweep()).unwrap();
+        let written = write(&report, folder.path(), &[Format::Markdown]).unwrap();
+        assert_eq!(written, [folder.path().join("report.md")]);
+        assert!(!std::fs::read_to_string(&written[0]).unwrap().contains(".png"));
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report");
+        std::fs::write(&path, "mine").unwrap();
+        let report = build(&samples::tau_sweep()).unwrap();
+        let error = write(&report, &path, &[Format::Json]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("report is a file; a report needs a folder, name another with --out")
+        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+    }
+}
