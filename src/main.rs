@@ -15,7 +15,7 @@ fn main() -> ExitCode {
             let code = cli::exit::code_of(&error);
             // A reader that closed our output has seen all it wanted.
             if code != cli::exit::ExitCode::Success {
-                ui.error(&error);
+                cli::explain(&error, &mut ui);
             }
             code
         }

@@ -9,7 +9,7 @@ use crate::ui::{ColorChoice, Verbosity};
 
 /// Plans, runs and reports BYOL and SimCLR ablation sweeps.
 #[derive(Debug, Parser)]
-#[command(name = "byol-sweep", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "byol-sweep", version, max_term_width = 100)]
 #[command(after_help = "\
 Exit codes: 0 all asked-for trials finished · 1 internal error, or the state folder is in use · \
 2 usage or sweep file rejected · 3 different · 4 nothing matched · 5 timed out · \
@@ -38,8 +38,9 @@ pub struct Global {
     #[arg(long, global = true, value_name = "PATH", env = "BYOL_SWEEP_WORKER")]
     #[arg(help_heading = "Global options")]
     pub worker: Option<PathBuf>,
-    /// Colours: auto means on terminals, unless NO_COLOR is set or TERM is dumb.
+    /// Colours: auto (on terminals, unless NO_COLOR is set or TERM is dumb), always or never.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(hide_possible_values = true)]
     #[arg(help_heading = "Global options")]
     pub color: ColorChoice,
     /// Says less: errors only.
@@ -236,8 +237,8 @@ pub struct ReportArgs {
     /// Folder to write to [default: reports/<sweep>].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What to write [default: all].
-    #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
+    /// What to write: png, svg, html, md, tex, csv, json [default: all].
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',', hide_possible_values = true)]
     pub format: Vec<ReportFormat>,
     /// Writes nothing; ends with 3 when the files on disk differ.
     #[arg(long)]

@@ -54,6 +54,11 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Tells people about an error that ended a verb.
+pub fn explain(error: &anyhow::Error, ui: &mut Ui) {
+    ui.error(error);
+}
+
 /// Returns a document's text.
 fn json_text(document: &serde_json::Value) -> String {
     format!("{document:#}")

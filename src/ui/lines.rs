@@ -97,7 +97,7 @@ impl Lines {
                 Outcome::Failed { .. } if *retried => self.pace.ended_early(trial.ordinal),
                 Outcome::Stopped => self.pace.ended_early(trial.ordinal),
                 Outcome::Finished { .. } | Outcome::Failed { .. } => {
-                    self.pace.finished(trial.ordinal)
+                    self.pace.finished(trial.ordinal);
                 }
             },
             RunEvent::AttemptStarted { .. }
