@@ -1,1 +1,65 @@
-//! The command line.
+//! The command line: one file a verb. A verb turns what was typed into calls of the library and
+//! their results into text; it decides nothing itself.
+
+pub mod args;
+mod completions;
+mod data;
+mod doctor;
+pub mod exit;
+mod init;
+mod logs;
+mod ls;
+mod man;
+mod places;
+mod plan;
+mod report;
+mod run;
+#[cfg(test)]
+mod samples;
+pub mod shipped;
+mod show;
+mod status;
+mod sweep_file;
+mod table;
+mod trials;
+
+use self::args::{Args, Verb};
+use self::exit::ExitCode;
+use self::places::Places;
+use crate::ui::Ui;
+
+/// Version of every document that `--json` prints.
+const JSON_SCHEMA: u32 = 1;
+
+/// Runs the verb that was typed.
+///
+/// # Errors
+///
+/// With what went wrong; [`exit::code_of`] says which exit code it means.
+pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    let places = Places::of(&args.global)?;
+    match args.verb {
+        Verb::Init(args) => init::run(&args, ui),
+        Verb::Plan(args) => plan::run(&args, &places, ui),
+        Verb::Run(args) => run::run(&args, &places, ui),
+        Verb::Status(args) => status::run(&args, &places, ui),
+        Verb::Ls(args) => ls::run(&args, &places, ui),
+        Verb::Show(args) => show::run(&args, &places, ui),
+        Verb::Logs(args) => logs::run(&args, &places, ui),
+        Verb::Report(args) => report::run(&args, &places, ui),
+        Verb::Data(args) => data::run(&args, &places, ui),
+        Verb::Doctor(args) => doctor::run(args, &places, ui),
+        Verb::Completions(args) => completions::run(&args, ui),
+        Verb::Man(args) => man::run(&args, ui),
+    }
+}
+
+/// Tells people about an error that ended a verb.
+pub fn explain(error: &anyhow::Error, ui: &mut Ui) {
+    ui.error(error);
+}
+
+/// Returns a document's text.
+fn json_text(document: &serde_json::Value) -> String {
+    format!("{document:#}")
+}

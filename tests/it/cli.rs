@@ -1,1 +1,149 @@
-//! The commands, as a user types them.
+//! The controller as people type it: results on standard output, notes on standard error, exit
+//! codes as documented.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A folder to type commands in, with nothing inherited from the caller.
+struct Terminal {
+    folder: TempDir,
+}
+
+impl Terminal {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_byol-sweep"));
+        command.args(line.split_whitespace()).current_dir(self.folder.path());
+        for variable in ["BYOL_SWEEP_STATE", "BYOL_SWEEP_DATA", "BYOL_SWEEP_WORKER", "NO_COLOR"] {
+            command.env_remove(variable);
+        }
+        command.env("HOME", self.folder.path()).env_remove("XDG_CACHE_HOME");
+        command
+    }
+
+    fn type_in(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn a_wrong_flag_ends_with_2_and_names_the_right_one() {
+    let output = Terminal::new().type_in("run x.toml --devicse cpu");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--devices"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_file_that_is_nowhere_ends_with_2_and_the_nearest_name() {
+    let output = Terminal::new().type_in("plan quikstart.toml");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("did you mean `quickstart`?"), "{}", stderr(&output));
+    assert!(stdout(&output).is_empty());
+}
+
+#[test]
+fn init_writes_once_and_never_over_something() {
+    let terminal = Terminal::new();
+    let first = terminal.type_in("init");
+    assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
+    let written = fs::read_to_string(terminal.path().join("sweep.toml")).unwrap();
+    assert!(written.contains("[grid]"));
+    fs::write(terminal.path().join("sweep.toml"), "mine").unwrap();
+    let second = terminal.type_in("init arms");
+    assert_eq!(second.status.code(), Some(2));
+    assert_eq!(fs::read_to_string(terminal.path().join("sweep.toml")).unwrap(), "mine");
+    let forced = terminal.type_in("init arms --force");
+    assert_eq!(forced.status.code(), Some(0));
+    assert!(fs::read_to_string(terminal.path().join("sweep.toml")).unwrap().contains("[[arm]]"));
+}
+
+#[test]
+fn init_gives_a_shipped_sweep_as_it_is() {
+    let output = Terminal::new().type_in("init tau_ablation --out -");
+    assert_eq!(stdout(&output), byol_sweep::cli::shipped::find("tau_ablation").unwrap().text);
+}
+
+#[test]
+fn doctor_finds_a_worker_that_does_not_start() {
+    let terminal = Terminal::new();
+    let worker = terminal.path().join("worker");
+    fs::write(&worker, "not a program").unwrap();
+    let line = format!("doctor --json --worker {}", worker.display());
+    let output = terminal.type_in(&line);
+    assert_eq!(output.status.code(), Some(1));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["schema"], 1);
+    let checks = document["checks"].as_array().unwrap();
+    let worker = checks.iter().find(|check| check["check"] == "worker").unwrap();
+    assert_eq!(worker["health"], "bad");
+    assert!(!terminal.path().join(".byol-sweep").exists(), "doctor made the state folder");
+}
+
+#[test]
+fn data_list_says_what_is_here() {
+    let terminal = Terminal::new();
+    let here = |output: &Output| -> serde_json::Value {
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let sets = document["sets"].as_array().unwrap();
+        sets.iter().find(|set| set["name"] == "cifar10").unwrap()["here"].clone()
+    };
+    assert_eq!(here(&terminal.type_in("data list --json --data-dir d")), false);
+    fs::create_dir_all(terminal.path().join("d/cifar-10-batches-bin")).unwrap();
+    assert_eq!(here(&terminal.type_in("data list --json --data-dir d")), true);
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let terminal = Terminal::new();
+    let mut child = terminal
+        .command("completions bash")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).is_empty(), "{}", stderr(&output));
+}
+
+#[test]
+fn colours_come_only_when_asked_for_or_on_a_terminal() {
+    let terminal = Terminal::new();
+    let plain = terminal.type_in("doctor");
+    assert!(!stdout(&plain).contains('\u{1b}'));
+    let coloured = terminal.type_in("doctor --color always");
+    assert!(stdout(&coloured).contains('\u{1b}'));
+}
+
+#[test]
+fn the_manual_and_completions_know_every_verb() {
+    let terminal = Terminal::new();
+    let completions = stdout(&terminal.type_in("completions zsh"));
+    let made = terminal.type_in("man --out pages");
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    for verb in ["init", "plan", "run", "status", "ls", "show", "logs", "report", "data", "doctor"]
+    {
+        assert!(completions.contains(verb), "{verb}");
+        let page = terminal.path().join(format!("pages/byol-sweep-{verb}.1"));
+        assert!(page.is_file(), "{}", page.display());
+    }
+}

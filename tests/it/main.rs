@@ -1,5 +1,7 @@
 //! The only integration binary: one link, shared helpers.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod cli;
 mod data;
 mod e2e;

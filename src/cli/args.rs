@@ -1,0 +1,343 @@
+//! What was typed. Knows the shape of the command line and nothing of what the verbs do; help,
+//! completions and the man page all come from here.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+use crate::ui::{ColorChoice, Verbosity};
+
+/// Plans, runs and reports BYOL and SimCLR ablation sweeps.
+#[derive(Debug, Parser)]
+#[command(name = "byol-sweep", version, max_term_width = 100)]
+#[command(after_help = "\
+Exit codes: 0 all asked-for trials finished · 1 internal error, or the state folder is in use · \
+2 usage or sweep file rejected · 3 different · 4 nothing matched · 5 timed out · \
+100 finished, but trials failed · 130 interrupted")]
+pub struct Args {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Debug, clap::Args)]
+pub struct Global {
+    /// Folder of the database and the attempts.
+    #[arg(long, global = true, value_name = "DIR", env = "BYOL_SWEEP_STATE")]
+    #[arg(default_value = ".byol-sweep", help_heading = "Global options")]
+    pub state_dir: PathBuf,
+    /// Folder of data sets [default: the user's cache folder].
+    #[arg(long, global = true, value_name = "DIR", env = "BYOL_SWEEP_DATA")]
+    #[arg(help_heading = "Global options")]
+    pub data_dir: Option<PathBuf>,
+    /// Program that trains one attempt [default: byol-sweep-worker beside this program].
+    #[arg(long, global = true, value_name = "PATH", env = "BYOL_SWEEP_WORKER")]
+    #[arg(help_heading = "Global options")]
+    pub worker: Option<PathBuf>,
+    /// Colours: auto (on terminals, unless NO_COLOR is set or TERM is dumb), always or never.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(hide_possible_values = true)]
+    #[arg(help_heading = "Global options")]
+    pub color: ColorChoice,
+    /// Says less: errors only.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(help_heading = "Global options")]
+    pub quiet: bool,
+    /// Says more: causes, paths, the notes of trials.
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub verbose: bool,
+}
+
+impl Global {
+    /// Returns how much to say.
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        }
+    }
+}
+
+/// A verb.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Writes an annotated sweep file to start from.
+    Init(InitArgs),
+    /// Expands and checks a sweep file, counts its trials; changes nothing.
+    Plan(PlanArgs),
+    /// Plans and executes what is not done yet; run it again to resume.
+    Run(RunArgs),
+    /// One screen: counts, running trials, time left, first failures.
+    Status(StatusArgs),
+    /// A row per trial: state, settings that vary, results.
+    Ls(LsArgs),
+    /// Everything about one trial.
+    Show(TrialArgs),
+    /// What a trial's worker wrote to its standard output and error.
+    Logs(LogsArgs),
+    /// Charts and tables of a sweep.
+    Report(ReportArgs),
+    /// Data sets: list, fetch, check.
+    Data(DataArgs),
+    /// Checks that this machine can run sweeps.
+    Doctor(ReaderArgs),
+    /// Prints a shell's completion script.
+    Completions(CompletionsArgs),
+    /// Prints the man page, or writes one page a verb into a folder.
+    Man(ManArgs),
+}
+
+/// Options of verbs that read.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct ReaderArgs {
+    /// Prints JSON with a `schema` field.
+    #[arg(long)]
+    json: bool,
+}
+
+impl ReaderArgs {
+    /// Returns the form of the output.
+    pub fn form(self) -> Form {
+        if self.json { Form::Json } else { Form::Text }
+    }
+}
+
+/// Form of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// For programs: one JSON document with `"schema": 1`.
+    Json,
+}
+
+/// `init`.
+#[derive(Debug, clap::Args)]
+pub struct InitArgs {
+    /// `grid`, `arms`, or the name of a sweep that ships.
+    #[arg(default_value = "grid")]
+    pub template: String,
+    /// File to write; `-` is standard output.
+    #[arg(short, long, value_name = "FILE", default_value = "sweep.toml")]
+    pub out: PathBuf,
+    /// Overwrites the file.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `plan`.
+#[derive(Debug, clap::Args)]
+pub struct PlanArgs {
+    /// Sweep file, or the name of one that ships.
+    pub file: PathBuf,
+    /// Sets a key for every trial; later ones win.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+}
+
+/// `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Sweep file, or the name of one that ships.
+    pub file: PathBuf,
+    /// Trials at a time on the CPU.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub jobs: Option<u32>,
+    /// auto (all GPUs, else the CPU), cpu, or cuda:0,1.
+    #[arg(long, value_name = "DEVICES", default_value = "auto")]
+    pub devices: String,
+    /// Sets a key for every trial; later ones win.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Starts at most this many trials.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Starts nothing more after the first failed trial.
+    #[arg(long, conflicts_with = "max_fail")]
+    pub fail_fast: bool,
+    /// Starts nothing more after this many failed trials.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_fail: Option<u32>,
+    /// Tries failed trials again.
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// Asks nothing.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+impl RunArgs {
+    /// Returns after how many failed trials nothing more starts; `None` means never.
+    pub fn failures_allowed(&self) -> Option<u32> {
+        if self.fail_fast { Some(1) } else { self.max_fail }
+    }
+}
+
+/// `status`.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// Name of a sweep, or `@` for the latest [default: all].
+    pub sweep: Option<String>,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+}
+
+/// `ls`.
+#[derive(Debug, clap::Args)]
+pub struct LsArgs {
+    /// Name of a sweep, or `@` for the latest.
+    #[arg(default_value = "@")]
+    pub sweep: String,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+}
+
+/// `show`.
+#[derive(Debug, clap::Args)]
+pub struct TrialArgs {
+    /// Number in the sweep, or a unique prefix of the key, four characters or more.
+    pub trial: String,
+    /// The sweep that numbers count in.
+    #[arg(long, value_name = "NAME", default_value = "@")]
+    pub sweep: String,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+}
+
+/// `logs`.
+#[derive(Debug, clap::Args)]
+pub struct LogsArgs {
+    /// Number in the sweep, or a unique prefix of the key, four characters or more.
+    pub trial: String,
+    /// The sweep that numbers count in.
+    #[arg(long, value_name = "NAME", default_value = "@")]
+    pub sweep: String,
+    /// Goes on as the worker writes, until it ends.
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+/// `report`.
+#[derive(Debug, clap::Args)]
+pub struct ReportArgs {
+    /// Name of a sweep, or `@` for the latest.
+    #[arg(default_value = "@")]
+    pub sweep: String,
+    /// Folder to write to [default: reports/<sweep>].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to write: png, svg, html, md, tex, csv, json [default: all].
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',', hide_possible_values = true)]
+    pub format: Vec<ReportFormat>,
+    /// Writes nothing; ends with 3 when the files on disk differ.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// A kind of file that `report` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Charts as pixels.
+    Png,
+    /// Charts as drawings.
+    Svg,
+    /// One page with everything.
+    Html,
+    /// Tables for people.
+    Md,
+    /// Tables for papers.
+    Tex,
+    /// Tables for spreadsheets.
+    Csv,
+    /// All numbers.
+    Json,
+}
+
+/// `data`.
+#[derive(Debug, clap::Args)]
+pub struct DataArgs {
+    /// What to do with data sets.
+    #[command(subcommand)]
+    pub verb: DataVerb,
+}
+
+/// What to do with data sets.
+#[derive(Debug, Subcommand)]
+pub enum DataVerb {
+    /// The data sets that a sweep can name, and which are here.
+    List(ReaderArgs),
+    /// Downloads a data set into the data folder.
+    Fetch {
+        /// Its name, as `data.name` has it.
+        name: String,
+    },
+    /// Reads a folder as a data set and says what is in it.
+    Check {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// `completions`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`.
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// Folder for the pages [default: prints the main page].
+    #[arg(long, value_name = "DIR", action = ArgAction::Set)]
+    pub out: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn fail_fast_is_one_failure() {
+        let run = |extra: &[&str]| {
+            let args = ["byol-sweep", "run", "x.toml"].iter().chain(extra);
+            match Args::try_parse_from(args).unwrap().verb {
+                Verb::Run(run) => run.failures_allowed(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(run(&[]), None);
+        assert_eq!(run(&["--fail-fast"]), Some(1));
+        assert_eq!(run(&["--max-fail", "3"]), Some(3));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for line in [
+            "byol-sweep run x.toml --fail-fast --max-fail 2",
+            "byol-sweep -q -v status",
+            "byol-sweep run x.toml -j 0",
+            "byol-sweep run x.toml --limit 0",
+        ] {
+            assert!(Args::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What the controller's exit codes mean, and the one mapping from errors to them.
+
+use std::io;
+
+/// Exit code of the controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    /// All that was asked for is finished; collapsed and diverged trials are results too.
+    Success = 0,
+    /// Internal or infrastructure error; or another controller holds the lock.
+    Internal = 1,
+    /// The command line or the sweep file was rejected.
+    Usage = 2,
+    /// `report --check` found a difference.
+    Different = 3,
+    /// No sweep or trial matched.
+    NothingMatched = 4,
+    /// `wait` gave up.
+    TimedOut = 5,
+    /// The sweep ran to its end, but some trials failed.
+    TrialsFailed = 100,
+    /// The user interrupted.
+    Interrupted = 130,
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        std::process::ExitCode::from(code as u8)
+    }
+}
+
+/// What was typed, or the sweep file, is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// No sweep or trial has that name.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NothingMatched(pub String);
+
+/// Returns the exit code that an error ends the program with.
+pub fn code_of(error: &anyhow::Error) -> ExitCode {
+    if error.is::<UsageError>() {
+        return ExitCode::Usage;
+    }
+    if error.is::<NothingMatched>() {
+        return ExitCode::NothingMatched;
+    }
+    let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(broken_pipe) { ExitCode::Success } else { ExitCode::Internal }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn errors_keep_their_code_below_added_context() {
+        let cases: [(anyhow::Error, ExitCode); 4] = [
+            (UsageError("no such file".into()).into(), ExitCode::Usage),
+            (NothingMatched("no trial 9".into()).into(), ExitCode::NothingMatched),
+            (io::Error::from(io::ErrorKind::BrokenPipe).into(), ExitCode::Success),
+            (anyhow::anyhow!("disk on fire"), ExitCode::Internal),
+        ];
+        for (error, code) in cases {
+            let text = error.to_string();
+            let wrapped = Err::<(), _>(error).context("while reading").unwrap_err();
+            assert_eq!(code_of(&wrapped), code, "{text}");
+        }
+    }
+}

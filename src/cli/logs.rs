@@ -1,0 +1,87 @@
+//! `logs`: what a trial's worker wrote to its standard output and error.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::args::LogsArgs;
+use super::exit::ExitCode;
+use super::places::Places;
+use crate::protocol::folder::AttemptFolder;
+use crate::store::rows::AttemptRow;
+use crate::ui::Ui;
+
+/// Time between two looks at growing files.
+const LOOK: Duration = Duration::from_millis(250);
+
+pub(super) fn run(args: &LogsArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    let newest = newest_attempt(args, places)?;
+    let mut logs = Logs::of(&AttemptFolder::at(newest.folder));
+    loop {
+        // Asked before reading, so that the last lines of an ended attempt are read too.
+        let go_on = args.follow && newest_attempt(args, places)?.ended_ms.is_none();
+        logs.pass_on(ui)?;
+        if !go_on {
+            return Ok(ExitCode::Success);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Reads the trial's newest attempt.
+fn newest_attempt(args: &LogsArgs, _places: &Places) -> anyhow::Result<AttemptRow> {
+    anyhow::bail!("{} of {}: the store is not built in", args.trial, args.sweep)
+}
+
+/// The two log files of an attempt, and how much of each has been shown.
+struct Logs {
+    files: [(PathBuf, u64); 2],
+}
+
+impl Logs {
+    fn of(attempt: &AttemptFolder) -> Self {
+        Self { files: [(attempt.stdout(), 0), (attempt.stderr(), 0)] }
+    }
+
+    /// Prints what was written since the last call.
+    fn pass_on(&mut self, ui: &mut Ui) -> anyhow::Result<()> {
+        for (path, shown) in &mut self.files {
+            let bytes = read_from(path, *shown)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            *shown += bytes.len() as u64;
+            ui.print_bytes(&bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the bytes from `offset`; none where there is no file yet.
+fn read_from(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_growing_file_is_read_from_where_it_was_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stdout.log");
+        assert_eq!(read_from(&path, 0).unwrap(), b"");
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        assert_eq!(read_from(&path, 4).unwrap(), b"two\n");
+        assert_eq!(read_from(&path, 8).unwrap(), b"");
+    }
+}

@@ -1,0 +1,125 @@
+//! `ls`: a row per trial.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::json;
+
+use super::args::{Form, LsArgs};
+use super::exit::ExitCode;
+use super::places::Places;
+use super::table::{Align, Table};
+use super::trials::{self, Named};
+use super::{JSON_SCHEMA, json_text};
+use crate::ids::TrainKey;
+use crate::store::rows::{Finals, TrialRow};
+use crate::ui::style::Style;
+use crate::ui::{Ui, words};
+
+/// Final values by trial.
+type Results<'a> = HashMap<&'a TrainKey, &'a BTreeMap<String, f64>>;
+
+pub(super) fn run(args: &LsArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    let (rows, finals) = gather(&args.sweep, places)?;
+    ui.print(&match args.reader.form() {
+        Form::Text => text(&rows, &finals, ui.style()),
+        Form::Json => json_text(&json(&args.sweep, &rows, &finals)),
+    })?;
+    Ok(ExitCode::Success)
+}
+
+/// Reads a sweep's trials and their results.
+fn gather(sweep: &str, _places: &Places) -> anyhow::Result<(Vec<TrialRow>, Vec<Finals>)> {
+    anyhow::bail!("{sweep}: the store is not built in")
+}
+
+/// Returns the trials for people: what varies, and every accuracy that was measured.
+pub(super) fn text(rows: &[TrialRow], finals: &[Finals], style: Style) -> String {
+    let axes = trials::axes_of(rows);
+    let arms = trials::has_arms(rows.iter().map(|row| row.labels.as_slice()));
+    let accuracies = accuracies(finals);
+    let results = results(finals);
+    let mut columns = vec![("#", Align::Right), ("key", Align::Left), ("state", Align::Left)];
+    columns.extend(arms.then_some(("arm", Align::Left)));
+    columns.extend(axes.iter().map(|axis| (axis.as_str(), Align::Left)));
+    columns.push(("seed", Align::Right));
+    columns.extend(accuracies.iter().map(|name| (name.as_str(), Align::Right)));
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let named = Named::from(row);
+        let mut cells = vec![row.ordinal.to_string(), row.train_key.short().to_owned()];
+        cells.push(trials::state(row.state, row.verdict, style));
+        cells.extend(arms.then(|| named.arm()));
+        cells.extend(axes.iter().map(|axis| named.axis(axis)));
+        cells.push(row.run.seed.to_string());
+        cells.extend(accuracies.iter().map(|name| cell(&results, row, name)));
+        table.push(cells);
+    }
+    table.text()
+}
+
+fn cell(results: &Results<'_>, row: &TrialRow, name: &str) -> String {
+    let value = results.get(&row.train_key).and_then(|values| values.get(name));
+    value.map(|value| words::metric(name, *value)).unwrap_or_default()
+}
+
+fn results(finals: &[Finals]) -> Results<'_> {
+    finals.iter().map(|finals| (&finals.train_key, &finals.values)).collect()
+}
+
+/// Returns the accuracies of the trained encoder; those of the untrained one are left to `show`.
+fn accuracies(finals: &[Finals]) -> Vec<String> {
+    let names: BTreeSet<&String> = finals.iter().flat_map(|finals| finals.values.keys()).collect();
+    let shown = |name: &&String| name.ends_with("_top1") && !name.starts_with("floor_");
+    names.into_iter().filter(shown).cloned().collect()
+}
+
+/// Returns the trials for programs.
+pub(super) fn json(sweep: &str, rows: &[TrialRow], finals: &[Finals]) -> serde_json::Value {
+    let results = results(finals);
+    let trials = rows.iter().map(|row| trial_json(row, results.get(&row.train_key).copied()));
+    json!({ "schema": JSON_SCHEMA, "sweep": sweep, "trials": trials.collect::<Vec<_>>() })
+}
+
+/// Returns one trial for programs.
+pub(super) fn trial_json(
+    row: &TrialRow,
+    values: Option<&BTreeMap<String, f64>>,
+) -> serde_json::Value {
+    let failure =
+        row.failure.as_ref().map(|(reason, detail)| json!({ "reason": reason, "detail": detail }));
+    json!({
+        "number": row.ordinal,
+        "key": row.train_key,
+        "group": row.group_key,
+        "seed": row.run.seed,
+        "labels": row.labels,
+        "state": row.state,
+        "verdict": row.verdict,
+        "failure": failure,
+        "attempts": row.attempts,
+        "results": values,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn a_row_per_trial_with_what_varies_and_what_came_out() {
+        let rows = samples::trials();
+        let finals = [samples::finals(&rows[0])];
+        insta::assert_snapshot!(text(&rows, &finals, Style::Plain));
+    }
+
+    #[test]
+    fn programs_get_fractions_and_reasons() {
+        let rows = samples::trials();
+        let document = json("tiny", &rows, &[samples::finals(&rows[0])]);
+        assert_eq!(document["schema"], 1);
+        assert_eq!(document["trials"][0]["results"]["linear_top1"], 0.6125);
+        assert_eq!(document["trials"][3]["failure"]["reason"], "out_of_memory");
+        assert_eq!(document["trials"][5]["results"], serde_json::Value::Null);
+    }
+}

@@ -1,0 +1,157 @@
+//! Small rows and plans for the tests of what people see.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::ids::{AttemptNo, DeviceId, EvalKey};
+use crate::outcome::{FailureReason, Outcome, Verdict};
+use crate::plan::{Label, Plan, PlannedTrial, RuleCount};
+use crate::spec::eval::{EVAL_SEMANTICS, EvalSpec, KnnSpec, LinearSpec};
+use crate::spec::run::{
+    DataSpec, EncoderSpec, HeadSpec, Loss, OptimizerSpec, OutputNorm, RunSpec, SEMANTICS, Source,
+    Target, TauSchedule, ViewRecipe, Views,
+};
+use crate::spec::sweep::{Resources, SweepMeta};
+use crate::store::rows::{AttemptKind, AttemptRow, Finals, SweepRow, TrialRow, TrialState};
+
+pub(super) fn run(batch_size: u32, seed: u64) -> RunSpec {
+    let head = || HeadSpec { hidden: vec![32], out: 16, output_norm: OutputNorm::None };
+    let source = Source::Shapes { train: 512, test: 128, side: 32, seed: 0 };
+    RunSpec {
+        semantics: SEMANTICS,
+        seed,
+        data: DataSpec { source, subset: None, image_size: 32, mean: [0.5; 3], std: [0.25; 3] },
+        views: Views { t: ViewRecipe::default(), t_prime: ViewRecipe::default() },
+        encoder: EncoderSpec::Convnet { width: 0.25 },
+        projector: head(),
+        predictor: Some(head()),
+        target: Target::Average { tau_base: 0.99, schedule: TauSchedule::Cosine },
+        loss: Loss::Regression,
+        optimizer: OptimizerSpec::Sgd { base_lr: 0.1, momentum: 0.9, weight_decay: 1e-6 },
+        epochs: 3,
+        warmup_epochs: 0.0,
+        update_batch_size: 128,
+        batch_size,
+    }
+}
+
+pub(super) fn eval() -> EvalSpec {
+    EvalSpec {
+        semantics: EVAL_SEMANTICS,
+        data: None,
+        knn: KnnSpec { k: 20, temperature: 0.1 },
+        linear: LinearSpec { epochs: 5, batch_size: 128, learning_rates: vec![0.1], holdout: 0.1 },
+    }
+}
+
+fn eval_key() -> EvalKey {
+    eval().eval_key()
+}
+
+fn label(arm: Option<&str>, batch_size: u32) -> Label {
+    let axes = BTreeMap::from([
+        ("augment.remove".to_owned(), json!([])),
+        ("batch_size".to_owned(), json!(batch_size)),
+    ]);
+    Label { arm: arm.map(str::to_owned), published: None, axes }
+}
+
+pub(super) fn plan() -> Plan {
+    let trial = |ordinal, batch_size, labels| {
+        let run = run(batch_size, 0);
+        let (train_key, group_key) = (run.train_key(), run.group_key());
+        PlannedTrial { ordinal, train_key, group_key, run, data_path: None, labels }
+    };
+    Plan {
+        meta: SweepMeta {
+            name: "tiny".into(),
+            description: "Batch size, and nothing else".into(),
+            reproduces: Some("ablation_batch_size".into()),
+            eval_data_path: None,
+            resources: Resources { slots_per_device: 1, time_limit: None },
+            max_retries: 2,
+            checkpoint_every: Duration::from_secs(600),
+            report_metric: "linear_top1".into(),
+        },
+        eval: eval(),
+        eval_key: eval_key(),
+        trials: vec![
+            trial(1, 128, vec![label(Some("baseline"), 128), label(Some("again"), 128)]),
+            trial(2, 64, vec![label(Some("baseline"), 64)]),
+        ],
+        axes: vec!["batch_size".into(), "augment.remove".into()],
+        steps: vec![
+            RuleCount { rule: "grid 1: 2 batch_size x 1 augment.remove".into(), cells: 2 },
+            RuleCount { rule: "include 1".into(), cells: 3 },
+        ],
+        source_toml: String::new(),
+    }
+}
+
+pub(super) fn sweep() -> SweepRow {
+    SweepRow {
+        id: 1,
+        name: "tiny".into(),
+        revision: 1,
+        source_toml: String::new(),
+        eval_key: eval_key(),
+        created_ms: 0,
+    }
+}
+
+/// One trial of each state.
+pub(super) fn trials() -> Vec<TrialRow> {
+    let states = [
+        (TrialState::Done, Some(Verdict::Healthy), None),
+        (TrialState::Done, Some(Verdict::Diverged), None),
+        (TrialState::Running, None, None),
+        (TrialState::Failed, None, Some((FailureReason::OutOfMemory, "CUDA out of memory".into()))),
+        (TrialState::Stopped, None, None),
+        (TrialState::Pending, None, None),
+    ];
+    let trial = |(place, (state, verdict, failure))| {
+        let run = run(128_u32 >> place, 0);
+        TrialRow {
+            ordinal: place as u32 + 1,
+            train_key: run.train_key(),
+            group_key: run.group_key(),
+            labels: vec![label(None, run.batch_size)],
+            run,
+            state,
+            attempts: u32::from(state != TrialState::Pending),
+            verdict,
+            failure,
+        }
+    };
+    states.into_iter().enumerate().map(trial).collect()
+}
+
+/// An attempt of a minute on the CPU.
+pub(super) fn attempt(trial: &TrialRow, outcome: Option<Outcome>) -> AttemptRow {
+    let started_ms = 1_700_000_000_000;
+    AttemptRow {
+        id: i64::from(trial.ordinal),
+        train_key: trial.train_key.clone(),
+        kind: AttemptKind::Train,
+        eval_key: eval_key(),
+        number: AttemptNo(1),
+        device: DeviceId::Cpu,
+        threads: 2,
+        folder: PathBuf::from("trials/x/0001"),
+        handle_json: None,
+        events_offset: 0,
+        events_seq: 0,
+        started_ms,
+        ended_ms: outcome.is_some().then_some(started_ms + 60_000),
+        outcome,
+    }
+}
+
+pub(super) fn finals(trial: &TrialRow) -> Finals {
+    let values = [("knn_top1", 0.55), ("linear_top1", 0.6125), ("loss", 0.25)];
+    let values = values.map(|(name, value)| (name.to_owned(), value));
+    Finals { train_key: trial.train_key.clone(), values: values.into() }
+}

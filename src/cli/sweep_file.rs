@@ -1,0 +1,49 @@
+//! Opens what the user calls a sweep file: a path, or the name of one that ships.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::exit::UsageError;
+use super::shipped;
+use crate::ui::Ui;
+
+/// A sweep file's text and what to call it in messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SweepFile {
+    /// Path as typed, or `sweeps/...` for one that ships.
+    pub path: PathBuf,
+    /// The file.
+    pub text: String,
+}
+
+/// Reads the file, or the shipped sweep of that name where no such file exists.
+pub(super) fn open(typed: &Path, ui: &mut Ui) -> anyhow::Result<SweepFile> {
+    match std::fs::read_to_string(typed) {
+        Ok(text) => Ok(SweepFile { path: typed.to_owned(), text }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let file = shipped_of(typed)?;
+            ui.note(&format!(
+                "{} is not here; using the sweep of that name that ships",
+                typed.display()
+            ));
+            Ok(file)
+        }
+        Err(error) => Err(UsageError(format!("cannot read {}: {error}", typed.display())).into()),
+    }
+}
+
+fn shipped_of(typed: &Path) -> Result<SweepFile, UsageError> {
+    let name = typed.to_string_lossy();
+    if let Some(shipped) = shipped::find(&name) {
+        let path = Path::new("sweeps").join(shipped.path);
+        return Ok(SweepFile { path, text: shipped.text.to_owned() });
+    }
+    let hint = match shipped::nearest(&name) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let names: Vec<&str> = shipped::ALL.iter().map(shipped::Shipped::stem).collect();
+            format!("there are {}", names.join(", "))
+        }
+    };
+    Err(UsageError(format!("no file {name}, and no sweep of that name ships: {hint}")))
+}

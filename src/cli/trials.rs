@@ -1,0 +1,116 @@
+//! What `plan`, `ls`, `status` and `show` have in common: how a trial's labels, state and results
+//! become words.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::outcome::Verdict;
+use crate::plan::{Label, PlannedTrial};
+use crate::store::rows::{TrialRow, TrialState};
+use crate::ui::style::{Role, Style};
+
+/// What identifies a trial for people.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named<'a> {
+    pub labels: &'a [Label],
+    pub seed: u64,
+}
+
+impl<'a> From<&'a PlannedTrial> for Named<'a> {
+    fn from(trial: &'a PlannedTrial) -> Self {
+        Self { labels: &trial.labels, seed: trial.run.seed }
+    }
+}
+
+impl<'a> From<&'a TrialRow> for Named<'a> {
+    fn from(trial: &'a TrialRow) -> Self {
+        Self { labels: &trial.labels, seed: trial.run.seed }
+    }
+}
+
+impl Named<'_> {
+    /// Returns the arms that ask for it; equal cells of a plan are merged, so there may be several.
+    pub(super) fn arm(&self) -> String {
+        distinct(self.labels.iter().filter_map(|label| label.arm.clone()))
+    }
+
+    /// Returns its value of an axis.
+    pub(super) fn axis(&self, key: &str) -> String {
+        distinct(self.labels.iter().filter_map(|label| label.axes.get(key)).map(value))
+    }
+
+    /// Returns all of that in one phrase: `remove color, method=byol batch_size=64 seed=0`.
+    pub(super) fn phrase(&self, axes: &[String]) -> String {
+        let arm = self.arm();
+        let set = axes.iter().map(|axis| (axis.as_str(), self.axis(axis)));
+        let mut words: Vec<String> =
+            set.filter(|(_, v)| !v.is_empty()).map(|(axis, v)| format!("{axis}={v}")).collect();
+        words.push(format!("seed={}", self.seed));
+        let words = words.join(" ");
+        if arm.is_empty() { words } else { format!("{arm}, {words}") }
+    }
+}
+
+/// Returns whether a sweep has arms.
+pub(super) fn has_arms<'a>(labels: impl IntoIterator<Item = &'a [Label]>) -> bool {
+    labels.into_iter().flatten().any(|label| label.arm.is_some())
+}
+
+/// Returns the axes that trials are labelled with, where the order of the file is not known.
+pub(super) fn axes_of(trials: &[TrialRow]) -> Vec<String> {
+    let labels = trials.iter().flat_map(|trial| &trial.labels);
+    let axes: BTreeSet<&String> = labels.flat_map(|label| label.axes.keys()).collect();
+    // The method says most, whatever the alphabet says.
+    let (method, others): (Vec<_>, Vec<_>) = axes.into_iter().partition(|axis| *axis == "method");
+    method.into_iter().chain(others).cloned().collect()
+}
+
+/// Returns an axis value as people write it: `byol`, `64`, `blur+solarize`, `nothing`.
+pub(super) fn value(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) if parts.is_empty() => "nothing".to_owned(),
+        Value::Array(parts) => parts.iter().map(self::value).collect::<Vec<_>>().join("+"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+fn distinct(values: impl Iterator<Item = String>) -> String {
+    let mut seen: Vec<String> = Vec::new();
+    for value in values {
+        if !seen.contains(&value) {
+            seen.push(value);
+        }
+    }
+    seen.join(" = ")
+}
+
+/// Returns the name of a state, as tables and JSON have it.
+pub(super) fn state_name(state: TrialState) -> &'static str {
+    match state {
+        TrialState::Pending => "pending",
+        TrialState::Running => "running",
+        TrialState::Trained => "trained",
+        TrialState::Done => "done",
+        TrialState::Stopped => "stopped",
+        TrialState::Failed => "failed",
+    }
+}
+
+/// Returns a state in its colour; a diverged trial is done, and marked.
+pub(super) fn state(state: TrialState, verdict: Option<Verdict>, style: Style) -> String {
+    let role = match state {
+        TrialState::Pending | TrialState::Trained => Role::Dim,
+        TrialState::Running => Role::Busy,
+        TrialState::Done => Role::Good,
+        TrialState::Stopped => Role::Warning,
+        TrialState::Failed => Role::Bad,
+    };
+    match (state, verdict) {
+        (TrialState::Done, Some(Verdict::Diverged)) => style.paint(Role::Warning, "diverged"),
+        (_, Some(Verdict::Healthy | Verdict::Diverged) | None) => {
+            style.paint(role, state_name(state))
+        }
+    }
+}
