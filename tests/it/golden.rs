@@ -3,6 +3,7 @@
 //! `fixtures/golden.json` holds small inputs and float64 results computed from the published
 //! formulas (written out in the file) and cross-checked against independent implementations.
 #![cfg(feature = "torch")]
+#![expect(clippy::unwrap_used, reason = "an unreadable fixture is a failed test")]
 
 use byol_sweep::spec::run::{
     HeadSpec, Loss, NtXentScale, OptimizerSpec, OutputNorm, Target, TauSchedule,
@@ -83,6 +84,11 @@ fn pair(first: &Tensor, second: &Tensor) -> Pair {
     Pair { first: first.shallow_clone(), second: second.shallow_clone() }
 }
 
+/// The cases with a note are there for the value alone.
+fn has_gradients(case: &Value) -> bool {
+    case.get("note").is_none()
+}
+
 #[test]
 fn byol_loss_and_its_gradients() {
     for (n, case) in cases("byol_loss").iter().enumerate() {
@@ -91,8 +97,10 @@ fn byol_loss_and_its_gradients() {
         let loss = loss::regression(&pair(&p1, &p2), &targets);
         loss.backward();
         assert_number(loss.double_value(&[]), number(&case["loss"]), &format!("loss {n}"));
-        assert_tensor(&p1.grad(), &case["grad_p1"], &format!("p1 {n}"));
-        assert_tensor(&p2.grad(), &case["grad_p2"], &format!("p2 {n}"));
+        if has_gradients(case) {
+            assert_tensor(&p1.grad(), &case["grad_p1"], &format!("p1 {n}"));
+            assert_tensor(&p2.grad(), &case["grad_p2"], &format!("p2 {n}"));
+        }
     }
 }
 
@@ -108,11 +116,13 @@ fn nt_xent_and_its_gradients_at_every_scale() {
         };
         let (mean, grad_z1, grad_z2) = of_scale(NtXentScale::MeanOverViews);
         assert_number(mean, number(&case["loss"]), &format!("loss {n}"));
-        assert_tensor(&grad_z1, &case["grad_z1"], &format!("z1 {n}"));
-        assert_tensor(&grad_z2, &case["grad_z2"], &format!("z2 {n}"));
+        if has_gradients(case) {
+            assert_tensor(&grad_z1, &case["grad_z1"], &format!("z1 {n}"));
+            assert_tensor(&grad_z2, &case["grad_z2"], &format!("z2 {n}"));
+        }
 
         let (sum, ..) = of_scale(NtXentScale::SumOfDirections);
-        assert_number(sum, number(&case["loss_google_sum"]), &format!("sum {n}"));
+        assert_number(sum, 2.0 * number(&case["loss"]), &format!("sum {n}"));
         let (info_nce, grad, _) = of_scale(NtXentScale::InfoNce);
         assert_number(info_nce, 4.0 * temperature * mean, &format!("InfoNCE {n}"));
         assert!(grad.allclose(&(grad_z1 * 4.0 * temperature), 1e-9, 1e-9, false));

@@ -36,11 +36,18 @@ impl Architecture {
     ///
     /// # Errors
     ///
-    /// Fails when the encoder does not exist or the views are too small for it.
+    /// Fails when the encoder does not exist, the views are too small for it, or predictions and
+    /// projections differ in size.
     pub fn of(spec: &RunSpec) -> Result<Self, NetError> {
         let (side, smallest) = (spec.data.image_size, smallest_side(&spec.encoder));
         if side < smallest {
             return Err(NetError::ImageTooSmall { side, smallest });
+        }
+        if let Some(predictor) = &spec.predictor
+            && predictor.out != spec.projector.out
+        {
+            let (predictor, projector) = (predictor.out, spec.projector.out);
+            return Err(NetError::PredictorSize { predictor, projector });
         }
         let mut declarations = Declarations::default();
         let encoder = Network::encoder(&spec.encoder, declarations.scope("encoder"))?;
@@ -97,7 +104,8 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// Fails when the encoder does not exist or the views are too small for it.
+    /// Fails when the encoder does not exist, the views are too small for it, or predictions and
+    /// projections differ in size.
     pub fn new(spec: &RunSpec, device: Device, kind: Kind) -> Result<Self, NetError> {
         let architecture = Architecture::of(spec)?;
         let online = ParamSet::drawn(&architecture.declarations, spec.seed, device, kind);

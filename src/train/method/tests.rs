@@ -89,7 +89,7 @@ fn the_target_starts_equal_without_predictor_and_gets_no_gradient() {
 fn each_view_is_a_batch_of_its_own_in_both_networks() {
     let model = byol();
     let (one, two) = views();
-    model.loss(&one, &two);
+    let _ = model.loss(&one, &two);
     for set in [&model.online, target(&model)] {
         for name in ["encoder.num_batches_tracked", "projector.num_batches_tracked"] {
             assert_eq!(set.named(name).unwrap().int64_value(&[]), 2, "{name}");
@@ -111,7 +111,7 @@ fn the_target_follows_by_tau_and_keeps_its_statistics() {
         model.online(),
     )
     .step(1.0);
-    model.represent(&one, Mode::Train);
+    let _ = model.represent(&one, Mode::Train);
     let old = target(&model).named(name).unwrap().copy();
     let statistics = target(&model).named("encoder.bn1.running_mean").unwrap().copy();
     let new = model.online.named(name).unwrap().detach().copy();
@@ -171,7 +171,7 @@ fn simclr_is_nt_xent_of_the_projections() {
 fn evaluation_keeps_statistics_and_gradients_out() {
     let model = byol();
     let (one, two) = views();
-    model.loss(&one, &two);
+    let _ = model.loss(&one, &two);
     let before = model.online.named("encoder.bn4.running_var").unwrap().copy();
     let y = model.represent(&one, Mode::Eval);
     assert_eq!(y.size(), [8, model.encoder().out()]);
@@ -183,7 +183,7 @@ fn evaluation_keeps_statistics_and_gradients_out() {
 fn a_reloaded_model_computes_the_same() {
     let first = byol();
     let (one, two) = views();
-    first.loss(&one, &two);
+    let _ = first.loss(&one, &two);
     let mut other = spec(Some(head_spec(16, 8)), AVERAGE, Loss::Regression);
     other.seed = 4;
     let mut second = Model::new(&other, Device::Cpu, Kind::Float).unwrap();
@@ -199,6 +199,13 @@ fn too_small_views_are_refused() {
     small.data.image_size = 7;
     let error = Model::new(&small, Device::Cpu, Kind::Float).unwrap_err();
     assert_eq!(error, NetError::ImageTooSmall { side: 7, smallest: 8 });
+}
+
+#[test]
+fn predictions_must_have_the_size_of_projections() {
+    let unequal = spec(Some(head_spec(16, 9)), AVERAGE, Loss::Regression);
+    let error = Model::new(&unequal, Device::Cpu, Kind::Float).unwrap_err();
+    assert_eq!(error, NetError::PredictorSize { predictor: 9, projector: 8 });
 }
 
 #[test]

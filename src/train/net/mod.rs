@@ -53,6 +53,17 @@ pub enum NetError {
         /// Smallest side that works.
         smallest: u32,
     },
+    /// Predictions and projections could not be compared.
+    #[error(
+        "predictor.out = {predictor}, but projector.out = {projector}: predictions are compared \
+         with projections, so both must have one size"
+    )]
+    PredictorSize {
+        /// Size of a prediction.
+        predictor: u32,
+        /// Size of a projection.
+        projector: u32,
+    },
 }
 
 /// How BatchNorm behaves in a forward pass.
@@ -232,7 +243,7 @@ mod tests {
         let after_one = running_mean(&params);
         assert!(after_one.allclose(&batches[3].mean_dim(0, false, None), 1e-9, 1e-9, false));
 
-        network.forward(&params, &batches[0], Mode::Train);
+        let _ = network.forward(&params, &batches[0], Mode::Train);
         // Adam's form: sum of 0.9^(n-i) 0.1 x_i over 1 - 0.9^n.
         let expected = (batches[3].mean_dim(0, false, None) * 0.09
             + batches[0].mean_dim(0, false, None) * 0.1)
@@ -243,10 +254,10 @@ mod tests {
     #[test]
     fn calibration_is_the_mean_of_all_batches_since_it_began() {
         let (network, params, batches) = batch_norm();
-        network.forward(&params, &batches[3], Mode::Train);
+        let _ = network.forward(&params, &batches[3], Mode::Train);
         params.forget_statistics();
         for batch in &batches[..3] {
-            network.forward(&params, batch, Mode::Calibrate);
+            let _ = network.forward(&params, batch, Mode::Calibrate);
         }
         let expected = Tensor::cat(&batches[..3], 0).mean_dim(0, false, None);
         assert!(running_mean(&params).allclose(&expected, 1e-9, 1e-9, false));
@@ -257,7 +268,7 @@ mod tests {
         let (network, params, batches) = batch_norm();
         let fresh = network.forward(&params, &batches[3], Mode::Eval);
         assert!(fresh.allclose(&batches[3], 1e-4, 1e-4, false), "mean 0 and variance 1 at first");
-        network.forward(&params, &batches[0], Mode::Train);
+        let _ = network.forward(&params, &batches[0], Mode::Train);
         let before = running_mean(&params);
         let whole = network.forward(&params, &batches[1], Mode::Eval);
         let part = network.forward(&params, &batches[1].narrow(0, 0, 2), Mode::Eval);

@@ -286,7 +286,7 @@ mod tests {
         let params = drawn(3);
         let images = Tensor::randn([2, 3, 8, 8], (Kind::Float, Device::Cpu));
         let before = network.forward(&params, &images, Mode::Train);
-        tch::no_grad(|| params.flat().shallow_clone().zero_());
+        let _ = tch::no_grad(|| params.flat().shallow_clone().zero_());
         let after = network.forward(&params, &images, Mode::Train);
         assert!(before.abs().max().double_value(&[]) > 0.0);
         assert_eq!(after.abs().max().double_value(&[]), 0.0);
@@ -325,7 +325,7 @@ mod tests {
         assert!(copy.flat().equal(params.flat()));
         assert!(copy.trainable().iter().all(|p| !p.tensor.requires_grad()));
         assert!(params.trainable().iter().all(|p| p.tensor.requires_grad()));
-        tch::no_grad(|| params.flat().shallow_clone().zero_());
+        let _ = tch::no_grad(|| params.flat().shallow_clone().zero_());
         assert!(!copy.flat().equal(params.flat()));
     }
 }
