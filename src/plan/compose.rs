@@ -96,7 +96,7 @@ impl<'s, 'b> Composer<'s, 'b> {
         for (number, matches) in (1..).zip(&self.rules.excludes) {
             self.exclude(number, matches, &mut cells)?;
         }
-        let mut drafts = self.arms(&cells)?;
+        let mut drafts = self.arms(cells)?;
         drafts.extend(self.rules.includes.iter().map(|include| Draft {
             picks: include.settings.iter().collect(),
             origin: Origin::Include,
@@ -224,24 +224,19 @@ impl<'s, 'b> Composer<'s, 'b> {
             .into())
     }
 
-    fn arms(&mut self, cells: &[Vec<&'s Setting>]) -> Result<Vec<Draft<'s>>, PlanError> {
+    fn arms(&mut self, cells: Vec<Vec<&'s Setting>>) -> Result<Vec<Draft<'s>>, PlanError> {
         let arms = &self.rules.arms;
         self.check(cells.len() as u64)?;
-        let origins: Vec<Origin<'s>> = if arms.is_empty() {
-            vec![Origin::Grid]
-        } else {
-            std::iter::once(Origin::Baseline).chain(arms.iter().map(Origin::Arm)).collect()
-        };
+        if arms.is_empty() {
+            let draft = |picks| Draft { picks, origin: Origin::Grid };
+            return Ok(cells.into_iter().map(draft).collect());
+        }
+        let origins = std::iter::once(Origin::Baseline).chain(arms.iter().map(Origin::Arm));
         let drafts: Vec<_> = cells
             .iter()
-            .flat_map(|picks| {
-                origins.iter().map(|origin| Draft { picks: picks.clone(), origin: *origin })
-            })
+            .flat_map(|picks| origins.clone().map(|origin| Draft { picks: picks.clone(), origin }))
             .collect();
-        if !arms.is_empty() {
-            let rule = format!("arms: baseline + {}", arms.len());
-            self.step(rule, drafts.len() as u64);
-        }
+        self.step(format!("arms: baseline + {}", arms.len()), drafts.len() as u64);
         Ok(drafts)
     }
 }

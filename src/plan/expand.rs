@@ -1,19 +1,14 @@
 //! From a parsed sweep to its plan: cells are resolved, equal ones merged, seeds multiplied.
 //! Pure: measured digests are handed in.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-
-use super::compose::{Composer, Draft, Origin, axes_in_order, counted};
+use super::compose::{Composer, Draft, axes_in_order, counted};
 use super::error::PlanError;
-use super::{Label, Limit, Plan, PlannedTrial, RuleCount};
-use crate::ids::{GroupKey, TrainKey};
+use super::groups::Groups;
+use super::{Limit, Plan, PlannedTrial, RuleCount};
 use crate::spec::cell::{Cell, Layer};
 use crate::spec::eval::{EVAL_SEMANTICS, EvalSpec};
-use crate::spec::resolve::{Resolved, resolve};
-use crate::spec::rules::BASELINE;
 use crate::spec::source::{Digests, source};
 use crate::spec::{Fault, Key, Plain, RawSweep, Setting, Value};
 
@@ -117,52 +112,6 @@ fn evaluation(sweep: &RawSweep, digests: &Digests) -> Result<(EvalSpec, Option<P
     Ok((eval, path))
 }
 
-/// A cell, resolved.
-struct Made {
-    resolved: Resolved,
-    group_key: GroupKey,
-    /// One for each seed.
-    train_keys: Vec<TrainKey>,
-    label: Label,
-}
-
-fn make(
-    draft: &Draft<'_>,
-    base: &Cell<'_>,
-    digests: &Digests,
-    seeds: &[u64],
-) -> Result<Made, Fault> {
-    let cell = draft.cell(base);
-    draft.check_acts(&cell)?;
-    let resolved = resolve(&cell, digests)?;
-    let group_json = resolved.run.group_json();
-    let train_key = |seed: &u64| {
-        // The only null seed in it: a subset or a generator always has a number.
-        let json = group_json.replacen("\"seed\":null", &format!("\"seed\":{seed}"), 1);
-        TrainKey::of_canonical_json(&json)
-    };
-    Ok(Made {
-        group_key: GroupKey::of_canonical_json(&group_json),
-        train_keys: seeds.iter().map(train_key).collect(),
-        label: label(draft, &cell),
-        resolved,
-    })
-}
-
-/// Labels tell what holds in the cell, which a later rule may have changed.
-fn label(draft: &Draft<'_>, cell: &Cell<'_>) -> Label {
-    let (arm, published) = match draft.origin {
-        Origin::Grid | Origin::Include => (None, None),
-        Origin::Baseline => (Some(BASELINE.to_owned()), None),
-        Origin::Arm(arm) => (Some(arm.name.clone()), arm.published.clone()),
-    };
-    let axes = draft.picks.iter().filter_map(|pick| {
-        let value = cell.value(pick.key)?.to_json();
-        Some((pick.key.path().to_owned(), value))
-    });
-    Label { arm, published, axes: axes.collect() }
-}
-
 /// Checks that every `--set` acts in some cell.
 fn check_overrides_act(
     overrides: &[Setting],
@@ -202,108 +151,4 @@ fn check_updates_said(
                 "two studies are possible, say which under [base]:\n`update_batch_size = 4096` keeps the update and varies what BatchNorm and the negatives see;\n`update_batch_size = \"same\"` varies the update too, and the learning rate scales with it",
             )),
     }
-}
-
-/// Cells made at a time: enough for all cores, few enough to leave memory to the plan.
-const CHUNK: usize = 4096;
-
-/// Different cells in the order of their first, equal ones joined.
-struct Groups {
-    /// Each with the first seed.
-    firsts: Vec<PlannedTrial>,
-    /// For each the keys with the other seeds.
-    others: Vec<Vec<TrainKey>>,
-}
-
-impl Groups {
-    fn of(
-        drafts: &[Draft<'_>],
-        base: &Cell<'_>,
-        digests: &Digests,
-        seeds: &[u64],
-        sweep: &RawSweep,
-    ) -> Result<Self, Fault> {
-        let mut at: HashMap<GroupKey, usize> = HashMap::with_capacity(drafts.len());
-        let firsts = Vec::with_capacity(drafts.len() * seeds.len());
-        let mut groups = Self { firsts, others: Vec::with_capacity(drafts.len()) };
-        for chunk in drafts.chunks(CHUNK) {
-            let made: Vec<Result<Made, Fault>> =
-                chunk.par_iter().map(|draft| make(draft, base, digests, seeds)).collect();
-            for made in made {
-                let made = made?;
-                match at.get(&made.group_key) {
-                    Some(known) => join(&mut groups.firsts[*known], made, sweep)?,
-                    None => {
-                        at.insert(made.group_key.clone(), groups.firsts.len());
-                        groups.push(made, seeds);
-                    }
-                }
-            }
-        }
-        Ok(groups)
-    }
-
-    fn push(&mut self, made: Made, seeds: &[u64]) {
-        let Made { resolved: Resolved { mut run, data_path }, group_key, train_keys, label } = made;
-        let mut keys = train_keys.into_iter();
-        let (Some(train_key), Some(seed)) = (keys.next(), seeds.first()) else { return };
-        run.seed = *seed;
-        self.others.push(keys.collect());
-        self.firsts.push(PlannedTrial {
-            ordinal: ordinal(self.firsts.len()),
-            train_key,
-            group_key,
-            run,
-            data_path,
-            labels: vec![label],
-        });
-    }
-
-    /// Breadth first: every group with the first seed, then every group with the second.
-    fn with_seeds(self, seeds: &[u64]) -> Vec<PlannedTrial> {
-        let Self { firsts: mut trials, others } = self;
-        let groups = trials.len();
-        for (i, seed) in seeds.iter().skip(1).enumerate() {
-            for group in 0..groups {
-                let mut trial = trials[group].clone();
-                trial.ordinal = ordinal(trials.len());
-                trial.run.seed = *seed;
-                trial.train_key = others[group][i].clone();
-                trials.push(trial);
-            }
-        }
-        trials
-    }
-}
-
-/// Returns the number of the trial that has `before` others before it.
-fn ordinal(before: usize) -> u32 {
-    u32::try_from(before + 1).unwrap_or(u32::MAX)
-}
-
-/// Adds the label of a cell that came out equal.
-fn join(first: &mut PlannedTrial, made: Made, sweep: &RawSweep) -> Result<(), Fault> {
-    if first.data_path != made.resolved.data_path && !is_identified(&made.resolved) {
-        return Err(unmeasured(sweep));
-    }
-    if !first.labels.contains(&made.label) {
-        first.labels.push(made.label);
-    }
-    Ok(())
-}
-
-/// Returns whether the spec says which images it trains on, whatever their path.
-fn is_identified(resolved: &Resolved) -> bool {
-    use crate::spec::run::Source;
-    match &resolved.run.data.source {
-        Source::Shapes { .. } | Source::Cifar10 => true,
-        Source::Idx { digest } | Source::ImageFolder { digest } => digest.is_some(),
-    }
-}
-
-fn unmeasured(sweep: &RawSweep) -> Fault {
-    let message = "this sweep trains on several folders that nobody has measured yet, so that their trials cannot be told apart";
-    let label = "of this sweep";
-    Fault::new(message, &sweep.top, label)
-        .help("measure them with `byol-sweep data check PATH`, or declare `data.digest` beside `data.path`")
 }

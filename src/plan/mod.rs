@@ -4,6 +4,8 @@
 mod compose;
 mod error;
 mod expand;
+mod groups;
+mod identity;
 mod label;
 pub mod memory;
 #[cfg(test)]

@@ -126,7 +126,10 @@ fn the_order_is_breadth_first_over_seeds() {
 
 #[test]
 fn keys_are_those_of_the_run_spec() {
-    let plan = plan("[grid]\ndata.train_limit = [1000, 2000]\n[replicates]\nseeds = [0, 7]\n");
+    let plan = plan(
+        "[[grid]]\ndata.train_limit = [1000, 2000]\nmethod = [\"simclr\", \"byol\"]\n[[grid]]\nwarmup_epochs = [0, 0.5]\noptimizer.name = [\"sgd\", \"lars\"]\n[replicates]\nseeds = [0, 7]\n",
+    );
+    assert_eq!(plan.trials.len(), 16);
     for trial in &plan.trials {
         assert_eq!(trial.train_key, trial.run.train_key());
         assert_eq!(trial.group_key, trial.run.group_key());
@@ -388,6 +391,14 @@ fn a_setting_without_effect_on_an_axis_is_refused_wherever_it_stands() {
 }
 
 #[test]
+fn images_must_be_named() {
+    let error = planned(&file("[base]\nepochs = 1\n")).unwrap_err().to_string();
+    assert_eq!(error, "`data.name` is not said");
+    let error = planned(&file("[base]\ndata.name = \"idx\"\n")).unwrap_err().to_string();
+    assert_eq!(error, "`data.name = \"idx\"` needs `data.path`");
+}
+
+#[test]
 fn too_many_cells_is_a_question() {
     let text = file(&format!(
         "{BASE}[grid]\nepochs = {{ range = [1, 2000], step = 1 }}\noptimizer.base_lr = {{ linspace = [1, 2, 1000] }}\n"
@@ -443,6 +454,29 @@ mod properties {
         format!("[grid]\n{}", order.iter().map(axis).collect::<String>())
     }
 
+    const FRAGMENTS: [&str; 20] = [
+        "[base]\n",
+        "[grid]\n",
+        "[[grid]]\n",
+        "[[zip]]\n",
+        "[[arm]]\n",
+        "[[include]]\n",
+        "[[when]]\n",
+        "[eval.data]\n",
+        "[replicates]\n",
+        "name = \"shapes\"\n",
+        "data.name = \"shapes\"\n",
+        "batch_size = [64, 1e300, -3]\n",
+        "batch_size = 64\n",
+        "seeds = [99999999999999999999, 1]\n",
+        "tau_base = { linspace = [0, nan, 3] }\n",
+        "epochs = { range = [1, inf], step = \"*-2\" }\n",
+        "augment = { remove = [[]] }\n",
+        "match = { method = [] }\n",
+        "encoder.width = { logspace = [1, 2, 1e9] }\n",
+        "é = '☃'\n",
+    ];
+
     fn keys(plan: &Plan) -> BTreeSet<TrainKey> {
         plan.trials.iter().map(|trial| trial.train_key.clone()).collect()
     }
@@ -463,6 +497,13 @@ mod properties {
             let product: usize = sizes.iter().product();
             prop_assert_eq!(plan.trials.len(), 2 * (product - excluded));
             prop_assert_eq!(keys(&plan).len(), plan.trials.len());
+        }
+
+        #[test]
+        fn no_file_makes_it_panic(parts in prop::collection::vec(0usize..FRAGMENTS.len(), 0..12)) {
+            let text: String = parts.into_iter().map(|i| FRAGMENTS[i]).collect();
+            // Either answer will do; a panic will not.
+            let _ = planned(&file(&text));
         }
 
         #[test]

@@ -173,7 +173,7 @@ pub(crate) fn value(key: Key, node: &Node<'_>, site: &Site) -> Result<Value, Fau
         }
         (Kind::Ops, DeValue::Array(items)) => {
             let mut ops: Vec<Op> = Vec::with_capacity(items.len());
-            for item in items.iter() {
+            for item in items {
                 let op = op(key, item, &item_site(site, item))?;
                 if ops.contains(&op) {
                     let message = format!("`{}` names {} twice", key.path(), op.name());

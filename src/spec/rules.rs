@@ -143,7 +143,7 @@ fn tables<'t, 'd>(entry: &Entry<'t, 'd>, faults: &mut Faults) -> Vec<(&'t DeTabl
     };
     match entry.node.get_ref() {
         DeValue::Array(items) => {
-            for item in items.iter() {
+            for item in items {
                 take(item, entry.site.within(item.span()), faults);
             }
         }

@@ -368,17 +368,12 @@ impl RunSpec {
         TrainKey::of_canonical_json(&self.canonical_json())
     }
 
-    /// Returns the canonical JSON of the group: the trial's with `null` for its seed, so that no
-    /// trial's JSON equals a group's.
-    pub fn group_json(&self) -> String {
-        let mut value = serde_json::to_value(self).expect("plain data serialises");
-        value["seed"] = serde_json::Value::Null;
-        value.to_string()
-    }
-
     /// Returns the identity that trials share which differ only in the seed.
     pub fn group_key(&self) -> GroupKey {
-        GroupKey::of_canonical_json(&self.group_json())
+        // A seed of its own kind, so that no trial's JSON equals a group's.
+        let mut value = serde_json::to_value(self).expect("plain data serialises");
+        value["seed"] = serde_json::Value::Null;
+        GroupKey::of_canonical_json(&value.to_string())
     }
 
     /// Returns how many forward passes make an update.

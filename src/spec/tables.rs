@@ -82,7 +82,7 @@ impl Tables {
             "name" => set(&mut meta.name, faults.keep(sweep_name(entry))),
             "description" => set(&mut meta.description, faults.keep(text("description", entry))),
             "reproduces" => {
-                set(&mut meta.reproduces, faults.keep(text("reproduces", entry)).map(Some))
+                set(&mut meta.reproduces, faults.keep(text("reproduces", entry)).map(Some));
             }
             "replicates" => self.replicates(source, entry, faults),
             "eval" => self.eval(source, entry, faults),
@@ -112,7 +112,7 @@ impl Tables {
                         &mut meta.checkpoint_every,
                         faults.keep(duration("checkpoint.every", entry)),
                     );
-                })
+                });
             }
             _ => each(source, "report", entry, &["metric"], faults, |entry, faults| {
                 set(&mut meta.report_metric, faults.keep(metric(entry)));
@@ -302,7 +302,7 @@ fn learning_rates(entry: &Entry<'_, '_>) -> Result<Vec<f64>, Fault> {
 fn seeds(entry: &Entry<'_, '_>) -> Result<Vec<u64>, Fault> {
     let path = "replicates.seeds";
     let mut seeds = Vec::new();
-    for item in list(path, entry)?.iter() {
+    for item in list(path, entry)? {
         let site = entry.site.within(item.span());
         let item = Entry { name: entry.name, key_site: entry.key_site.clone(), node: item, site };
         let seed = whole(path, &item, 0, (1 << 53) - 1)?;

@@ -238,11 +238,11 @@ fn set(recipe: &mut ViewRecipe, scope: Scope, param: Param, value: f64) {
         Param::FlipP => recipe.flip = Some(Flip { p: value }),
         Param::GrayscaleP => recipe.grayscale = Some(Grayscale { p: value }),
         Param::JitterP => {
-            change(&mut recipe.color_jitter, added.color_jitter, |jitter| jitter.p = value)
+            change(&mut recipe.color_jitter, added.color_jitter, |jitter| jitter.p = value);
         }
         Param::Brightness => {
             change(&mut recipe.color_jitter, added.color_jitter, |jitter| {
-                jitter.brightness = value
+                jitter.brightness = value;
             });
         }
         Param::Contrast => {
@@ -250,17 +250,17 @@ fn set(recipe: &mut ViewRecipe, scope: Scope, param: Param, value: f64) {
         }
         Param::Saturation => {
             change(&mut recipe.color_jitter, added.color_jitter, |jitter| {
-                jitter.saturation = value
+                jitter.saturation = value;
             });
         }
         Param::Hue => {
-            change(&mut recipe.color_jitter, added.color_jitter, |jitter| jitter.hue = value)
+            change(&mut recipe.color_jitter, added.color_jitter, |jitter| jitter.hue = value);
         }
         Param::BlurP => change(&mut recipe.blur, added.blur, |blur| blur.p = value),
         Param::BlurMinSigma => change(&mut recipe.blur, added.blur, |blur| blur.min_sigma = value),
         Param::BlurMaxSigma => change(&mut recipe.blur, added.blur, |blur| blur.max_sigma = value),
         Param::SolarizeP => {
-            change(&mut recipe.solarize, added.solarize, |solarize| solarize.p = value)
+            change(&mut recipe.solarize, added.solarize, |solarize| solarize.p = value);
         }
         Param::SolarizeThreshold => {
             change(&mut recipe.solarize, added.solarize, |solarize| solarize.threshold = value);
