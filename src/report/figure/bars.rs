@@ -56,10 +56,7 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
             "change in {} against {}{}",
             metric.words(),
             reference.words(),
-            match metric.difference_unit() {
-                "" => String::new(),
-                unit => format!(" ({})", unit.trim()),
-            }
+            metric.difference_heading()
         ),
         series,
         rows,

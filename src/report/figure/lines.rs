@@ -80,16 +80,8 @@ impl Subject {
         let reference = analysis.reference.filter(|r| r.axis() == Some(self.axis))?;
         let mut lines = self.lines(analysis, ticks, Origin::Ours, |cell| change(metric, cell));
         lines.extend(self.lines(analysis, ticks, Origin::Paper, printed_change));
-        let unit = metric.difference_unit();
         Some(Panel {
-            y_label: format!(
-                "change against {}{}",
-                reference.words(),
-                match unit {
-                    "" => String::new(),
-                    unit => format!(" ({})", unit.trim()),
-                }
-            ),
+            y_label: format!("change against {}{}", reference.words(), metric.difference_heading()),
             lines,
             levels: vec![Level { at: 0.0, label: String::new() }],
         })
