@@ -151,9 +151,7 @@ fn cell(
 }
 
 fn set_changes(cells: &mut [Cell], reference: Reference) {
-    let against: Vec<Option<usize>> =
-        (0..cells.len()).map(|at| reference.cell_for(cells, at)).collect();
-    for (at, base) in against.into_iter().enumerate() {
+    for (at, base) in reference.places(cells).into_iter().enumerate() {
         let change = base.map(|base| Change::between(&cells[at], &cells[base], at == base));
         cells[at].change = change;
     }

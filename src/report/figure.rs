@@ -10,6 +10,11 @@ use serde::Serialize;
 use super::analysis::Analysis;
 use super::gathered::Gathered;
 
+/// Lines of a panel, bars of a row: colours times dashes, and what a legend has room for.
+const MOST_LINES: usize = 21;
+/// Bars of a figure.
+const MOST_BARS: usize = 120;
+
 /// A chart.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -192,6 +197,8 @@ fn subtitle(gathered: &Gathered, analysis: &Analysis) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::super::analysis::analyse;
     use super::super::samples;
     use super::*;
@@ -222,6 +229,31 @@ mod tests {
         let gathered = samples::batch_sweep();
         let figures = figures(&gathered, &analyse(&gathered));
         insta::assert_json_snapshot!(figures[0]);
+    }
+
+    #[test]
+    fn figures_of_large_sweeps_keep_their_size() {
+        let mut sample = samples::Sample::new("large", None, &["batch_size", "augment.remove"]);
+        for at in 0..600u32 {
+            let removed = json!([format!("operator {}", at / 30)]);
+            let removed = if at < 30 { json!([]) } else { removed };
+            let axes = json!({"batch_size": 64 + at % 30, "augment.remove": removed});
+            let mut run = samples::run("byol", 64, 0);
+            run.warmup_epochs = f64::from(at);
+            sample.done(samples::label(axes), run, 0.5);
+        }
+        for figure in figures(&sample.0, &analyse(&sample.0)) {
+            match figure {
+                Figure::Lines(figure) => assert!(figure.panels[0].lines.len() <= MOST_LINES),
+                Figure::Bars(figure) => {
+                    assert!(figure.rows.len() * figure.series.len() <= MOST_BARS);
+                    assert!(figure.heading.caption.ends_with("The first 5 of 19 settings."));
+                }
+                Figure::Curves(figure) => {
+                    assert!(figure.panels.iter().all(|panel| panel.lines.len() <= MOST_LINES));
+                }
+            }
+        }
     }
 
     #[test]

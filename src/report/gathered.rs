@@ -69,7 +69,7 @@ pub enum RowsError {
 #[serde(tag = "row", rename_all = "snake_case")]
 enum Line {
     Sweep { format: u32, sweep: SweepFacts },
-    Trial { trial: TrialRow },
+    Trial { trial: Box<TrialRow> },
     Finals { finals: Finals },
     Series { metric: String, series: Series },
 }
@@ -91,7 +91,8 @@ impl Gathered {
     /// Returns the rows as JSON, one a line.
     pub fn to_jsonl(&self) -> String {
         let sweep = Line::Sweep { format: FORMAT, sweep: self.sweep.clone() };
-        let trials = self.trials.iter().cloned().map(|trial| Line::Trial { trial });
+        let trials =
+            self.trials.iter().cloned().map(|trial| Line::Trial { trial: Box::new(trial) });
         let finals = self.finals.iter().cloned().map(|finals| Line::Finals { finals });
         let curves = self.curves.iter().flat_map(|(metric, all)| {
             all.iter().cloned().map(|series| Line::Series { metric: metric.clone(), series })
@@ -118,7 +119,7 @@ impl Gathered {
             match line {
                 Line::Sweep { format: FORMAT, sweep } => found = Some(sweep),
                 Line::Sweep { format, .. } => return Err(RowsError::Format(format)),
-                Line::Trial { trial } => trials.push(trial),
+                Line::Trial { trial } => trials.push(*trial),
                 Line::Finals { finals: row } => finals.push(row),
                 Line::Series { metric, series } => curves.entry(metric).or_default().push(series),
             }

@@ -33,6 +33,11 @@ impl Metric<'_> {
         if self.is_accuracy() { " points" } else { "" }
     }
 
+    /// Returns the unit of a difference as a heading has it: ` (points)`.
+    pub(super) fn difference_heading(self) -> &'static str {
+        if self.is_accuracy() { " (points)" } else { "" }
+    }
+
     /// Returns a value in the unit that people read.
     pub(super) fn scaled(self, value: f64) -> f64 {
         if self.is_accuracy() { value * 100.0 } else { value }

@@ -1,5 +1,7 @@
 //! Which cell of a sweep the others are compared with.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::cell::Cell;
@@ -55,36 +57,52 @@ impl Reference {
         }
     }
 
-    /// Returns the place of the reference of `cells[at]`: equal in all other axes.
-    pub fn cell_for(self, cells: &[Cell], at: usize) -> Option<usize> {
-        let axis = self.axis();
-        let others = |cell: &Cell| {
-            let mut axes = cell.label.axes.clone();
-            if let Some(axis) = axis {
-                axes.remove(axis);
-            }
-            axes
-        };
-        let wanted = others(cells.get(at)?);
-        let alike = |place: &usize| others(&cells[*place]) == wanted;
-        let value = |place: &usize| axis.and_then(|axis| cells[*place].label.axes.get(axis));
-        let number = |place: &usize| value(place).and_then(Value::as_f64);
-        let mut alike = (0..cells.len()).filter(alike);
-        match self {
-            Self::Arm => {
-                cells[at].label.arm.as_ref()?;
-                alike.find(|place| cells[*place].label.arm.as_deref() == Some("baseline"))
-            }
-            Self::NothingRemoved => alike
-                .find(|place| value(place).and_then(Value::as_array).is_some_and(Vec::is_empty)),
-            Self::LargestBatch => {
-                number(&at)?;
-                let batch = |place: &usize| number(place).unwrap_or(0.0);
-                alike.max_by(|a, b| batch(a).total_cmp(&batch(b)))
-            }
-            Self::UsualDecay => {
-                alike.find(|place| number(place).is_some_and(|tau| (tau - TAU_BASE).abs() < 1e-9))
+    /// Returns the place of each cell's reference: the one that is equal in all other axes.
+    pub fn places(self, cells: &[Cell]) -> Vec<Option<usize>> {
+        let mut references: BTreeMap<String, usize> = BTreeMap::new();
+        for (place, cell) in cells.iter().enumerate().filter(|(_, cell)| self.may_be(cell)) {
+            let known = references.entry(self.others(cell)).or_insert(place);
+            if self == Self::LargestBatch && self.number(cell) > self.number(&cells[*known]) {
+                *known = place;
             }
         }
+        let of = |cell: &Cell| references.get(&self.others(cell)).copied();
+        cells.iter().map(|cell| of(cell).filter(|_| self.concerns(cell))).collect()
+    }
+
+    /// Whether the cell takes part in the comparison at all; cells of an include may not.
+    fn concerns(self, cell: &Cell) -> bool {
+        match self.axis() {
+            Some(axis) => cell.label.axes.contains_key(axis),
+            None => cell.label.arm.is_some(),
+        }
+    }
+
+    fn may_be(self, cell: &Cell) -> bool {
+        match self {
+            Self::Arm => cell.label.arm.as_deref() == Some("baseline"),
+            Self::NothingRemoved => {
+                self.value(cell).and_then(Value::as_array).is_some_and(Vec::is_empty)
+            }
+            Self::LargestBatch => self.number(cell).is_some(),
+            Self::UsualDecay => self.number(cell).is_some_and(|tau| (tau - TAU_BASE).abs() < 1e-9),
+        }
+    }
+
+    /// What two cells must have in common to be compared.
+    fn others(self, cell: &Cell) -> String {
+        let mut axes = cell.label.axes.clone();
+        if let Some(axis) = self.axis() {
+            axes.remove(axis);
+        }
+        serde_json::to_string(&axes).expect("plain data serialises")
+    }
+
+    fn value(self, cell: &Cell) -> Option<&Value> {
+        cell.label.axes.get(self.axis()?)
+    }
+
+    fn number(self, cell: &Cell) -> Option<f64> {
+        self.value(cell).and_then(Value::as_f64)
     }
 }

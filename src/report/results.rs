@@ -29,7 +29,7 @@ fn results(gathered: &Gathered, analysis: &Analysis) -> TableInfo {
             "seeds".to_owned(),
             metric.words_and_unit(),
             "95 % interval".to_owned(),
-            format!("change{}", parenthesised(metric.difference_unit())),
+            format!("change{}", metric.difference_heading()),
             "its 95 % interval".to_owned(),
             beside_knn(analysis).words_and_unit(),
             "untrained (%)".to_owned(),
@@ -47,10 +47,6 @@ fn results(gathered: &Gathered, analysis: &Analysis) -> TableInfo {
         footnotes: footnotes(gathered, analysis),
     }
     .without_empty_columns()
-}
-
-fn parenthesised(unit: &str) -> String {
-    if unit.is_empty() { String::new() } else { format!(" ({})", unit.trim()) }
 }
 
 /// The other of the two evaluations.

@@ -161,9 +161,9 @@ pub(super) fn batch_sweep() -> Gathered {
                 let run = run(method, batch_size, seed);
                 if method == "simclr" && batch_size == 64 && seed > 0 {
                     if seed == 1 {
-                        sample.failed(label, run)
+                        sample.failed(label, run);
                     } else {
-                        sample.pending(label, run)
+                        sample.pending(label, run);
                     }
                     continue;
                 }

@@ -25,6 +25,17 @@ pub enum Format {
 impl Format {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Markdown, Self::Png, Self::Csv, Self::Json, Self::Rows];
+
+    /// Returns what `--format` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Markdown => "md",
+            Self::Png => "png",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Rows => "rows",
+        }
+    }
 }
 
 /// Files that cannot be written.

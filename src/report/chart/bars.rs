@@ -33,7 +33,7 @@ pub(super) fn draw(figure: &BarFigure) -> Result<Vec<u8>, ChartError> {
         + figure.rows.len() as f64 * row_height
         + BELOW
         + 34.0;
-    let mut canvas = Canvas::new(WIDTH, height.ceil().max(700.0) as u32);
+    let mut canvas = Canvas::new(WIDTH, height.ceil() as u32);
     let top = canvas.heading(&heading.title, &heading.subtitle)?;
     let top = legend::draw(&mut canvas, &entries, (LEFT, RIGHT), top)? + 10.0;
     let frame = Frame {

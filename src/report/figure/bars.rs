@@ -1,7 +1,7 @@
 //! Changes by arm, or by what was removed from the augmentations, beside the paper's.
 
 use super::lines::capitalised;
-use super::{Bar, BarFigure, BarRow, Heading, subtitle};
+use super::{Bar, BarFigure, BarRow, Heading, MOST_BARS, MOST_LINES, subtitle};
 use crate::report::analysis::Analysis;
 use crate::report::cell::{Cell, method_words, name, value_words};
 use crate::report::gathered::Gathered;
@@ -26,7 +26,7 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
             spread: change.ours.and_then(|ours| ours.sd()).map(|sd| metric.scaled(sd)),
             published: change.published,
         };
-        let place = place_of(&mut series, series_name(cell, reference));
+        let Some(place) = place_of(&mut series, series_name(cell, reference)) else { continue };
         let name = row_name(cell, reference);
         match rows.iter_mut().find(|(known, _)| *known == name) {
             Some((_, bars)) => bars.push((place, bar)),
@@ -41,20 +41,22 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
         }
         BarRow { name, bars }
     };
-    let rows: Vec<BarRow> = rows.into_iter().map(row).collect();
+    let (all, shown) = (rows.len(), MOST_BARS / series.len().max(1));
+    let rows: Vec<BarRow> = rows.into_iter().take(shown).map(row).collect();
     let bars = || rows.iter().flat_map(|row| &row.bars);
     bars().find(|bar| bar.value.is_some())?;
     let has_published = bars().any(|bar| bar.published.is_some());
+    let mut heading = heading(gathered, analysis, reference, has_published);
+    if rows.len() < all {
+        heading.caption += &format!(" The first {} of {all} settings.", rows.len());
+    }
     Some(BarFigure {
-        heading: heading(gathered, analysis, reference, has_published),
+        heading,
         x_label: format!(
             "change in {} against {}{}",
             metric.words(),
             reference.words(),
-            match metric.difference_unit() {
-                "" => String::new(),
-                unit => format!(" ({})", unit.trim()),
-            }
+            metric.difference_heading()
         ),
         series,
         rows,
@@ -92,11 +94,16 @@ fn heading(
     Heading { file: file.to_owned(), title: capitalised(&title), subtitle, caption }
 }
 
-fn place_of(series: &mut Vec<String>, name: String) -> usize {
-    series.iter().position(|known| *known == name).unwrap_or_else(|| {
-        series.push(name);
-        series.len() - 1
-    })
+/// The place of a series, which is made where it is missing and there is room.
+fn place_of(series: &mut Vec<String>, name: String) -> Option<usize> {
+    if let Some(place) = series.iter().position(|known| *known == name) {
+        return Some(place);
+    }
+    if series.len() == MOST_LINES {
+        return None;
+    }
+    series.push(name);
+    Some(series.len() - 1)
 }
 
 /// What tells the bars of a row apart: the cell without its arm or removal.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CurveFigure, Heading, Line, Origin, Panel, Point, subtitle};
+use super::{CurveFigure, Heading, Line, MOST_LINES, Origin, Panel, Point, subtitle};
 use crate::ids::TrainKey;
 use crate::report::analysis::Analysis;
 use crate::report::cell::{Cell, method_words};
@@ -13,8 +13,6 @@ use crate::report::metric::Metric;
 const PANELS: usize = 4;
 /// Lines that can be told apart in one panel without effort.
 const EASY_LINES: usize = 7;
-/// Lines of a figure: colours times dashes.
-const LINES: usize = 21;
 /// Parts of the training over which a seed's values are averaged before seeds are.
 const BINS: u64 = 100;
 /// What is shown first; the rest follows by name.
@@ -53,7 +51,7 @@ fn figure(
     method: Option<&str>,
     cells: &[&Cell],
 ) -> Option<CurveFigure> {
-    let shown = &cells[..cells.len().min(LINES)];
+    let shown = &cells[..cells.len().min(MOST_LINES)];
     let panels: Vec<Panel> = metrics(gathered)
         .into_iter()
         .map(|metric| panel(gathered, metric, method, shown))

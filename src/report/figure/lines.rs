@@ -1,6 +1,6 @@
 //! Accuracy against one setting, and its change beside the paper's.
 
-use super::{Heading, Level, Line, LineFigure, Origin, Panel, Point, Tick, subtitle};
+use super::{Heading, Level, Line, LineFigure, MOST_LINES, Origin, Panel, Point, Tick, subtitle};
 use crate::report::analysis::Analysis;
 use crate::report::cell::{Cell, method_words, name, value_words};
 use crate::report::gathered::Gathered;
@@ -80,16 +80,8 @@ impl Subject {
         let reference = analysis.reference.filter(|r| r.axis() == Some(self.axis))?;
         let mut lines = self.lines(analysis, ticks, Origin::Ours, |cell| change(metric, cell));
         lines.extend(self.lines(analysis, ticks, Origin::Paper, printed_change));
-        let unit = metric.difference_unit();
         Some(Panel {
-            y_label: format!(
-                "change against {}{}",
-                reference.words(),
-                match unit {
-                    "" => String::new(),
-                    unit => format!(" ({})", unit.trim()),
-                }
-            ),
+            y_label: format!("change against {}{}", reference.words(), metric.difference_heading()),
             lines,
             levels: vec![Level { at: 0.0, label: String::new() }],
         })
@@ -128,11 +120,16 @@ impl Subject {
             let label = value_words(value);
             let Some(tick) = ticks.iter().find(|tick| tick.label == label) else { continue };
             let name = self.line_name(cell);
-            let style = lines.iter().position(|line| line.name == name).unwrap_or_else(|| {
-                let style = lines.len();
-                lines.push(Line { name, style, origin, points: Vec::new() });
-                style
-            });
+            let known = lines.iter().position(|line| line.name == name);
+            let style = match known {
+                Some(style) => style,
+                None if lines.len() == MOST_LINES => continue,
+                None => {
+                    let style = lines.len();
+                    lines.push(Line { name, style, origin, points: Vec::new() });
+                    style
+                }
+            };
             if let Some((y, spread, seeds)) = y(cell) {
                 lines[style].points.push(Point { x: tick.at, y, spread, seeds });
             }
