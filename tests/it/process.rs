@@ -1,5 +1,6 @@
 //! Real worker processes, real signals: shell scripts that misbehave on purpose stand in for the
 //! worker.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -290,6 +291,13 @@ async fn a_worker_that_talks_nonsense_is_killed() {
     let (reason, detail) = failed(&outcome);
     assert_eq!(reason, FailureReason::ProtocolBroken);
     assert!(detail.contains("Segmentation fault"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_worker_that_hangs_after_its_last_word_is_killed_and_has_finished() {
+    let mut bench = Bench::new().await;
+    bench.options.grace = Millis(1);
+    assert_eq!(bench.run("hangs_after_its_last_word.sh", never).await.0.done, 1);
 }
 
 #[tokio::test]
