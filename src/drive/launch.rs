@@ -94,6 +94,7 @@ impl<E: Executor> Run<'_, E> {
             row,
             handle,
             stop: None,
+            silent_since: None,
         };
         self.tell_started(&attempt, Origin::Launched);
         self.live.insert(job, attempt);

@@ -10,6 +10,7 @@ use crate::outcome::{Exit, FailureReason, Outcome, StopReason, judge};
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::tail::{Tail, TailError};
 use crate::protocol::{End, EventLine, WorkerEvent};
+use crate::schedule::Millis;
 use crate::store::Store;
 use crate::store::rows::AttemptRow;
 
@@ -22,6 +23,20 @@ pub(super) struct LiveAttempt {
     pub(super) events: Events,
     /// Why we asked it to stop, if we did.
     pub(super) stop: Option<StopReason>,
+    /// When its last word was first seen while the process was still there.
+    pub(super) silent_since: Option<Millis>,
+}
+
+impl LiveAttempt {
+    /// Returns whether nothing that the process does can count any more, though it is alive: its
+    /// events make no sense, or it said its last word `grace` ago and does not leave.
+    pub(super) fn is_over(&mut self, now: Millis, grace: Millis) -> bool {
+        if self.events.last_word.is_some() {
+            let since = *self.silent_since.get_or_insert(now);
+            return now >= since.plus(grace);
+        }
+        self.events.broken.is_some()
+    }
 }
 
 /// The events of an attempt, as far as they are read.
@@ -80,11 +95,6 @@ impl Events {
             fresh.extend(batch.lines.into_iter().filter(|line| line.seq > self.told));
         }
         Ok(fresh)
-    }
-
-    /// Returns whether the events make no sense, so that nothing the worker does can count.
-    pub(super) fn are_broken(&self) -> bool {
-        self.broken.is_some()
     }
 
     /// Returns whether the worker said that it stopped on request.

@@ -55,7 +55,14 @@ pub(super) async fn recover<E: Executor>(
         match find(store, executor, &row).await? {
             Found::Alive(handle) => {
                 let name = name(&row.train_key);
-                recovered.adopted.push(LiveAttempt { row, name, handle, events, stop: None });
+                recovered.adopted.push(LiveAttempt {
+                    row,
+                    name,
+                    handle,
+                    events,
+                    stop: None,
+                    silent_since: None,
+                });
             }
             Found::Gone(exit) => {
                 events.drain(store).await?;

@@ -236,7 +236,7 @@ impl<'a, E: Executor> Run<'a, E> {
         for (job, status) in jobs.into_iter().zip(statuses) {
             self.read(job).await?;
             match status {
-                JobStatus::Alive => self.kill_if_broken(job).await?,
+                JobStatus::Alive => self.kill_if_over(job).await?,
                 JobStatus::Gone(exit) => self.settle(job, exit).await?,
             }
         }
@@ -266,14 +266,12 @@ impl<'a, E: Executor> Run<'a, E> {
         Ok(())
     }
 
-    /// Nothing that such a worker computes can count.
-    async fn kill_if_broken(&mut self, job: JobNo) -> Result<(), DriveError> {
-        match self.live.get(&job) {
-            Some(attempt) if attempt.events.are_broken() => {
-                Ok(self.executor.stop(&attempt.handle, Force::Hard).await?)
-            }
-            Some(_) | None => Ok(()),
+    async fn kill_if_over(&mut self, job: JobNo) -> Result<(), DriveError> {
+        let Some(attempt) = self.live.get_mut(&job) else { return Ok(()) };
+        if attempt.is_over(self.clock.now(), self.options.grace) {
+            self.executor.stop(&attempt.handle, Force::Hard).await?;
         }
+        Ok(())
     }
 
     async fn settle(&mut self, job: JobNo, exit: Exit) -> Result<(), DriveError> {

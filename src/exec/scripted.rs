@@ -103,11 +103,14 @@ impl Executor for ScriptedExecutor {
     }
 }
 
-/// Appends events as a worker does, with the next numbers.
+/// Appends events as a worker does, with the next numbers, and makes the files that they name.
 pub(crate) fn write_events(path: &Path, events: &[WorkerEvent]) {
     let written = std::fs::read_to_string(path).unwrap_or_default().lines().count() as u64;
     let mut file = File::options().create(true).append(true).open(path).unwrap();
     for (seq, event) in (written + 1..).zip(events) {
+        if let WorkerEvent::Checkpointed { file, .. } | WorkerEvent::Artifact { file, .. } = event {
+            File::create(path.with_file_name(file)).unwrap();
+        }
         let line = EventLine { seq, at_ms: 0, event: event.clone() };
         writeln!(file, "{}", serde_json::to_string(&line).unwrap()).unwrap();
     }

@@ -20,14 +20,14 @@ impl Millis {
     }
 }
 
-/// A trial's place among those handed to [`Scheduler::new`], from 0.
+/// A trial's place among those handed to [`super::Scheduler::new`], from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobNo(pub usize);
 
 /// A trial to bring to its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Job {
-    /// Failed attempts that count against [`Policy::max_retries`] already.
+    /// Failed attempts that count against [`super::policy::Policy::max_retries`] already.
     pub failures: u32,
 }
 
