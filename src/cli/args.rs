@@ -30,11 +30,11 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR", env = "BYOL_SWEEP_STATE")]
     #[arg(default_value = ".byol-sweep", help_heading = "Global options")]
     pub state_dir: PathBuf,
-    /// Folder of data sets [default: the user's cache folder].
+    /// Folder of data sets (default: the user's cache folder).
     #[arg(long, global = true, value_name = "DIR", env = "BYOL_SWEEP_DATA")]
     #[arg(help_heading = "Global options")]
     pub data_dir: Option<PathBuf>,
-    /// Program that trains one attempt [default: byol-sweep-worker beside this program].
+    /// Program that trains one attempt (default: byol-sweep-worker beside this program).
     #[arg(long, global = true, value_name = "PATH", env = "BYOL_SWEEP_WORKER")]
     #[arg(help_heading = "Global options")]
     pub worker: Option<PathBuf>,
@@ -184,7 +184,7 @@ impl RunArgs {
 /// `status`.
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
-    /// Name of a sweep, or `@` for the latest [default: all].
+    /// Name of a sweep, or `@` for the latest (default: all).
     pub sweep: Option<String>,
     /// Form of the output.
     #[command(flatten)]
@@ -234,10 +234,10 @@ pub struct ReportArgs {
     /// Name of a sweep, or `@` for the latest.
     #[arg(default_value = "@")]
     pub sweep: String,
-    /// Folder to write to [default: reports/<sweep>].
+    /// Folder to write to (default: reports/NAME).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What to write: png, svg, html, md, tex, csv, json [default: all].
+    /// What to write: png, svg, html, md, tex, csv, json (default: all).
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', hide_possible_values = true)]
     pub format: Vec<ReportFormat>,
     /// Writes nothing; ends with 3 when the files on disk differ.
@@ -299,7 +299,7 @@ pub struct CompletionsArgs {
 /// `man`.
 #[derive(Debug, clap::Args)]
 pub struct ManArgs {
-    /// Folder for the pages [default: prints the main page].
+    /// Folder for the pages (default: prints the main page).
     #[arg(long, value_name = "DIR", action = ArgAction::Set)]
     pub out: Option<PathBuf>,
 }

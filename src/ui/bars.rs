@@ -6,7 +6,9 @@ use std::time::Instant;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::lines::{Lines, fraction, place};
-use crate::drive::event::RunEvent;
+use crate::drive::event::{RunEvent, TrialName};
+use crate::ids::DeviceId;
+use crate::outcome::Outcome;
 
 /// Steps of a trial's bar: it moves by fractions, whatever the number of updates.
 const STEPS: u64 = 1000;
@@ -15,14 +17,20 @@ const STEPS: u64 = 1000;
 pub(super) struct Bars {
     all: MultiProgress,
     sweep: ProgressBar,
-    trials: BTreeMap<u32, ProgressBar>,
+    trials: BTreeMap<u32, Running>,
+}
+
+/// A running trial's bar.
+struct Running {
+    bar: ProgressBar,
+    device: DeviceId,
 }
 
 impl Bars {
     pub(super) fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8));
         let sweep = all.add(ProgressBar::new(0));
-        sweep.set_style(style("{bar:24} {pos}/{len} trials  {msg}"));
+        sweep.set_style(style("{bar:24} {pos}/{len} trials  {wide_msg}"));
         Self { all, sweep, trials: BTreeMap::new() }
     }
 
@@ -39,32 +47,23 @@ impl Bars {
                 self.sweep.set_length(*trials as u64);
                 self.sweep.set_position(*done as u64);
             }
-            RunEvent::AttemptStarted { trial, device, .. } => {
-                let bar = self.all.insert_before(&self.sweep, ProgressBar::new(STEPS));
-                bar.set_style(style("{bar:24} {prefix}  {msg}"));
-                bar.set_prefix(format!("{} on {device}", trial.label));
-                bar.set_message("starting");
-                self.trials.insert(trial.ordinal, bar);
-            }
+            RunEvent::AttemptStarted { trial, device, .. } => self.add(trial, device),
             RunEvent::Progressed { trial, progress } => {
-                if let Some(bar) = self.trials.get(&trial.ordinal) {
+                if let Some(Running { bar, device }) = self.trials.get(&trial.ordinal) {
                     bar.set_position((fraction(progress) * STEPS as f64) as u64);
-                    bar.set_message(place(progress));
+                    bar.set_prefix(format!("{device}, {}", place(progress)));
                 }
             }
             RunEvent::AttemptEnded { trial, outcome, retried, .. } => {
-                if let Some(bar) = self.trials.remove(&trial.ordinal) {
-                    bar.finish_and_clear();
-                    self.all.remove(&bar);
-                }
+                self.remove(trial);
                 match outcome {
-                    crate::outcome::Outcome::Finished { .. } => self.sweep.inc(1),
-                    crate::outcome::Outcome::Failed { .. } if !retried => self.sweep.inc(1),
-                    crate::outcome::Outcome::Failed { .. } | crate::outcome::Outcome::Stopped => {}
+                    Outcome::Finished { .. } => self.sweep.inc(1),
+                    Outcome::Failed { .. } if !retried => self.sweep.inc(1),
+                    Outcome::Failed { .. } | Outcome::Stopped => {}
                 }
             }
             RunEvent::Finished(_) => {
-                for bar in self.trials.values() {
+                for Running { bar, .. } in self.trials.values() {
                     bar.finish_and_clear();
                 }
                 self.sweep.finish_and_clear();
@@ -77,6 +76,22 @@ impl Bars {
         if let Some(line) = line {
             // A terminal that is gone shows nothing; the run goes on.
             let _gone = self.all.println(line);
+        }
+    }
+
+    fn add(&mut self, trial: &TrialName, device: &DeviceId) {
+        let bar = self.all.insert_before(&self.sweep, ProgressBar::new(STEPS));
+        // The label is last, because it may be cut at the edge of the screen.
+        bar.set_style(style("{bar:24} {prefix}  {wide_msg}"));
+        bar.set_prefix(format!("{device}, starting"));
+        bar.set_message(trial.label.clone());
+        self.trials.insert(trial.ordinal, Running { bar, device: device.clone() });
+    }
+
+    fn remove(&mut self, trial: &TrialName) {
+        if let Some(Running { bar, .. }) = self.trials.remove(&trial.ordinal) {
+            bar.finish_and_clear();
+            self.all.remove(&bar);
         }
     }
 }
