@@ -2,6 +2,9 @@
 
 use std::io;
 
+use crate::plan::PlanError;
+use crate::spec::SpecError;
+
 /// Exit code of the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCode {
@@ -41,7 +44,7 @@ pub struct NothingMatched(pub String);
 
 /// Returns the exit code that an error ends the program with.
 pub fn code_of(error: &anyhow::Error) -> ExitCode {
-    if error.is::<UsageError>() {
+    if error.is::<UsageError>() || error.is::<PlanError>() || error.is::<SpecError>() {
         return ExitCode::Usage;
     }
     if error.is::<NothingMatched>() {

@@ -12,6 +12,7 @@ mod ls;
 mod man;
 mod places;
 mod plan;
+mod planning;
 mod report;
 mod run;
 #[cfg(test)]
@@ -26,6 +27,8 @@ mod trials;
 use self::args::{Args, Verb};
 use self::exit::ExitCode;
 use self::places::Places;
+use crate::plan::PlanError;
+use crate::spec::SpecError;
 use crate::ui::Ui;
 
 /// Version of every document that `--json` prints.
@@ -56,7 +59,15 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
 
 /// Tells people about an error that ended a verb.
 pub fn explain(error: &anyhow::Error, ui: &mut Ui) {
-    ui.error(error);
+    match (error.downcast_ref::<PlanError>(), error.downcast_ref::<SpecError>()) {
+        (Some(PlanError::Spec(fault)), _) | (None, Some(fault)) => {
+            for fault in fault.faults() {
+                ui.diagnostic(fault);
+            }
+        }
+        (Some(many @ PlanError::TooMany { .. }), _) => ui.diagnostic(many),
+        (None, None) => ui.error(error),
+    }
 }
 
 /// Returns a document's text.

@@ -3,10 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use crate::outcome::Verdict;
-use crate::plan::{Label, PlannedTrial};
+use crate::plan::{Label, PlannedTrial, value_text};
 use crate::store::rows::{TrialRow, TrialState};
 use crate::ui::style::{Role, Style};
 
@@ -37,7 +35,7 @@ impl Named<'_> {
 
     /// Returns its value of an axis.
     pub(super) fn axis(&self, key: &str) -> String {
-        distinct(self.labels.iter().filter_map(|label| label.axes.get(key)).map(value))
+        distinct(self.labels.iter().filter_map(|label| label.axes.get(key)).map(value_text))
     }
 
     /// Returns all of that in one phrase: `remove color, method=byol batch_size=64 seed=0`.
@@ -64,16 +62,6 @@ pub(super) fn axes_of(trials: &[TrialRow]) -> Vec<String> {
     // The method says most, whatever the alphabet says.
     let (method, others): (Vec<_>, Vec<_>) = axes.into_iter().partition(|axis| *axis == "method");
     method.into_iter().chain(others).cloned().collect()
-}
-
-/// Returns an axis value as people write it: `byol`, `64`, `blur+solarize`, `nothing`.
-pub(super) fn value(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) if parts.is_empty() => "nothing".to_owned(),
-        Value::Array(parts) => parts.iter().map(self::value).collect::<Vec<_>>().join("+"),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
-    }
 }
 
 fn distinct(values: impl Iterator<Item = String>) -> String {

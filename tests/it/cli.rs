@@ -60,6 +60,32 @@ fn a_file_that_is_nowhere_ends_with_2_and_the_nearest_name() {
 }
 
 #[test]
+fn a_typo_in_a_sweep_file_is_shown_in_its_line() {
+    let terminal = Terminal::new();
+    let text = "schema = 1\nname = \"x\"\n[base]\ndata.name = \"shapes\"\ntau_bsae = 0.9\n";
+    fs::write(terminal.path().join("x.toml"), text).unwrap();
+    let output = terminal.type_in("plan x.toml");
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    for part in ["x.toml:5:1", "tau_bsae = 0.9", "`tau_base`"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn plan_counts_and_changes_nothing() {
+    let terminal = Terminal::new();
+    let output = terminal.type_in("plan quickstart --json --set epochs=1");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("ships"), "{}", stderr(&output));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["schema"], 1);
+    assert_eq!(document["trials"].as_array().unwrap().len(), 8);
+    assert_eq!(document["trials"][0]["run"]["epochs"], 1);
+    assert_eq!(fs::read_dir(terminal.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn init_writes_once_and_never_over_something() {
     let terminal = Terminal::new();
     let first = terminal.type_in("init");

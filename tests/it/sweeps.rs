@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use byol_sweep::cli::shipped::{self, Shipped};
+use byol_sweep::plan::{Limit, Plan, Request, expand};
+use byol_sweep::spec;
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -59,5 +61,59 @@ fn the_augmentation_studies_have_every_row_of_the_paper() {
             arms.iter().map(|arm| text(arm.as_table().unwrap(), "published")).collect();
         assert_eq!(rows.len(), 13, "{name}");
         assert!(rows.iter().all(|row| !row.is_empty()), "{name}: {rows:?}");
+    }
+}
+
+fn planned(name: &str) -> Plan {
+    let shipped = shipped::find(name).unwrap();
+    let sweep =
+        spec::parse(shipped.path, shipped.text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
+    expand(&sweep, &request).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn every_sweep_plans_with_the_trials_that_it_promises() {
+    let trials = [
+        ("quickstart", 2 * 2 * 2),
+        ("batch_ablation", 2 * 5 * 3),
+        ("augmentation_ablation", 2 * 14 * 3),
+        ("tau_ablation", 5 * 3),
+        ("shapes/batch", 2 * 5 * 3),
+        ("shapes/augmentation", 2 * 5 * 3),
+        ("shapes/tau", 5 * 3),
+        ("cifar10/convnet_batch", 2 * 3 * 3),
+        ("paper/batch_size", 2 * 7 * 3),
+        ("paper/augmentations", 2 * 14 * 3),
+        ("paper/target_modes", 5 * 3),
+    ];
+    assert_eq!(trials.len(), shipped::ALL.len());
+    for (name, count) in trials {
+        assert_eq!(planned(name).trials.len(), count, "{name}");
+    }
+}
+
+#[test]
+fn templates_plan() {
+    for template in ["grid", "arms"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(format!("src/cli/templates/{template}.toml"));
+        let sweep = spec::parse(template, &fs::read_to_string(path).unwrap()).unwrap();
+        let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
+        assert!(!expand(&sweep, &request).unwrap().trials.is_empty());
+    }
+}
+
+#[test]
+fn the_reference_has_every_setting() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/sweep-file.md");
+    let reference = fs::read_to_string(path).unwrap();
+    let of_one_view = |path: &str| {
+        let view =
+            ["augment.t.", "augment.t_prime."].into_iter().any(|view| path.starts_with(view));
+        view && !path.ends_with(".remove")
+    };
+    for key in spec::keys().filter(|key| !of_one_view(key.path)) {
+        assert!(reference.contains(&format!("| `{}` |", key.path)), "{} is missing", key.path);
     }
 }

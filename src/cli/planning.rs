@@ -1,0 +1,45 @@
+//! From what was typed to a plan: the file, and `--set`.
+
+use std::path::Path;
+
+use super::exit::UsageError;
+use super::sweep_file::SweepFile;
+use crate::plan::{Limit, Plan, Request, expand};
+use crate::spec;
+
+/// Returns the plan of a sweep file with its `--set` pairs. `digests` returns the measured digest
+/// of the images at a path, where it is known.
+pub(super) fn plan(
+    file: &SweepFile,
+    set: &[String],
+    digests: &dyn Fn(&Path) -> Option<String>,
+) -> anyhow::Result<Plan> {
+    let overrides = set.iter().map(|text| pair(text)).collect::<Result<Vec<_>, _>>()?;
+    let sweep = spec::parse(&file.path.display().to_string(), &file.text)?;
+    Ok(expand(&sweep, &Request { overrides: &overrides, digests, limit: Limit::Million })?)
+}
+
+fn pair(text: &str) -> Result<(String, String), UsageError> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() && !value.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.trim().to_owned()))
+        }
+        Some(_) | None => {
+            Err(UsageError(format!("--set takes KEY=VALUE, as in `--set epochs=10`, not `{text}`")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_has_a_key_and_a_value() {
+        assert_eq!(pair("epochs = 3").unwrap(), ("epochs".into(), "3".into()));
+        assert_eq!(pair("a.b=c=d").unwrap(), ("a.b".into(), "c=d".into()));
+        for text in ["epochs", "=3", "epochs="] {
+            assert!(pair(text).is_err(), "{text}");
+        }
+    }
+}
