@@ -1,1 +1,3 @@
 //! One attempt, whole. The only code that names libtorch.
+
+pub mod eval;
