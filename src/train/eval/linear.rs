@@ -307,16 +307,4 @@ mod tests {
         let error = linear(&one_each, &one_each, &spec(1, 8, &[0.1]), 1).unwrap_err();
         assert!(matches!(error, EvalError::NoHoldout));
     }
-
-    #[test]
-    #[ignore = "a timing, to be read by people"]
-    fn five_thousand_features_take_seconds() {
-        let features = Tensor::randn([5000, 128], CPU);
-        let labels = Tensor::arange(5000, (Kind::Int64, Device::Cpu)).remainder(10);
-        let data = Labelled::new(&features, &labels, 10).unwrap();
-        let start = std::time::Instant::now();
-        let rates = [0.4, 0.3, 0.2, 0.1, 0.05];
-        linear(&data, &data, &spec(80, 256, &rates), 1).unwrap();
-        println!("{:?}", start.elapsed());
-    }
 }
