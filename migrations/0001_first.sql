@@ -28,6 +28,8 @@ CREATE TABLE sweep_revision (
     revision    INTEGER NOT NULL CHECK (revision >= 1),
     source_toml TEXT    NOT NULL,
     eval_key    TEXT    NOT NULL,
+    -- What reports say of the sweep, `--set` included.
+    facts_json  TEXT    NOT NULL,
     -- Of all that the plan asks for: an equal plan is no revision.
     plan_digest TEXT    NOT NULL,
     created_ms  INTEGER NOT NULL,
@@ -36,7 +38,7 @@ CREATE TABLE sweep_revision (
 
 -- Each sweep with its newest revision.
 CREATE VIEW sweep_now AS
-SELECT s.id, s.name, r.revision, r.source_toml, r.eval_key, r.plan_digest, s.created_ms, s.asked_ms
+SELECT s.id, s.name, r.revision, r.source_toml, r.eval_key, r.facts_json, r.plan_digest, s.created_ms, s.asked_ms
 FROM sweep s
 JOIN sweep_revision r
   ON r.sweep_id = s.id

@@ -237,31 +237,24 @@ pub struct ReportArgs {
     /// Folder to write to (default: reports/NAME).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What to write: png, svg, html, md, tex, csv, json (default: all).
+    /// What to write: png, md, csv, json, rows [default: all].
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', hide_possible_values = true)]
     pub format: Vec<ReportFormat>,
-    /// Writes nothing; ends with 3 when the files on disk differ.
-    #[arg(long)]
-    pub check: bool,
 }
 
 /// A kind of file that `report` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// Charts as pixels.
+    /// Charts.
     Png,
-    /// Charts as drawings.
-    Svg,
-    /// One page with everything.
-    Html,
-    /// Tables for people.
+    /// The page with tables, for people.
     Md,
-    /// Tables for papers.
-    Tex,
-    /// Tables for spreadsheets.
+    /// Results for spreadsheets.
     Csv,
-    /// All numbers.
+    /// Results for programs.
     Json,
+    /// The rows that the report was drawn from.
+    Rows,
 }
 
 /// `data`.
@@ -286,6 +279,9 @@ pub enum DataVerb {
     Check {
         /// The folder.
         path: PathBuf,
+        /// Form of the output.
+        #[command(flatten)]
+        reader: ReaderArgs,
     },
 }
 

@@ -1,5 +1,7 @@
 //! `data`: the sets that a sweep can name.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::args::{DataArgs, DataVerb, Form};
@@ -7,6 +9,8 @@ use super::exit::ExitCode;
 use super::places::Places;
 use super::table::{Align, Table};
 use super::{JSON_SCHEMA, json_text};
+use crate::data::check::{self, CheckReport, Kind, SizeRange};
+use crate::data::fetch::{self, Fetched, Step};
 use crate::ui::Ui;
 
 /// What there is to say of a data set.
@@ -59,8 +63,82 @@ pub(super) fn run(args: &DataArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
             })?;
             Ok(ExitCode::Success)
         }
-        DataVerb::Fetch { name } => anyhow::bail!("{name}: fetching is not built in"),
-        DataVerb::Check { path } => anyhow::bail!("{}: checking is not built in", path.display()),
+        DataVerb::Fetch { name } => fetch(name, places, ui),
+        DataVerb::Check { path, reader } => check(path, reader.form(), ui),
+    }
+}
+
+fn fetch(name: &str, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    let archive = fetch::known(name)?;
+    let bar = ui.transfer();
+    let fetched = fetch::fetch(&archive, &places.data, &mut |step| match step {
+        Step::Downloading { done, total } => bar.received(done, total),
+        Step::Verifying => bar.says("verifying the checksum"),
+        Step::Unpacking => bar.says("unpacking"),
+    })?;
+    bar.finish();
+    match fetched {
+        Fetched::New(folder) => ui.note(&format!("{name} is now in {}", folder.display())),
+        Fetched::AlreadyThere(folder) => {
+            ui.note(&format!("{name} was already in {}, and is complete", folder.display()));
+        }
+    }
+    Ok(ExitCode::Success)
+}
+
+/// Exit code 1 where a file cannot be used.
+fn check(path: &Path, form: Form, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    let bar = ui.transfer();
+    let report = check::check(path, &|done, all| bar.read(done, all))?;
+    bar.finish();
+    ui.print(&match form {
+        Form::Text => findings(&report),
+        Form::Json => json_text(&json!({ "schema": JSON_SCHEMA, "path": path, "report": report })),
+    })?;
+    Ok(if report.broken.is_empty() { ExitCode::Success } else { ExitCode::Internal })
+}
+
+fn findings(report: &CheckReport) -> String {
+    let kind = match report.kind {
+        Kind::Cifar10 => "cifar10",
+        Kind::Idx => "idx",
+        Kind::ImageFolder => "image_folder",
+    };
+    let mut text = format!("data.name = {kind:?}\n");
+    if let Some(digest) = &report.digest {
+        text.push_str(&format!("data.digest = {digest:?}\n"));
+    }
+    let mut table = Table::new(&[
+        ("part", Align::Left),
+        ("class", Align::Left),
+        ("images", Align::Right),
+        ("pixels", Align::Left),
+    ]);
+    let parts = [("train", Some(&report.train)), ("test", report.test.as_ref())];
+    for (part, split) in parts.into_iter().filter_map(|(part, split)| Some((part, split?))) {
+        let sizes = split.sizes.map(pixels).unwrap_or_default();
+        table.push(vec![part.into(), "all".into(), split.images.to_string(), sizes]);
+        for class in &split.classes {
+            let images = class.images.to_string();
+            table.push(vec![part.into(), class.name.clone(), images, String::new()]);
+        }
+    }
+    text.push_str(&table.text());
+    for file in &report.broken {
+        text.push_str(&format!("broken: {}: {}\n", file.path.display(), file.cause));
+    }
+    for path in &report.passed_over {
+        text.push_str(&format!("passed over: {}\n", path.display()));
+    }
+    text
+}
+
+fn pixels(range: SizeRange) -> String {
+    let SizeRange { min_width, max_width, min_height, max_height } = range;
+    if (min_width, min_height) == (max_width, max_height) {
+        format!("{min_width}x{min_height}")
+    } else {
+        format!("{min_width}x{min_height} to {max_width}x{max_height}")
     }
 }
 

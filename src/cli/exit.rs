@@ -2,7 +2,11 @@
 
 use std::io;
 
+use crate::data::DataError;
+use crate::data::fetch::FetchError;
+use crate::exec::devices::DeviceError;
 use crate::plan::PlanError;
+use crate::report::BuildError;
 use crate::spec::SpecError;
 
 /// Exit code of the controller.
@@ -44,10 +48,16 @@ pub struct NothingMatched(pub String);
 
 /// Returns the exit code that an error ends the program with.
 pub fn code_of(error: &anyhow::Error) -> ExitCode {
-    if error.is::<UsageError>() || error.is::<PlanError>() || error.is::<SpecError>() {
+    let rejected = error.is::<UsageError>()
+        || error.is::<PlanError>()
+        || error.is::<SpecError>()
+        || error.is::<DataError>()
+        || error.is::<DeviceError>()
+        || matches!(error.downcast_ref(), Some(FetchError::Unknown { .. }));
+    if rejected {
         return ExitCode::Usage;
     }
-    if error.is::<NothingMatched>() {
+    if error.is::<NothingMatched>() || error.is::<BuildError>() {
         return ExitCode::NothingMatched;
     }
     let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {

@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::args::LogsArgs;
-use super::exit::ExitCode;
+use super::exit::{ExitCode, NothingMatched};
 use super::places::Places;
+use super::reading::Reading;
 use crate::protocol::folder::AttemptFolder;
 use crate::store::rows::AttemptRow;
 use crate::ui::Ui;
@@ -32,8 +33,15 @@ pub(super) fn run(args: &LogsArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
 }
 
 /// Reads the trial's newest attempt.
-fn newest_attempt(args: &LogsArgs, _places: &Places) -> anyhow::Result<AttemptRow> {
-    anyhow::bail!("{} of {}: the store is not built in", args.trial, args.sweep)
+fn newest_attempt(args: &LogsArgs, places: &Places) -> anyhow::Result<AttemptRow> {
+    let reading = Reading::open_existing(places)?;
+    let sweep = reading.sweep(&args.sweep)?;
+    let trial = reading.trial(&sweep, &args.trial)?;
+    let newest = reading.wait(reading.store.attempts(&trial.train_key))?.pop();
+    newest.ok_or_else(|| {
+        NothingMatched(format!("trial {} of {} was never started", trial.ordinal, sweep.name))
+            .into()
+    })
 }
 
 /// The two log files of an attempt, and how much of each has been shown.

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::args::{Form, LsArgs};
 use super::exit::ExitCode;
 use super::places::Places;
+use super::reading::{self, Reading};
 use super::table::{Align, Table};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
@@ -28,8 +29,12 @@ pub(super) fn run(args: &LsArgs, places: &Places, ui: &mut Ui) -> anyhow::Result
 }
 
 /// Reads a sweep's trials and their results.
-fn gather(sweep: &str, _places: &Places) -> anyhow::Result<(Vec<TrialRow>, Vec<Finals>)> {
-    anyhow::bail!("{sweep}: the store is not built in")
+fn gather(sweep: &str, places: &Places) -> anyhow::Result<(Vec<TrialRow>, Vec<Finals>)> {
+    let reading = Reading::open_existing(places)?;
+    let sweep = reading.sweep(sweep)?;
+    let trials = reading.wait(reading.store.trials(&sweep))?;
+    let finals = reading.wait(reading.store.finals(&sweep.eval_key, &reading::keys(&trials)))?;
+    Ok((trials, finals))
 }
 
 /// Returns the trials for people: what varies, and every accuracy that was measured.

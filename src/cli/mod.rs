@@ -13,6 +13,8 @@ mod man;
 mod places;
 mod plan;
 mod planning;
+mod preflight;
+mod reading;
 mod report;
 mod run;
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! `plan`: what a sweep file expands to. Changes nothing on disk.
 
 use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -8,12 +10,14 @@ use super::args::{Form, PlanArgs};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning;
+use super::reading::Reading;
 use super::sweep_file::{self, SweepFile};
 use super::table::{Align, Table};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
 use crate::ids::TrainKey;
-use crate::plan::Plan;
+use crate::plan::cost::{self, Past};
+use crate::plan::{Limit, Plan, memory};
 use crate::store::rows::TrialState;
 use crate::ui::Ui;
 use crate::ui::style::{Role, Style};
@@ -24,23 +28,95 @@ pub(super) type States = HashMap<TrainKey, TrialState>;
 
 pub(super) fn run(args: &PlanArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let file = sweep_file::open(&args.file, ui)?;
-    let (plan, states) = gather(&file, &args.set, places)?;
+    let planned = gather(&file, &args.set, places)?;
     ui.print(&match args.reader.form() {
-        Form::Text => text(&plan, &states, ui.style()),
-        Form::Json => json_text(&json(&plan, &states)),
+        Form::Text => text(&planned, ui.style()),
+        Form::Json => json_text(&json(&planned)),
     })?;
     Ok(ExitCode::Success)
 }
 
 /// Plans the file, and looks its trials up in the store where there is one.
-fn gather(file: &SweepFile, set: &[String], _places: &Places) -> anyhow::Result<(Plan, States)> {
-    let plan = planning::plan(file, set, &|_| None)?;
-    Ok((plan, States::new()))
+fn gather(file: &SweepFile, set: &[String], places: &Places) -> anyhow::Result<Planned> {
+    let Some(reading) = Reading::open(places)? else {
+        let plan = planning::plan(file, set, &|_| None, Limit::Million)?;
+        return Ok(Planned { plan, states: States::new(), seconds_left: None });
+    };
+    let digest = |path: &Path| {
+        let path = std::path::absolute(path).ok()?;
+        reading.wait(reading.store.dataset_digest(&path)).ok().flatten()
+    };
+    let plan = planning::plan(file, set, &digest, Limit::Million)?;
+    let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
+    let known = reading.wait(reading.store.known(&plan.eval_key, &keys))?;
+    let states: States = known.into_iter().map(|(key, known)| (key, known.state)).collect();
+    let seconds_left = expected_seconds(&plan, &states, &reading)?;
+    Ok(Planned { plan, states, seconds_left })
+}
+
+/// Returns what the trials that are not trained yet will take, from all that were.
+fn expected_seconds(
+    plan: &Plan,
+    states: &States,
+    reading: &Reading,
+) -> anyhow::Result<Option<f64>> {
+    let mut trained = HashMap::new();
+    for sweep in reading.wait(reading.store.sweeps())? {
+        for trial in reading.wait(reading.store.trials(&sweep))? {
+            trained.insert(trial.train_key, trial.run);
+        }
+    }
+    let keys: Vec<TrainKey> = trained.keys().cloned().collect();
+    let seconds = reading.wait(reading.store.attempt_seconds(&keys))?;
+    let past: Vec<Past<'_>> = seconds
+        .iter()
+        .filter_map(|(key, seconds)| Some(Past { run: trained.get(key)?, seconds: *seconds }))
+        .collect();
+    let left = plan.trials.iter().filter(|trial| match state_of(states, &trial.train_key) {
+        TrialState::Pending | TrialState::Running | TrialState::Stopped | TrialState::Failed => {
+            true
+        }
+        TrialState::Trained | TrialState::Done => false,
+    });
+    let left: Vec<_> = left.map(|trial| &trial.run).collect();
+    Ok(cost::expected_seconds(&left, &past).filter(|_| !left.is_empty()))
+}
+
+/// A plan, and what the store adds to it.
+pub(super) struct Planned {
+    pub plan: Plan,
+    pub states: States,
+    /// What is left takes this long on one device, where comparable runs tell.
+    pub seconds_left: Option<f64>,
 }
 
 /// Returns the plan for people.
-pub(super) fn text(plan: &Plan, states: &States, style: Style) -> String {
-    [head(plan, style), rules(plan), table(plan, states, style)].join("\n")
+pub(super) fn text(planned: &Planned, style: Style) -> String {
+    let Planned { plan, states, .. } = planned;
+    [head(plan, style), rules(plan), table(plan, states, style), needs(planned)].join("\n")
+}
+
+/// Says what the trials need: memory, and time where it can be told.
+fn needs(planned: &Planned) -> String {
+    let estimates = planned.plan.trials.iter().map(|trial| memory::estimate(&trial.run));
+    let mut text = match (estimates.clone().min(), estimates.max()) {
+        (Some(least), Some(most)) if words::bytes(least) == words::bytes(most) => {
+            format!("memory: about {} a trial (estimated)\n", words::bytes(most))
+        }
+        (Some(least), Some(most)) => format!(
+            "memory: about {} to {} a trial (estimated)\n",
+            words::bytes(least),
+            words::bytes(most)
+        ),
+        (None, _) | (_, None) => String::new(),
+    };
+    if let Some(seconds) = planned.seconds_left {
+        let time = words::duration(Duration::from_secs_f64(seconds));
+        text.push_str(&format!(
+            "time: about {time} on one device for what is not trained yet (from comparable runs)\n"
+        ));
+    }
+    text
 }
 
 fn head(plan: &Plan, style: Style) -> String {
@@ -98,7 +174,8 @@ fn state_of(states: &States, key: &TrainKey) -> TrialState {
 }
 
 /// Returns the plan for programs.
-pub(super) fn json(plan: &Plan, states: &States) -> serde_json::Value {
+pub(super) fn json(planned: &Planned) -> serde_json::Value {
+    let Planned { plan, states, seconds_left } = planned;
     let trials = plan.trials.iter().map(|trial| {
         json!({
             "number": trial.ordinal,
@@ -108,6 +185,7 @@ pub(super) fn json(plan: &Plan, states: &States) -> serde_json::Value {
             "labels": trial.labels,
             "state": state_of(states, &trial.train_key),
             "data_path": trial.data_path,
+            "memory_bytes": memory::estimate(&trial.run),
             "run": trial.run,
         })
     });
@@ -120,6 +198,7 @@ pub(super) fn json(plan: &Plan, states: &States) -> serde_json::Value {
         "axes": plan.axes,
         "rules": plan.steps,
         "merged": merged(plan),
+        "seconds_left": seconds_left,
         "trials": trials.collect::<Vec<_>>(),
     })
 }
@@ -133,12 +212,15 @@ mod tests {
     fn a_plan_shows_its_rules_and_trials() {
         let plan = samples::plan();
         let states = HashMap::from([(plan.trials[0].train_key.clone(), TrialState::Done)]);
-        insta::assert_snapshot!(text(&plan, &states, Style::Plain));
+        let planned = Planned { plan, states, seconds_left: Some(5400.0) };
+        insta::assert_snapshot!(text(&planned, Style::Plain));
     }
 
     #[test]
     fn programs_get_the_same_with_a_schema() {
-        let document = json(&samples::plan(), &HashMap::new());
+        let plan = samples::plan();
+        let planned = Planned { plan, states: States::new(), seconds_left: None };
+        let document = json(&planned);
         assert_eq!(document["schema"], 1);
         assert_eq!(document["merged"], 1);
         assert_eq!(document["trials"][1]["labels"][0]["axes"]["batch_size"], 64);

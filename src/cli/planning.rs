@@ -13,10 +13,11 @@ pub(super) fn plan(
     file: &SweepFile,
     set: &[String],
     digests: &dyn Fn(&Path) -> Option<String>,
+    limit: Limit,
 ) -> anyhow::Result<Plan> {
     let overrides = set.iter().map(|text| pair(text)).collect::<Result<Vec<_>, _>>()?;
     let sweep = spec::parse(&file.path.display().to_string(), &file.text)?;
-    Ok(expand(&sweep, &Request { overrides: &overrides, digests, limit: Limit::Million })?)
+    Ok(expand(&sweep, &Request { overrides: &overrides, digests, limit })?)
 }
 
 fn pair(text: &str) -> Result<(String, String), UsageError> {

@@ -1,18 +1,79 @@
 //! `report`: charts and tables of a sweep.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::args::ReportArgs;
+use super::args::{ReportArgs, ReportFormat};
 use super::exit::ExitCode;
 use super::places::Places;
+use super::reading::{self, Reading};
+use crate::report::{self, Format, Gathered, SweepFacts};
+use crate::spec::run::Source;
+use crate::store::rows::{SweepRow, TrialRow};
 use crate::ui::Ui;
 
-pub(super) fn run(args: &ReportArgs, _places: &Places, _ui: &mut Ui) -> anyhow::Result<ExitCode> {
-    let folder = folder(args, &args.sweep);
-    anyhow::bail!("{}: reports are not built in", folder.display())
+/// Metrics whose course is drawn.
+const CURVES: [&str; 1] = ["loss"];
+
+pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    let reading = Reading::open_existing(places)?;
+    let sweep = reading.sweep(&args.sweep)?;
+    let folder = args.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(&sweep.name));
+    let report = report::build(&gather(&reading, sweep)?)?;
+    let files = report::write(&report, &folder, &formats(&args.format))?;
+    for table in &report.tables {
+        ui.print(&table.to_terminal())?;
+    }
+    for file in files {
+        ui.note(&format!("wrote {}", file.display()));
+    }
+    Ok(ExitCode::Success)
 }
 
-/// Returns where a sweep's report goes.
-fn folder(args: &ReportArgs, sweep: &str) -> PathBuf {
-    args.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(sweep))
+fn formats(asked: &[ReportFormat]) -> Vec<Format> {
+    if asked.is_empty() {
+        return Format::ALL.to_vec();
+    }
+    let format = |format: &ReportFormat| match format {
+        ReportFormat::Png => Format::Png,
+        ReportFormat::Md => Format::Markdown,
+        ReportFormat::Csv => Format::Csv,
+        ReportFormat::Json => Format::Json,
+        ReportFormat::Rows => Format::Rows,
+    };
+    asked.iter().map(format).collect()
+}
+
+/// Reads all rows that the sweep's report is a function of.
+fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
+    let store = &reading.store;
+    let trials = reading.wait(store.trials(&sweep))?;
+    let keys = reading::keys(&trials);
+    let finals = reading.wait(store.finals(&sweep.eval_key, &keys))?;
+    let mut curves = BTreeMap::new();
+    for metric in CURVES {
+        let series = reading.wait(store.series(metric, &keys))?;
+        if !series.is_empty() {
+            curves.insert(metric.to_owned(), series);
+        }
+    }
+    let facts = SweepFacts {
+        name: sweep.name,
+        description: sweep.facts.description,
+        reproduces: sweep.facts.reproduces,
+        report_metric: sweep.facts.report_metric,
+        axes: sweep.facts.axes,
+        classes: classes(sweep.facts.eval.data.as_ref(), &trials),
+        eval: sweep.facts.eval,
+    };
+    Ok(Gathered::new(facts, trials, finals, curves))
+}
+
+/// Returns how many classes the evaluation tells apart, where the data set alone says so.
+fn classes(evaluated_on: Option<&Source>, trials: &[TrialRow]) -> Option<u32> {
+    let source = evaluated_on.or_else(|| trials.first().map(|trial| &trial.run.data.source))?;
+    match source {
+        Source::Shapes { .. } | Source::Cifar10 => Some(10),
+        Source::Idx { .. } | Source::ImageFolder { .. } => None,
+    }
 }

@@ -1,22 +1,150 @@
 //! `run`: plans, then executes what is not done yet.
 
+use std::cell::RefCell;
+use std::io::{IsTerminal, Write};
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::args::RunArgs;
 use super::exit::ExitCode;
 use super::places::Places;
 use super::sweep_file::{self, SweepFile};
+use super::{planning, preflight, reading};
 use crate::drive::event::RunSummary;
-use crate::ui::Ui;
+use crate::drive::signals::SignalStops;
+use crate::drive::{self, Images, Options, RetryFailed, RunRequest};
+use crate::exec::devices::{self, DeviceChoice};
+use crate::exec::local::LocalExecutor;
+use crate::exec::nvml;
+use crate::ids::Slot;
+use crate::plan::{Limit, Plan, PlanError};
+use crate::store::Store;
+use crate::ui::{Ui, words};
+
+/// Digests of image folders, measured for this run.
+type Measured = Vec<(std::path::PathBuf, String)>;
 
 pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    let worker = places.worker()?;
     let file = sweep_file::open(&args.file, ui)?;
-    let summary = execute(&file, args, places)?;
+    let (plan, measured) = plan(&file, args, ui)?;
+    preflight::check_data(&plan, places)?;
+    let slots = slots(args, &plan)?;
+    let summary = reading::runtime()?.block_on(async {
+        let store = Store::open(&places.state).await?;
+        note_datasets(&store, &measured, ui).await?;
+        let executor = LocalExecutor::new(worker)?;
+        let eval_path = eval_path(&plan, places)?;
+        // Checked above: a set that has no place here never comes this far.
+        let train = |trial: &crate::plan::PlannedTrial| {
+            let source = &trial.run.data.source;
+            preflight::whereabouts(source, trial.data_path.as_deref(), places).ok().flatten()
+        };
+        let request = RunRequest {
+            plan: &plan,
+            store: &store,
+            executor: &executor,
+            slots,
+            images: Images { train: &train, eval: eval_path.as_deref() },
+            options: options(args),
+        };
+        let mut observer = ui.watch(&plan.meta.report_metric);
+        let summary = drive::run(request, &mut observer, SignalStops::listen()?).await?;
+        anyhow::Ok(summary)
+    })?;
     Ok(code(&summary))
 }
 
-/// Plans the file and drives it to its end.
-fn execute(file: &SweepFile, _args: &RunArgs, places: &Places) -> anyhow::Result<RunSummary> {
-    let _worker = places.worker()?;
-    anyhow::bail!("{}: running is not built in", file.path.display())
+/// Plans the file, with the digests of its image folders measured now.
+fn plan(file: &SweepFile, args: &RunArgs, ui: &mut Ui) -> anyhow::Result<(Plan, Measured)> {
+    let measured = RefCell::new(Measured::new());
+    let failed = RefCell::new(None);
+    let digests = |path: &Path| match preflight::digest(path) {
+        Ok(digest) => {
+            let known = digest.clone().map(|digest| (path.to_owned(), digest));
+            measured.borrow_mut().extend(known);
+            digest
+        }
+        Err(error) => {
+            failed.borrow_mut().get_or_insert(error);
+            None
+        }
+    };
+    let limit = if args.yes { Limit::Lifted } else { Limit::Million };
+    let mut planned = planning::plan(file, &args.set, &digests, limit);
+    if let Some(error) = failed.take() {
+        return Err(error.into());
+    }
+    if let Some(cells) = planned.as_ref().err().and_then(too_many)
+        && agreed(cells, ui)
+    {
+        planned = planning::plan(file, &args.set, &digests, Limit::Lifted);
+    }
+    Ok((planned?, measured.take()))
+}
+
+fn too_many(error: &anyhow::Error) -> Option<u64> {
+    match error.downcast_ref()? {
+        PlanError::TooMany { cells } => Some(*cells),
+        PlanError::Spec(_) => None,
+    }
+}
+
+/// Asks on a terminal; elsewhere nobody can agree.
+fn agreed(cells: u64, ui: &mut Ui) -> bool {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return false;
+    }
+    ui.note(&format!("this sweep has {} trials; type `yes` to run them", words::count(cells)));
+    let _shown = std::io::stderr().flush();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
+}
+
+fn slots(args: &RunArgs, plan: &Plan) -> anyhow::Result<Vec<Slot>> {
+    let choice: DeviceChoice = args.devices.parse()?;
+    let gpus = match choice {
+        DeviceChoice::Cpu => Vec::new(),
+        DeviceChoice::Auto | DeviceChoice::AllCuda | DeviceChoice::Cuda(_) => nvml::visible_gpus(),
+    };
+    let devices = devices::choose(&choice, &gpus)?;
+    let per_gpu = NonZeroU32::new(plan.meta.resources.slots_per_device).unwrap_or(NonZeroU32::MIN);
+    let jobs = args.jobs.and_then(NonZeroU32::new);
+    Ok(devices::slots(&devices, per_gpu, jobs, devices::cores()))
+}
+
+fn options(args: &RunArgs) -> Options {
+    Options {
+        limit: args.limit.map(|limit| limit as usize),
+        max_failed: args.failures_allowed().and_then(NonZeroU32::new),
+        retry_failed: if args.retry_failed { RetryFailed::Yes } else { RetryFailed::No },
+        ..Options::default()
+    }
+}
+
+fn eval_path(plan: &Plan, places: &Places) -> anyhow::Result<Option<std::path::PathBuf>> {
+    match &plan.eval.data {
+        Some(source) => preflight::whereabouts(source, plan.meta.eval_data_path.as_deref(), places),
+        None => Ok(None),
+    }
+}
+
+/// Keeps what was measured, and says where images changed: their trials are other trials now.
+async fn note_datasets(store: &Store, measured: &Measured, ui: &mut Ui) -> anyhow::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    for (path, digest) in measured {
+        let path = std::path::absolute(path)?;
+        if store.dataset_digest(&path).await?.is_some_and(|known| known != *digest) {
+            ui.note(&format!(
+                "the images in {} changed since they were last used: trials on the old ones stay as they are, and are not mixed with new ones",
+                path.display()
+            ));
+        }
+        store.note_dataset(&path, digest, now_ms).await?;
+    }
+    Ok(())
 }
 
 /// Returns how a run's end is told to scripts.

@@ -98,6 +98,7 @@ pub(super) fn sweep() -> SweepRow {
         revision: 1,
         source_toml: String::new(),
         eval_key: eval_key(),
+        facts: Facts::from(&plan()),
         created_ms: 0,
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::args::{Form, TrialArgs};
 use super::exit::ExitCode;
 use super::places::Places;
+use super::reading::Reading;
 use super::table::{Align, Table};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text, ls};
@@ -27,9 +28,15 @@ pub(super) fn run(args: &TrialArgs, places: &Places, ui: &mut Ui) -> anyhow::Res
 /// Reads a trial, its attempts in order, and its results.
 fn gather(
     args: &TrialArgs,
-    _places: &Places,
+    places: &Places,
 ) -> anyhow::Result<(TrialRow, Vec<AttemptRow>, Option<Finals>)> {
-    anyhow::bail!("{} of {}: the store is not built in", args.trial, args.sweep)
+    let reading = Reading::open_existing(places)?;
+    let sweep = reading.sweep(&args.sweep)?;
+    let trial = reading.trial(&sweep, &args.trial)?;
+    let attempts = reading.wait(reading.store.attempts(&trial.train_key))?;
+    let keys = std::slice::from_ref(&trial.train_key);
+    let finals = reading.wait(reading.store.finals(&sweep.eval_key, keys))?.pop();
+    Ok((trial, attempts, finals))
 }
 
 /// Returns the trial for people: state, results, attempts, settings.

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::args::{Form, StatusArgs};
 use super::exit::ExitCode;
 use super::places::Places;
+use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
 use crate::outcome::Outcome;
@@ -50,8 +51,18 @@ pub(super) fn run(args: &StatusArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
 }
 
 /// Reads the sweep of that name, or all of them.
-fn gather(sweep: Option<&str>, _places: &Places) -> anyhow::Result<Vec<Standing>> {
-    anyhow::bail!("{}: the store is not built in", sweep.unwrap_or("all sweeps"))
+fn gather(sweep: Option<&str>, places: &Places) -> anyhow::Result<Vec<Standing>> {
+    let reading = Reading::open_existing(places)?;
+    let sweeps = match sweep {
+        Some(name) => vec![reading.sweep(name)?],
+        None => reading.wait(reading.store.sweeps())?,
+    };
+    let stand = |sweep: SweepRow| {
+        let trials = reading.wait(reading.store.trials(&sweep))?;
+        let attempts = reading.wait(reading.store.attempts_of(&reading::keys(&trials)))?;
+        Ok(Standing { sweep, trials, attempts })
+    };
+    sweeps.into_iter().map(stand).collect()
 }
 
 fn since_epoch(now: SystemTime) -> i64 {

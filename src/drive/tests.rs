@@ -419,7 +419,7 @@ async fn a_worker_without_a_handle_is_found_by_what_it_says() {
         libtorch: String::new(),
         device: String::new(),
         threads: 1,
-        resumed_at: None,
+        resumed: false,
     };
     write_events(&folder.events(), &[WorkerEvent::Started(started)]);
     let (summary, _) = bench

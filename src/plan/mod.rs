@@ -2,8 +2,10 @@
 //! gives the same plan on any machine, whatever is already done.
 
 mod compose;
+pub mod cost;
 mod error;
 mod expand;
+mod facts;
 mod groups;
 mod identity;
 mod label;
@@ -23,6 +25,7 @@ use crate::spec::sweep::SweepMeta;
 
 pub use error::{MANY_CELLS, PlanError};
 pub use expand::{Request, expand};
+pub use facts::Facts;
 pub use label::value_text;
 
 /// How many trials a plan may have.

@@ -85,7 +85,7 @@ pub struct Subset {
 }
 
 /// A data set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
     /// Procedural images, made in memory.

@@ -209,6 +209,22 @@ impl Store {
         self.decode(records)
     }
 
+    /// Returns the attempts of these trials, in the order in which they began.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn attempts_of(&self, trials: &[TrainKey]) -> Result<Vec<AttemptRow>, StoreError> {
+        let records = sqlx::query_as(
+            "SELECT a.*, t.train_key FROM attempt a JOIN trial t ON t.id = a.trial_id
+             WHERE t.train_key IN (SELECT value FROM json_each(?)) ORDER BY a.id",
+        )
+        .bind(key_list(trials))
+        .fetch_all(&self.pool)
+        .await;
+        self.decode(records)
+    }
+
     /// Returns what the attempt's worker said of itself, once it has.
     ///
     /// # Errors

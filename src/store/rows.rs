@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttemptNo, DeviceId, EvalKey, GroupKey, TrainKey};
 use crate::outcome::{FailureReason, Verdict};
-use crate::plan::Label;
+use crate::plan::{Facts, Label};
 use crate::spec::run::RunSpec;
 
 /// A sweep.
@@ -23,6 +23,9 @@ pub struct SweepRow {
     /// Its evaluation protocol.
     #[sqlx(try_from = "String")]
     pub eval_key: EvalKey,
+    /// What reports say about it.
+    #[sqlx(rename = "facts_json", try_from = "String")]
+    pub facts: Facts,
     /// Milliseconds since 1970.
     pub created_ms: i64,
 }

@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::to_json;
 use super::{Store, StoreError};
-use crate::plan::{Plan, PlannedTrial};
+use crate::plan::{Facts, Plan, PlannedTrial};
 
 /// Trials in one statement.
 const CHUNK: usize = 500;
@@ -62,13 +62,14 @@ async fn sync_revision(
         None => 1,
     };
     sqlx::query(
-        "INSERT INTO sweep_revision (sweep_id, revision, source_toml, eval_key, plan_digest, created_ms)
-         VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO sweep_revision (sweep_id, revision, source_toml, eval_key, facts_json, plan_digest, created_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(sweep)
     .bind(revision)
     .bind(&plan.source_toml)
     .bind(plan.eval_key.as_str())
+    .bind(to_json(&Facts::from(plan)))
     .bind(digest)
     .bind(now_ms)
     .execute(&mut *tx)
@@ -122,7 +123,7 @@ fn digest(plan: &Plan) -> String {
         // Hashing cannot fail; a line break parts what JSON keeps on one line.
         let _ = writeln!(hasher, "{json}");
     };
-    add(to_json(&(&plan.eval_key, &plan.source_toml)));
+    add(to_json(&(&plan.eval_key, &plan.source_toml, Facts::from(plan))));
     for trial in &plan.trials {
         add(to_json(&(trial.ordinal, &trial.train_key, &trial.labels)));
     }

@@ -22,10 +22,23 @@ pub fn of_split(
     frame: &Frame,
     device: Device,
 ) -> Result<Tensor, TrainError> {
+    with(|images| model.represent(images, Mode::Eval), split, frame, device)
+}
+
+/// Returns what `represent` makes of a split's images, unaugmented, as [n, d] on the CPU.
+///
+/// # Errors
+/// Fails when an image cannot be read.
+pub fn with(
+    represent: impl Fn(&Tensor) -> Tensor,
+    split: &Split,
+    frame: &Frame,
+    device: Device,
+) -> Result<Tensor, TrainError> {
     let mut rows = Vec::new();
     for range in chunks(split.len()) {
         let images = unaugmented(split, range, frame, device)?;
-        let represented = model.represent(&images, Mode::Eval);
+        let represented = tch::no_grad(|| represent(&images));
         rows.push(represented.to_device(Device::Cpu).to_kind(Kind::Float));
     }
     Ok(Tensor::cat(&rows, 0))

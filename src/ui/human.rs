@@ -7,6 +7,7 @@ use super::bars::Bars;
 use super::lines::Lines;
 use super::style::Style;
 use super::{ProgressForm, Verbosity};
+use crate::drive::Observer;
 use crate::drive::event::RunEvent;
 
 /// Shows a run on standard error.
@@ -36,9 +37,10 @@ impl HumanObserver {
         };
         Self { lines: Lines::new(verbosity, style, metric, Instant::now()), screen }
     }
+}
 
-    /// Shows an event.
-    pub fn on(&mut self, event: &RunEvent) {
+impl Observer for HumanObserver {
+    fn on(&mut self, event: &RunEvent) {
         let now = Instant::now();
         let line = self.lines.line(event, now);
         match &mut self.screen {

@@ -6,6 +6,7 @@ pub mod human;
 mod lines;
 mod pace;
 pub mod style;
+pub mod transfer;
 pub mod words;
 
 use std::io::{self, IsTerminal, Write};
@@ -160,6 +161,11 @@ impl Ui {
     /// [`AttemptEnded`]: crate::drive::event::RunEvent::AttemptEnded
     pub fn watch(&self, metric: &str) -> human::HumanObserver {
         human::HumanObserver::new(self.progress, self.verbosity, self.err_style, metric)
+    }
+
+    /// Returns a bar for something long that is not a run.
+    pub fn transfer(&self) -> transfer::Transfer {
+        transfer::Transfer::new(self.progress, self.verbosity)
     }
 
     /// A standard error that is gone takes no message, and that must not end the program.

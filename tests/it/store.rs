@@ -175,7 +175,7 @@ fn started() -> Started {
         libtorch: "2".into(),
         device: "cpu".into(),
         threads: 3,
-        resumed_at: None,
+        resumed: false,
     }
 }
 

@@ -1,0 +1,118 @@
+//! What verbs that only read have in common: the store, opened read-only, and the sweep or trial
+//! that was named.
+
+use std::future::Future;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+
+use super::exit::NothingMatched;
+use super::places::Places;
+use crate::ids::TrainKey;
+use crate::store::rows::{SweepRow, TrialRow};
+use crate::store::{Store, StoreError};
+
+/// Fewest digits of a key that name a trial.
+const SHORTEST_PREFIX: usize = 4;
+
+/// A store that is only read, and what runs its queries.
+pub(super) struct Reading {
+    runtime: Runtime,
+    pub(super) store: Store,
+}
+
+impl Reading {
+    /// Opens the store; `None` where nothing was ever run.
+    pub(super) fn open(places: &Places) -> anyhow::Result<Option<Self>> {
+        let runtime = runtime()?;
+        let store = runtime.block_on(Store::open_read_only(&places.state))?;
+        Ok(store.map(|store| Self { runtime, store }))
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    ///
+    /// [`NothingMatched`] where nothing was ever run.
+    pub(super) fn open_existing(places: &Places) -> anyhow::Result<Self> {
+        Self::open(places)?.ok_or_else(|| {
+            let state = places.state.display();
+            let text = format!(
+                "there is no sweep in {state} yet: start with `byol-sweep run FILE`, or name another folder with --state-dir"
+            );
+            NothingMatched(text).into()
+        })
+    }
+
+    /// Waits for a query.
+    pub(super) fn wait<T>(
+        &self,
+        query: impl Future<Output = Result<T, StoreError>>,
+    ) -> anyhow::Result<T> {
+        Ok(self.runtime.block_on(query)?)
+    }
+
+    /// Finds a sweep by its name, or the latest one by `@`.
+    pub(super) fn sweep(&self, name: &str) -> anyhow::Result<SweepRow> {
+        let found = match name {
+            "@" => self.wait(self.store.latest_sweep())?,
+            name => self.wait(self.store.sweep(name))?,
+        };
+        if let Some(sweep) = found {
+            return Ok(sweep);
+        }
+        let names: Vec<String> =
+            self.wait(self.store.sweeps())?.into_iter().map(|sweep| sweep.name).collect();
+        Err(NothingMatched(match names.as_slice() {
+            [] => "there is no sweep yet: start with `byol-sweep run FILE`".to_owned(),
+            names => format!("there is no sweep `{name}`: there is {}", names.join(", ")),
+        })
+        .into())
+    }
+
+    /// Finds a trial of a sweep by its number or by a prefix of its key.
+    pub(super) fn trial(&self, sweep: &SweepRow, typed: &str) -> anyhow::Result<TrialRow> {
+        let trials = self.wait(self.store.trials(sweep))?;
+        let none = |text: String| Err(NothingMatched(text).into());
+        let by_number = typed
+            .parse()
+            .ok()
+            .and_then(|number: u32| trials.iter().find(|trial| trial.ordinal == number));
+        if let Some(trial) = by_number {
+            return Ok(trial.clone());
+        }
+        if typed.len() < SHORTEST_PREFIX {
+            let (name, count) = (&sweep.name, trials.len());
+            return none(format!(
+                "{name} has no trial {typed}: it has {count}; name one by its number, or by {SHORTEST_PREFIX} or more digits of its key"
+            ));
+        }
+        let mut with_prefix =
+            trials.iter().filter(|trial| trial.train_key.as_str().starts_with(typed));
+        match (with_prefix.next(), with_prefix.count()) {
+            (Some(trial), 0) => Ok(trial.clone()),
+            (Some(_), more) => none(format!(
+                "{} trials of {} have keys that begin with {typed}: give more digits",
+                more + 1,
+                sweep.name
+            )),
+            (None, _) => none(format!(
+                "{} has no trial whose key begins with {typed}: see `byol-sweep ls {}`",
+                sweep.name, sweep.name
+            )),
+        }
+    }
+}
+
+/// Returns the keys of trials.
+pub(super) fn keys(trials: &[TrialRow]) -> Vec<TrainKey> {
+    trials.iter().map(|trial| trial.train_key.clone()).collect()
+}
+
+/// Starts what drives queries, timers and processes: one thread is enough.
+pub(super) fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop")
+}
