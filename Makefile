@@ -21,7 +21,7 @@ quickstart: setup ## Builds, runs the smallest sweep, draws its chart
 	target/release/byol-sweep run sweeps/quickstart.toml
 	target/release/byol-sweep report quickstart --out reports/quickstart
 	@echo
-	@echo "The chart: reports/quickstart/index.html and the PNG files beside it"
+	@echo "The charts are the PNG files in reports/quickstart; report.md there shows them with the tables"
 
 test: setup ## Builds and runs all tests
 	cargo test

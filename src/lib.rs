@@ -1,7 +1,7 @@
 //! Plans, runs and reports ablation sweeps of BYOL and SimCLR.
 //!
 //! Data flows one way: TOML, [`spec`], [`plan`], [`schedule`], [`exec`], the worker process
-//! ([`train`]), its attempt folder ([`protocol`]), [`store`], [`report`]. Which module may use
+//! (`train`), its attempt folder ([`protocol`]), [`store`], [`report`]. Which module may use
 //! which is a table in `ARCHITECTURE.md`, and a test holds the sources to it. Decisions are pure
 //! functions; clocks, files and processes are at the edge.
 
