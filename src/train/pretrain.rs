@@ -156,8 +156,9 @@ fn save(
     let momenta = optimizer.state().into_iter();
     state.extend(momenta.map(|(name, tensor)| (format!("{MOMENTUM}{name}"), tensor)));
     state.push(checkpoint::position_entry(position));
-    checkpoint::write(&folder.checkpoint(), &state)?;
+    // Metrics first: a resume would not make again those of updates before its checkpoint.
     sink.sync()?;
+    checkpoint::write(&folder.checkpoint(), &state)?;
     let file = folder.checkpoint().file_name().map(Into::into).unwrap_or_default();
     Ok(sink.send(WorkerEvent::Checkpointed { update: position.update, file })?)
 }
