@@ -44,7 +44,7 @@ pub struct Run<'a> {
 pub enum Pretrained {
     /// To the last update; the weights are kept in the folder.
     Trained(Box<Model>),
-    /// The loss became infinite or NaN.
+    /// The loss, a weight or a statistic became infinite or NaN.
     Diverged,
     /// On request, after a checkpoint.
     Stopped,
@@ -111,6 +111,11 @@ pub fn pretrain(
             save(run.folder, &model, &optimizer, position, sink)?;
             saved = Instant::now();
         }
+    }
+    if !model.encoder_is_finite() {
+        let text = "a weight or statistic of the encoder is not finite: diverged".to_owned();
+        sink.send(WorkerEvent::Note { text })?;
+        return Ok(Pretrained::Diverged);
     }
     // Evaluation may be interrupted or fail: what was trained is kept first.
     save(run.folder, &model, &optimizer, position, sink)?;
