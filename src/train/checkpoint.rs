@@ -28,17 +28,27 @@ const POSITION: &str = "position";
 /// Writes tensors as safetensors: aside, synced, renamed.
 ///
 /// # Errors
-/// Fails when the disk is full or the folder is not writable; the former file is then still whole.
+/// Fails when the disk is full or the folder is not writable; the former file is then still whole,
+/// and no part of the new one takes up room.
 pub fn write(path: &Path, tensors: &State) -> Result<(), TrainError> {
-    let file = |source| TrainError::File { doing: "write", path: path.to_owned(), source };
     let aside = path.with_extension("tmp.safetensors");
+    let written = write_by_way_of(&aside, path, tensors);
+    if written.is_err() {
+        // It may not be there at all; what failed first is what counts.
+        let _ = fs::remove_file(&aside);
+    }
+    written
+}
+
+fn write_by_way_of(aside: &Path, path: &Path, tensors: &State) -> Result<(), TrainError> {
+    let file = |source| TrainError::File { doing: "write", path: path.to_owned(), source };
     let named: Vec<(&str, Tensor)> = tensors
         .iter()
         .map(|(name, tensor)| (name.as_str(), tensor.detach().to_device(Device::Cpu).contiguous()))
         .collect();
-    Tensor::write_safetensors(&named, &aside)?;
-    File::open(&aside).and_then(|f| f.sync_all()).map_err(file)?;
-    fs::rename(&aside, path).map_err(file)?;
+    Tensor::write_safetensors(&named, aside)?;
+    File::open(aside).and_then(|f| f.sync_all()).map_err(file)?;
+    fs::rename(aside, path).map_err(file)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     File::open(folder).and_then(|f| f.sync_all()).map_err(file)
 }

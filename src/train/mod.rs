@@ -31,7 +31,8 @@ use method::Model;
 use pretrain::{Pretrained, Run};
 use sink::Sink;
 
-/// Asked before each update with the number of updates done: whether to write a checkpoint and go.
+/// Asked before each update and between the parts of the evaluation, with the number of updates
+/// done: whether to write a checkpoint and go.
 pub type StopAt<'a> = &'a dyn Fn(u64) -> bool;
 
 /// Does what an order asks for. The last word is the caller's to send.
@@ -86,8 +87,16 @@ pub fn attempt(
             model
         }
     };
+    // The weights are kept: what is stopped from here on is evaluated again, not trained again.
+    let updates = order.run.updates(set.train.len() as u64);
+    if stop(updates) {
+        return Ok(End::Stopped);
+    }
     sink.send(WorkerEvent::Progress(Progress::at(Stage::Evaluate, &order.run)))?;
     let mut values = evaluate::encoder(&model, &labelled, &order.eval, order.run.seed, device, "")?;
+    if stop(updates) {
+        return Ok(End::Stopped);
+    }
     values.extend(evaluate::floor(&order.run, &labelled, &order.eval, device)?);
     sink.send(WorkerEvent::Evaluated { values })?;
     Ok(End::Finished { verdict: Verdict::Healthy })

@@ -44,7 +44,7 @@ pub struct Run<'a> {
 pub enum Pretrained {
     /// To the last update; the weights are kept in the folder.
     Trained(Box<Model>),
-    /// The loss became infinite or NaN.
+    /// The loss, a weight or a statistic became infinite or NaN.
     Diverged,
     /// On request, after a checkpoint.
     Stopped,
@@ -112,6 +112,11 @@ pub fn pretrain(
             saved = Instant::now();
         }
     }
+    if !model.encoder_is_finite() {
+        let text = "a weight or statistic of the encoder is not finite: diverged".to_owned();
+        sink.send(WorkerEvent::Note { text })?;
+        return Ok(Pretrained::Diverged);
+    }
     // Evaluation may be interrupted or fail: what was trained is kept first.
     save(run.folder, &model, &optimizer, position, sink)?;
     keep_weights(run.folder, &model, sink)?;
@@ -156,8 +161,9 @@ fn save(
     let momenta = optimizer.state().into_iter();
     state.extend(momenta.map(|(name, tensor)| (format!("{MOMENTUM}{name}"), tensor)));
     state.push(checkpoint::position_entry(position));
-    checkpoint::write(&folder.checkpoint(), &state)?;
+    // Metrics first: a resume would not make again those of updates before its checkpoint.
     sink.sync()?;
+    checkpoint::write(&folder.checkpoint(), &state)?;
     let file = folder.checkpoint().file_name().map(Into::into).unwrap_or_default();
     Ok(sink.send(WorkerEvent::Checkpointed { update: position.update, file })?)
 }

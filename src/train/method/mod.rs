@@ -240,6 +240,13 @@ impl Model {
         online.filter(|(name, _)| name.starts_with("encoder.")).collect()
     }
 
+    /// Returns whether no weight and no running statistic of the online encoder is infinite or
+    /// NaN. Waits for the device.
+    pub fn encoder_is_finite(&self) -> bool {
+        let finite = |tensor: &Tensor| tensor.isfinite().all().int64_value(&[]) != 0;
+        self.encoder_state().iter().all(|(_, tensor)| finite(tensor))
+    }
+
     /// Restores what [`Model::encoder_state`] returned.
     ///
     /// # Errors
