@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use byol_sweep::outcome::{EXIT_STOPPED, FailureReason};
 use byol_sweep::protocol::folder::AttemptFolder;
 use byol_sweep::protocol::process::ProcessId;
-use byol_sweep::protocol::{End, FORMAT, Started, WorkDevice, WorkOrder, WorkerEvent};
+use byol_sweep::protocol::{End, FORMAT, Started, Work, WorkDevice, WorkOrder, WorkerEvent};
 use byol_sweep::train::error::{first_line, reason_of_message};
 use byol_sweep::train::sink::Sink;
-use byol_sweep::train::{self, StopAt, native};
+use byol_sweep::train::{self, StopAt, lineage, native};
 use signal_hook::consts::{SIGTERM, SIGUSR1};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -134,10 +134,14 @@ fn work(
         WorkDevice::Cpu => cpu_model(),
         WorkDevice::Cuda => {
             native::open_libtorch_cuda();
-            "cuda".to_owned()
+            gpu_model()
         }
     };
-    sink.send(WorkerEvent::Started(Started {
+    let checkpoint = match &order.work {
+        Work::Train { resume } => resume.as_deref(),
+        Work::Evaluate { .. } => None,
+    };
+    let started = Started {
         host: host(),
         pid: me.pid,
         start_ticks: me.start_ticks,
@@ -146,8 +150,13 @@ fn work(
         libtorch: LIBTORCH.to_owned(),
         device,
         threads: order.threads,
-        resumed: matches!(&order.work, byol_sweep::protocol::Work::Train { resume: Some(_) }),
-    }))?;
+        resumed: checkpoint.is_some(),
+    };
+    let note = checkpoint.and_then(|path| lineage::note(path, &started, order.device));
+    sink.send(WorkerEvent::Started(started))?;
+    if let Some(text) = note {
+        sink.send(WorkerEvent::Note { text })?;
+    }
     // libtorch throws where a tensor operation cannot be done, which `tch` turns into a panic.
     let attempt = catch_unwind(AssertUnwindSafe(|| train::attempt(order, folder, sink, stop)));
     Ok(match attempt {
@@ -168,6 +177,19 @@ fn cpu_model() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     model.map_or_else(|| "cpu".to_owned(), |(_, name)| name.trim().to_owned())
+}
+
+/// Returns the model of the GPU that the mask leaves visible, where the driver tells.
+fn gpu_model() -> String {
+    let mask = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
+    let gpus = std::fs::read_dir("/proc/driver/nvidia/gpus").into_iter().flatten().flatten();
+    let facts = gpus.filter_map(|gpu| std::fs::read_to_string(gpu.path().join("information")).ok());
+    let value = |facts: &str, name: &str| {
+        let line = facts.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.map(|value| value.trim().to_owned())
+    };
+    let mut visible = facts.filter(|facts| value(facts, "GPU UUID").is_some_and(|id| id == mask));
+    visible.find_map(|facts| value(&facts, "Model")).unwrap_or_else(|| "cuda".to_owned())
 }
 
 fn host() -> String {

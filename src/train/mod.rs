@@ -6,6 +6,7 @@ pub mod error;
 pub mod eval;
 pub mod evaluate;
 pub mod features;
+pub mod lineage;
 pub mod loader;
 pub mod method;
 pub mod native;

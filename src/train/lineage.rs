@@ -1,0 +1,92 @@
+//! Whether a resume can end with the numbers of a run that was never interrupted: the worker that
+//! wrote the checkpoint against the one that goes on. Knows nothing of what is in a checkpoint.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use crate::protocol::folder::AttemptFolder;
+use crate::protocol::{EventLine, Started, WorkDevice, WorkerEvent};
+
+/// Returns what a reader of the log should know of a resume from `checkpoint` that is not bit for
+/// bit; `None` where it is.
+pub fn note(checkpoint: &Path, now: &Started, on: WorkDevice) -> Option<String> {
+    let folder = AttemptFolder::at(checkpoint.parent().unwrap_or(Path::new(".")));
+    let reasons = match writer(&folder) {
+        Some(before) => differences(&before, now, on),
+        None => vec!["it is not known what wrote the checkpoint".to_owned()],
+    };
+    (!reasons.is_empty()).then(|| format!("inexact resume: {}", reasons.join("; ")))
+}
+
+/// Returns the first words of the worker whose attempt folder this is.
+fn writer(folder: &AttemptFolder) -> Option<Started> {
+    let mut line = String::new();
+    BufReader::new(File::open(folder.events()).ok()?).read_line(&mut line).ok()?;
+    match serde_json::from_str::<EventLine>(&line).ok()?.event {
+        WorkerEvent::Started(started) => Some(started),
+        WorkerEvent::Progress(_)
+        | WorkerEvent::Metrics { .. }
+        | WorkerEvent::Evaluated { .. }
+        | WorkerEvent::Checkpointed { .. }
+        | WorkerEvent::Artifact { .. }
+        | WorkerEvent::Note { .. }
+        | WorkerEvent::Ended { .. } => None,
+    }
+}
+
+fn differences(before: &Started, now: &Started, on: WorkDevice) -> Vec<String> {
+    let threads = [before, now].map(|started| started.threads.to_string());
+    let facts = [
+        ("device", &before.device, &now.device),
+        ("worker version", &before.version, &now.version),
+        ("libtorch", &before.libtorch, &now.libtorch),
+        ("threads", &threads[0], &threads[1]),
+    ];
+    let differ = facts.into_iter().filter(|(_, before, now)| before != now);
+    let mut reasons: Vec<String> =
+        differ.map(|(what, before, now)| format!("{what} was {before} and is {now}")).collect();
+    match on {
+        WorkDevice::Cpu => {}
+        WorkDevice::Cuda => reasons.push("CUDA kernels may add in another order".to_owned()),
+    }
+    reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(device: &str, threads: u32) -> Started {
+        Started {
+            host: "a".into(),
+            pid: 1,
+            start_ticks: 1,
+            boot_id: "b".into(),
+            version: "1".into(),
+            libtorch: "2".into(),
+            device: device.into(),
+            threads,
+            resumed: false,
+        }
+    }
+
+    #[test]
+    fn a_resume_on_the_same_device_and_threads_is_exact() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = AttemptFolder::at(folder.path()).checkpoint();
+        let unknown = note(&checkpoint, &started("x", 2), WorkDevice::Cpu).unwrap();
+        assert!(unknown.contains("not known"), "{unknown}");
+
+        let first = EventLine { seq: 1, at_ms: 0, event: WorkerEvent::Started(started("x", 2)) };
+        let line = serde_json::to_string(&first).unwrap() + "\n";
+        std::fs::write(AttemptFolder::at(folder.path()).events(), line).unwrap();
+        assert_eq!(note(&checkpoint, &started("x", 2), WorkDevice::Cpu), None);
+        assert_eq!(
+            note(&checkpoint, &started("y", 4), WorkDevice::Cpu).unwrap(),
+            "inexact resume: device was x and is y; threads was 2 and is 4"
+        );
+        let cuda = note(&checkpoint, &started("x", 2), WorkDevice::Cuda).unwrap();
+        assert!(cuda.contains("CUDA kernels"), "{cuda}");
+    }
+}
