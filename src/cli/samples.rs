@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::ids::{AttemptNo, DeviceId, EvalKey};
 use crate::outcome::{FailureReason, Outcome, Verdict};
-use crate::plan::{Label, Plan, PlannedTrial, RuleCount};
+use crate::plan::{Facts, Label, Plan, PlannedTrial, RuleCount};
 use crate::spec::eval::{EVAL_SEMANTICS, EvalSpec, KnnSpec, LinearSpec};
 use crate::spec::run::{
     DataSpec, EncoderSpec, HeadSpec, Loss, OptimizerSpec, OutputNorm, RunSpec, SEMANTICS, Source,
