@@ -12,3 +12,4 @@ mod process;
 mod store;
 mod sweeps;
 mod terminal;
+mod train;
