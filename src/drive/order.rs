@@ -7,7 +7,7 @@ use crate::ids::{AttemptNo, DeviceId};
 use crate::plan::{Plan, PlannedTrial};
 use crate::protocol::folder::TrialFolder;
 use crate::protocol::{FORMAT, Work, WorkDevice, WorkOrder};
-use crate::store::rows::{AttemptKind, Known, TrialState};
+use crate::store::rows::{AttemptKind, Known};
 
 /// Where images lie on this machine.
 #[derive(Clone, Copy)]
@@ -21,9 +21,7 @@ pub struct Images<'a> {
 /// Tells what the next attempt does: evaluates where the trial is trained, otherwise trains from
 /// the newest checkpoint. Files that were cleaned away do not count; `exists` tells.
 pub(super) fn work(known: &Known, exists: impl Fn(&Path) -> bool) -> Work {
-    if let (TrialState::Trained, Some(weights)) = (known.state, &known.weights)
-        && exists(weights)
-    {
+    if let Some(weights) = known.weights.as_ref().filter(|file| exists(file)) {
         return Work::Evaluate { weights: weights.clone() };
     }
     let checkpoint = known.checkpoint.as_ref().map(|(file, _)| file);
@@ -78,30 +76,24 @@ pub(super) fn order(
 mod tests {
     use super::*;
 
-    fn known(state: TrialState) -> Known {
-        Known {
-            state,
-            weights: Some("w".into()),
-            checkpoint: Some(("c".into(), 7)),
-            ..Known::default()
-        }
+    fn untrained() -> Known {
+        Known { checkpoint: Some(("c".into(), 7)), ..Known::default() }
+    }
+
+    fn trained() -> Known {
+        Known { weights: Some("w".into()), ..untrained() }
     }
 
     #[test]
     fn a_trained_trial_is_evaluated_and_any_other_resumed() {
-        let evaluate = Work::Evaluate { weights: "w".into() };
-        assert_eq!(work(&known(TrialState::Trained), |_| true), evaluate);
-        let resume = Work::Train { resume: Some("c".into()) };
-        for state in [TrialState::Stopped, TrialState::Failed, TrialState::Pending] {
-            assert_eq!(work(&known(state), |_| true), resume, "{state:?}");
-        }
+        assert_eq!(work(&trained(), |_| true), Work::Evaluate { weights: "w".into() });
+        assert_eq!(work(&untrained(), |_| true), Work::Train { resume: Some("c".into()) });
     }
 
     #[test]
     fn files_that_were_cleaned_away_do_not_count() {
-        let trained = known(TrialState::Trained);
         let resume = Work::Train { resume: Some("c".into()) };
-        assert_eq!(work(&trained, |file| file == Path::new("c")), resume);
-        assert_eq!(work(&trained, |_| false), Work::Train { resume: None });
+        assert_eq!(work(&trained(), |file| file == Path::new("c")), resume);
+        assert_eq!(work(&trained(), |_| false), Work::Train { resume: None });
     }
 }

@@ -12,7 +12,7 @@ use super::signals::StopSource;
 use super::{Images, Observer, Options, RunRequest, names};
 use crate::exec::{Executor, Force, JobHandle, JobStatus};
 use crate::ids::{AttemptNo, TrainKey};
-use crate::outcome::{Exit, Outcome, StopReason};
+use crate::outcome::{Exit, Outcome, StopReason, Verdict};
 use crate::plan::Plan;
 use crate::protocol::{EventLine, WorkerEvent};
 use crate::schedule::phase::Conclusion;
@@ -287,7 +287,9 @@ impl<'a, E: Executor> Run<'a, E> {
             // Only its own sweep knows how to go on with it.
             (None, _) => Ending::Done,
             // A finished attempt of another protocol leaves this one's evaluation to do.
-            (Some(_), Outcome::Finished { .. }) if row.eval_key != self.plan.eval_key => {
+            (Some(_), Outcome::Finished { verdict: Verdict::Healthy })
+                if row.eval_key != self.plan.eval_key =>
+            {
                 Ending::Again
             }
             (Some(_), Outcome::Finished { .. }) => Ending::Done,

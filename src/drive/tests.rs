@@ -475,6 +475,37 @@ async fn another_protocol_evaluates_and_trains_nothing() {
 }
 
 #[tokio::test]
+async fn what_diverged_is_done_by_every_protocol() {
+    let bench = Bench::new().await;
+    let diverged = vec![ended(End::Finished { verdict: Verdict::Diverged })];
+    let executor = ScriptedExecutor::new([waits_then(diverged)]);
+    let (row, handle) = bench.leave_a_worker(&plan(1), &executor).await;
+    bench.note(&row, &handle).await;
+    // It ends under the eyes of a sweep with another protocol, which has nothing to add.
+    let other = plan_with_eval(1, 50);
+    let (summary, _) =
+        bench.try_run(&other, &executor, |event| once_started(event, StopRequest::Politely)).await;
+    assert_eq!(summary.unwrap().done, 1);
+    assert_eq!(bench.run(&plan_with_eval(1, 60), &ScriptedExecutor::new([])).await.0.done, 1);
+    assert_eq!(bench.attempts(&other).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_hopeless_evaluation_stays_failed_and_trains_nothing_when_asked_for() {
+    let mut bench = Bench::new().await;
+    bench.run(&plan(1), &ScriptedExecutor::new([finishes()])).await;
+    let other = plan_with_eval(1, 50);
+    let executor = ScriptedExecutor::new([fails(FailureReason::OutOfMemory)]);
+    assert_eq!(bench.run(&other, &executor).await.0.failed, 1);
+    assert_eq!(bench.run(&other, &ScriptedExecutor::new([])).await.0.failed, 1);
+    bench.options.retry_failed = RetryFailed::Yes;
+    let evaluates = Part::Ends(last_words(), Exit::Code(0));
+    assert_eq!(bench.run(&other, &ScriptedExecutor::new([evaluates])).await.0.done, 1);
+    let kinds: Vec<_> = bench.attempts(&other).await.iter().map(|row| row.kind).collect();
+    assert_eq!(kinds, [AttemptKind::Train, AttemptKind::Eval, AttemptKind::Eval]);
+}
+
+#[tokio::test]
 async fn threads_are_those_of_the_first_attempt() {
     let mut bench = Bench::new().await;
     bench.threads = 3;

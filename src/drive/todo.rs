@@ -51,8 +51,8 @@ pub(super) fn standing(
             match (retry_failed, ended) {
                 (RetryFailed::Yes, Ended::Watched | Ended::Unwatched) => fresh,
                 (RetryFailed::No, Ended::Unwatched) if retryable => fresh,
-                (RetryFailed::No, Ended::Watched) if retryable && known.attempts <= max_retries => {
-                    Standing::Open(Job { failures: known.attempts })
+                (RetryFailed::No, Ended::Watched) if retryable && known.failures <= max_retries => {
+                    Standing::Open(Job { failures: known.failures })
                 }
                 (RetryFailed::No, Ended::Watched | Ended::Unwatched) => Standing::Failed,
             }
@@ -65,10 +65,12 @@ mod tests {
     use super::*;
     use crate::outcome::FailureReason;
 
-    fn failed(reason: FailureReason, attempts: u32) -> Known {
+    fn failed(reason: FailureReason, failures: u32) -> Known {
         Known {
             state: TrialState::Failed,
-            attempts,
+            // Others were stopped or did other work: nobody is charged for them.
+            attempts: 9,
+            failures,
             failure: Some((reason, String::new())),
             ..Known::default()
         }
@@ -94,10 +96,10 @@ mod tests {
             (crash, 1, RetryFailed::No, Ended::Unwatched, Standing::Failed),
             (crash, 1, RetryFailed::Yes, Ended::Watched, open(0)),
         ];
-        for (reason, attempts, retry, ended, expected) in cases {
-            let known = failed(reason, attempts);
+        for (reason, failures, retry, ended, expected) in cases {
+            let known = failed(reason, failures);
             let found = standing(&known, 2, retry, ended);
-            assert_eq!(found, expected, "{reason:?} {attempts} {retry:?} {ended:?}");
+            assert_eq!(found, expected, "{reason:?} {failures} {retry:?} {ended:?}");
         }
     }
 

@@ -17,7 +17,8 @@ pub enum PlanError {
     /// More trials than anyone plans on purpose; [`super::Limit::Lifted`] plans them all the same.
     #[error("this sweep has at least {cells} trials, more than {MANY_CELLS}")]
     #[diagnostic(help(
-        "an axis has too many values, or too many axes are crossed; `[[zip]]` lets axes advance together"
+        "an axis has too many values, or too many axes are crossed: `[[zip]]` lets axes advance \
+         together; `byol-sweep run --yes` runs them all the same"
     ))]
     TooMany {
         /// Trials, counted before excludes and merges.

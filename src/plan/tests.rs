@@ -391,6 +391,17 @@ fn a_setting_without_effect_on_an_axis_is_refused_wherever_it_stands() {
 }
 
 #[test]
+fn axes_that_advance_together_may_repeat_values() {
+    let plan = plan(
+        "[[zip]]\noptimizer.name = [\"sgd\", \"sgd\", \"lars\"]\noptimizer.base_lr = [0.1, 0.2, 0.2]\n",
+    );
+    assert_eq!(plan.trials.len(), 3);
+    let repeats =
+        "[[zip]]\nepochs = [1, 2]\ntau_base = [0.9, 0.9]\n[grid]\noptimizer.base_lr = [0.1, 0.1]\n";
+    assert_eq!(message(repeats), "the axis `optimizer.base_lr` has 0.1 twice");
+}
+
+#[test]
 fn images_must_be_named() {
     let error = planned(&file("[base]\nepochs = 1\n")).unwrap_err().to_string();
     assert_eq!(error, "`data.name` is not said");

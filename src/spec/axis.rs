@@ -8,7 +8,7 @@ use super::keys::{Key, Kind};
 use super::read::{Leaf, Node, checked_number, entries, item_site, number, value, wrong_type};
 use super::value::{Setting, rounded};
 
-/// A setting with the values that it takes in turn; at least one, no two alike.
+/// A setting with the values that it takes in turn; at least one.
 #[derive(Clone, Debug)]
 pub struct Axis {
     /// What varies.
@@ -63,7 +63,6 @@ pub(crate) fn axis(source: &Source, leaf: &Leaf<'_, '_>) -> Result<Axis, Fault> 
             value_site,
         })
         .collect();
-    refuse_repeats(&settings)?;
     Ok(Axis { key, key_site: leaf.key_site.clone(), values: settings })
 }
 
@@ -76,11 +75,13 @@ fn flat_list(key: Key, site: &Site) -> Fault {
     )
 }
 
-fn refuse_repeats(settings: &[Setting]) -> Result<(), Fault> {
+/// Refuses an axis that takes a value twice. In a grid that is a slip of the pen; axes that advance
+/// together repeat values by their nature.
+pub(crate) fn refuse_repeats(axis: &Axis) -> Result<(), Fault> {
     let mut seen = std::collections::BTreeMap::new();
-    for setting in settings {
+    for setting in &axis.values {
         if let Some(first) = seen.insert(setting.value.to_string(), setting) {
-            let message = format!("the axis `{}` has {} twice", setting.key.path(), setting.value);
+            let message = format!("the axis `{}` has {} twice", axis.key.path(), setting.value);
             return Err(Fault::new(message, &setting.value_site, "again")
                 .and(&first.value_site, "first here"));
         }

@@ -3,7 +3,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::axis::{Axis, allowed, axis};
+use super::axis::{Axis, allowed, axis, refuse_repeats};
 use super::error::{Fault, Faults, Site, Source};
 use super::read::{Entry, Node, entries, leaves, settings, unknown_key, wrong_type};
 use super::value::Setting;
@@ -11,7 +11,7 @@ use super::value::Setting;
 /// Axes that are crossed with each other.
 #[derive(Clone, Debug)]
 pub struct Grid {
-    /// In the order of the file; no key twice.
+    /// In the order of the file; no key twice, and no value twice in one axis.
     pub axes: Vec<Axis>,
 }
 
@@ -162,6 +162,9 @@ fn axes(source: &Source, table: &DeTable<'_>, site: &Site, faults: &mut Faults) 
 
 fn grid(source: &Source, table: &DeTable<'_>, site: &Site, faults: &mut Faults) -> Option<Grid> {
     let axes = axes(source, table, site, faults);
+    for axis in &axes {
+        faults.keep(refuse_repeats(axis));
+    }
     (!axes.is_empty()).then_some(Grid { axes })
 }
 

@@ -40,11 +40,11 @@ pub enum TrialState {
     Running,
     /// Trained, but not evaluated by this protocol.
     Trained,
-    /// Trained and evaluated.
+    /// Trained and evaluated; or diverged, which leaves nothing to evaluate.
     Done,
     /// The last attempt was stopped on request.
     Stopped,
-    /// The last attempt failed.
+    /// The last attempt at training, or at this protocol's evaluation, failed.
     Failed,
 }
 
@@ -88,6 +88,8 @@ pub struct Known {
     pub verdict: Option<Verdict>,
     /// Of the last failed attempt, while the state is `Failed`.
     pub failure: Option<(FailureReason, String)>,
+    /// Attempts that failed in a row, while the state is `Failed`.
+    pub failures: u32,
 }
 
 impl Default for Known {
@@ -100,6 +102,7 @@ impl Default for Known {
             weights: None,
             verdict: None,
             failure: None,
+            failures: 0,
         }
     }
 }

@@ -94,3 +94,25 @@ fn views(
     })?;
     Ok(views)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::load;
+    use crate::plan::{Limit, Request, expand};
+
+    #[test]
+    fn views_do_not_depend_on_the_number_of_threads() {
+        let text = "schema = 1\nname = \"t\"\n[base]\ndata.name = \"shapes\"\ndata.shapes.train = 40\nbatch_size = 16\n";
+        let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
+        let sweep = crate::spec::parse("sweep.toml", text).unwrap();
+        let run = expand(&sweep, &request).unwrap().trials.remove(0).run;
+        let images = load(&run.data.source, None).unwrap().train;
+        let occurrences = ImageStream::new(run.seed, 40).take(30, 16);
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| views(&Pipeline::of(&run), &images, &occurrences)).unwrap()
+        };
+        assert_eq!(with(1), with(4));
+    }
+}

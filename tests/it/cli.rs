@@ -2,47 +2,9 @@
 //! codes as documented.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
-use tempfile::TempDir;
-
-/// A folder to type commands in, with nothing inherited from the caller.
-struct Terminal {
-    folder: TempDir,
-}
-
-impl Terminal {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_byol-sweep"));
-        command.args(line.split_whitespace()).current_dir(self.folder.path());
-        for variable in ["BYOL_SWEEP_STATE", "BYOL_SWEEP_DATA", "BYOL_SWEEP_WORKER", "NO_COLOR"] {
-            command.env_remove(variable);
-        }
-        command.env("HOME", self.folder.path()).env_remove("XDG_CACHE_HOME");
-        command
-    }
-
-    fn type_in(&self, line: &str) -> Output {
-        self.command(line).output().unwrap()
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use crate::terminal::{Terminal, stderr, stdout};
 
 #[test]
 fn a_wrong_flag_ends_with_2_and_names_the_right_one() {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod bad_input;
 mod cli;
 mod data;
 mod e2e;
@@ -10,3 +11,5 @@ mod layers;
 mod process;
 mod store;
 mod sweeps;
+mod terminal;
+mod train;

@@ -500,8 +500,10 @@ async fn states_follow_from_attempts(store: Store) {
         (&[(train, failed()), (train, stop.clone())], Stopped, Stopped),
         (&[(train, stop.clone()), (train, failed())], Failed, Failed),
         (&[(train, failed()), (train, finished())], Done, Trained),
-        (&[(train, Outcome::Finished { verdict: Verdict::Diverged })], Done, Trained),
-        (&[(train, finished()), (other, failed())], Done, Trained),
+        (&[(train, Outcome::Finished { verdict: Verdict::Diverged })], Done, Done),
+        (&[(train, finished()), (other, failed())], Done, Failed),
+        (&[(train, finished()), (other, failed()), (other, stop.clone())], Done, Trained),
+        (&[(train, failed()), (train, finished()), (other, failed())], Done, Failed),
         (&[(train, finished()), (other, stop)], Done, Trained),
         (&[(train, finished()), (other, finished())], Done, Done),
         (&[(train, finished()), (same, failed())], Done, Trained),
@@ -545,7 +547,7 @@ async fn what_a_resume_needs_is_known(store: Store) {
     attempt(&store, NewAttempt { threads: 8, ..training(1) }, [], &failed()).await;
     let now = known().await;
     assert_eq!(now.checkpoint, Some((folder(1).join("checkpoint.safetensors"), 20)));
-    assert_eq!((now.threads, now.attempts), (Some(3), 2));
+    assert_eq!((now.threads, now.attempts, now.failures), (Some(3), 2, 2));
     assert_eq!(now.failure, Some((FailureReason::Lost, "gone".into())));
     assert_eq!((now.weights, now.verdict), (None, None));
 
@@ -554,7 +556,7 @@ async fn what_a_resume_needs_is_known(store: Store) {
     let now = known().await;
     assert_eq!(now.checkpoint, Some((folder(3).join("checkpoint.safetensors"), 30)));
     assert_eq!(now.weights, Some(folder(3).join("weights.safetensors")));
-    assert_eq!((now.verdict, now.failure), (Some(Verdict::Healthy), None));
+    assert_eq!((now.verdict, now.failure, now.failures), (Some(Verdict::Healthy), None, 0));
 }
 
 // Results.

@@ -1,0 +1,295 @@
+//! One attempt as the worker does it: stopped anywhere and resumed it ends with the same bytes,
+//! evaluation leaves no trace, and results change only together with their version.
+#![cfg(feature = "torch")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use byol_sweep::data::{self, Split};
+use byol_sweep::ids::AttemptNo;
+use byol_sweep::plan::{Limit, Plan, Request, expand};
+use byol_sweep::protocol::folder::AttemptFolder;
+use byol_sweep::protocol::{End, EventLine, FORMAT, Work, WorkDevice, WorkOrder, WorkerEvent};
+use byol_sweep::spec::eval::EVAL_SEMANTICS;
+use byol_sweep::spec::parse;
+use byol_sweep::spec::run::{RunSpec, SEMANTICS};
+use byol_sweep::train::evaluate::{self, LabelledImages};
+use byol_sweep::train::loader::Loader;
+use byol_sweep::train::method::Model;
+use byol_sweep::train::sink::Sink;
+use byol_sweep::train::{self, StopAt};
+use serde_json::{Value, json};
+use tch::{Device, Kind, Tensor};
+
+/// Seven updates of two batches: 40 images make no whole number of updates, so that a stop falls
+/// into an epoch, on its end, and into an update that two epochs share.
+const UPDATES: u64 = 7;
+
+fn plan(method: &str) -> Plan {
+    let text = format!(
+        r#"
+        schema = 1
+        name = "tiny"
+        [base]
+        method = "{method}"
+        data.name = "shapes"
+        data.shapes.train = 40
+        data.shapes.test = 20
+        encoder.name = "convnet"
+        encoder.width = 0.125
+        projector.hidden = 16
+        projector.out = 8
+        epochs = 3
+        warmup_epochs = 1
+        update_batch_size = 16
+        batch_size = 8
+        optimizer.name = "lars"
+        augment.preset = "byol"
+        [eval]
+        linear = {{ epochs = 2, batch_size = 16, learning_rates = [0.4, 0.1] }}
+        knn = {{ k = 5, temperature = 0.1 }}
+        "#
+    );
+    let unknown = |_: &Path| None;
+    let request = Request { overrides: &[], digests: &unknown, limit: Limit::Million };
+    expand(&parse("sweep.toml", &text).unwrap(), &request).unwrap()
+}
+
+fn run_of(method: &str) -> RunSpec {
+    plan(method).trials.remove(0).run
+}
+
+fn images(run: &RunSpec) -> Arc<Split> {
+    Arc::new(data::load(&run.data.source, None).unwrap().train)
+}
+
+/// What an attempt left.
+struct Attempt {
+    folder: tempfile::TempDir,
+    end: End,
+    events: Vec<WorkerEvent>,
+}
+
+impl Attempt {
+    fn of(plan: &Plan, work: Work, stop: StopAt<'_>) -> Self {
+        // Sums depend on it.
+        tch::set_num_threads(1);
+        let folder = tempfile::tempdir().unwrap();
+        let trial = &plan.trials[0];
+        let order = WorkOrder {
+            format: FORMAT,
+            train_key: trial.train_key.clone(),
+            eval_key: plan.eval_key.clone(),
+            attempt: AttemptNo(1),
+            work,
+            run: trial.run.clone(),
+            eval: plan.eval.clone(),
+            data_path: None,
+            eval_data_path: None,
+            device: WorkDevice::Cpu,
+            threads: 1,
+            checkpoint_every_ms: 3_600_000,
+            lock: folder.path().join("lock"),
+        };
+        let at = AttemptFolder::at(folder.path());
+        let mut sink = Sink::create(&at).unwrap();
+        let end = train::attempt(&order, &at, &mut sink, stop).unwrap();
+        let text = std::fs::read_to_string(at.events()).unwrap();
+        let event = |line: &str| serde_json::from_str::<EventLine>(line).unwrap().event;
+        Self { folder, end, events: text.lines().map(event).collect() }
+    }
+
+    fn train(plan: &Plan, resume: Option<PathBuf>, stop: StopAt<'_>) -> Self {
+        Self::of(plan, Work::Train { resume }, stop)
+    }
+
+    fn checkpoint(&self) -> PathBuf {
+        AttemptFolder::at(self.folder.path()).checkpoint()
+    }
+
+    fn weights(&self) -> PathBuf {
+        AttemptFolder::at(self.folder.path()).weights()
+    }
+
+    fn weight_bytes(&self) -> Vec<u8> {
+        std::fs::read(self.weights()).unwrap()
+    }
+
+    /// Values by update, without those that tell the time.
+    fn series(&self) -> Vec<(u64, BTreeMap<String, f64>)> {
+        let of = |event: &WorkerEvent| match event {
+            WorkerEvent::Metrics { update, values } => {
+                let mut values = values.clone();
+                assert!(values.remove("images_per_s").is_some());
+                Some((*update, values))
+            }
+            _ => None,
+        };
+        self.events.iter().filter_map(of).collect()
+    }
+
+    fn evaluated<'a>(&'a self) -> &'a BTreeMap<String, f64> {
+        let of = |event: &'a WorkerEvent| match event {
+            WorkerEvent::Evaluated { values } => Some(values),
+            _ => None,
+        };
+        let found: Vec<_> = self.events.iter().filter_map(of).collect();
+        assert_eq!(found.len(), 1, "{:?}", self.events);
+        found[0]
+    }
+}
+
+fn never(_: u64) -> bool {
+    false
+}
+
+#[track_caller]
+fn resumes_exactly(method: &str) {
+    let plan = plan(method);
+    let whole = Attempt::train(&plan, None, &never);
+    assert_eq!(whole.series().last().unwrap().0, UPDATES);
+    let bytes = whole.weight_bytes();
+    for stop in [1, 3, 4, UPDATES - 1] {
+        let begun = Attempt::train(&plan, None, &|update| update == stop);
+        assert_eq!(begun.end, End::Stopped);
+        assert!(!begun.weights().exists());
+        let rest = Attempt::train(&plan, Some(begun.checkpoint()), &never);
+        assert_eq!(rest.end, whole.end);
+        assert!(rest.weight_bytes() == bytes, "{method}: other weights after a stop at {stop}");
+        assert_eq!([begun.series(), rest.series()].concat(), whole.series(), "stop at {stop}");
+        assert_eq!(rest.evaluated(), whole.evaluated(), "stop at {stop}");
+    }
+}
+
+#[test]
+fn byol_resumes_exactly_wherever_it_was_stopped() {
+    resumes_exactly("byol");
+}
+
+#[test]
+fn simclr_resumes_exactly_wherever_it_was_stopped() {
+    resumes_exactly("simclr");
+}
+
+#[test]
+fn a_stop_after_a_stop_changes_nothing_either() {
+    let plan = plan("byol");
+    let first = Attempt::train(&plan, None, &|update| update == 2);
+    // Nothing was done in between, which is how a stop right after the start looks.
+    let second = Attempt::train(&plan, Some(first.checkpoint()), &|update| update == 2);
+    let third = Attempt::train(&plan, Some(second.checkpoint()), &|update| update == 5);
+    let last = Attempt::train(&plan, Some(third.checkpoint()), &never);
+    assert!(last.weight_bytes() == Attempt::train(&plan, None, &never).weight_bytes());
+}
+
+#[test]
+fn the_seed_decides_and_another_one_decides_otherwise() {
+    let plan = plan("byol");
+    let mut other = plan.clone();
+    other.trials[0].run.seed += 1;
+    let bytes = Attempt::train(&plan, None, &never).weight_bytes();
+    assert!(bytes == Attempt::train(&plan, None, &never).weight_bytes());
+    assert!(bytes != Attempt::train(&other, None, &never).weight_bytes());
+}
+
+#[test]
+fn kept_weights_are_evaluated_as_they_were_after_training() {
+    let plan = plan("simclr");
+    let trained = Attempt::train(&plan, None, &never);
+    let again = Attempt::of(&plan, Work::Evaluate { weights: trained.weights() }, &never);
+    assert_eq!(again.evaluated(), trained.evaluated());
+    assert!(again.series().is_empty());
+}
+
+/// The views that a loader hands out from one update to before another, in order.
+fn views(run: &RunSpec, updates: std::ops::Range<u64>) -> [Tensor; 2] {
+    let batches = (updates.end - updates.start) * u64::from(run.accumulation());
+    let mut loader = Loader::start(run, images(run), updates.start, updates.end);
+    let (first, second): (Vec<_>, Vec<_>) = (0..batches)
+        .map(|_| loader.next(Device::Cpu).unwrap())
+        .map(|[first, second]| (first, second))
+        .unzip();
+    [Tensor::cat(&first, 0), Tensor::cat(&second, 0)]
+}
+
+#[test]
+fn an_update_sees_the_same_views_at_every_batch_size() {
+    let whole = RunSpec { batch_size: 16, ..run_of("byol") };
+    let expected = views(&whole, 0..UPDATES);
+    assert_ne!(expected[0], expected[1]);
+    for batch_size in [1, 4, 8] {
+        let parts = RunSpec { batch_size, ..whole.clone() };
+        assert_eq!(views(&parts, 0..UPDATES), expected, "batches of {batch_size}");
+    }
+    // And a loader that starts later goes on where an earlier one would be.
+    let start = i64::from(whole.update_batch_size) * 3;
+    let late = views(&whole, 3..UPDATES);
+    for (late, all) in late.iter().zip(&expected) {
+        assert_eq!(*late, all.narrow(0, start, all.size()[0] - start));
+    }
+}
+
+#[test]
+fn evaluation_leaves_no_trace() {
+    let plan = plan("byol");
+    let run = &plan.trials[0].run;
+    let set = data::load(&run.data.source, None).unwrap();
+    let [view, view_prime] = views(run, 0..1);
+    let state = |model: &Model| -> Vec<(String, Tensor)> {
+        model.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect()
+    };
+    let model = || Model::new(run, Device::Cpu, Kind::Float).unwrap();
+    let (judged, plain) = (model(), model());
+    let step = |model: &Model| model.loss(&view, &view_prime);
+    assert_eq!(step(&judged), step(&plain));
+
+    let before = state(&judged);
+    let on = LabelledImages::new(&set, &run.data).unwrap();
+    evaluate::encoder(&judged, &on, &plan.eval, run.seed, Device::Cpu, "").unwrap();
+    evaluate::floor(run, &on, &plan.eval, Device::Cpu).unwrap();
+    assert_eq!(state(&judged), before);
+    assert_eq!(step(&judged), step(&plain));
+    assert_eq!(state(&judged), state(&plain));
+}
+
+/// Losses and final values of a run.
+fn results(method: &str) -> Value {
+    let run = Attempt::train(&plan(method), None, &never);
+    let losses: Vec<f64> = run.series().iter().map(|(_, values)| values["loss"]).collect();
+    json!({ "losses": losses, "evaluated": run.evaluated() })
+}
+
+/// Equal but for what other processors make of float sums.
+fn alike(found: &Value, kept: &Value) -> bool {
+    match (found, kept) {
+        (Value::Number(found), Value::Number(kept)) => {
+            let (found, kept) = (found.as_f64().unwrap(), kept.as_f64().unwrap());
+            (found - kept).abs() <= 1e-4 * kept.abs().max(1.0)
+        }
+        (Value::Array(found), Value::Array(kept)) => {
+            found.len() == kept.len() && found.iter().zip(kept).all(|(f, k)| alike(f, k))
+        }
+        (Value::Object(found), Value::Object(kept)) => {
+            found.len() == kept.len()
+                && found.iter().all(|(name, f)| kept.get(name).is_some_and(|k| alike(f, k)))
+        }
+        (found, kept) => found == kept,
+    }
+}
+
+#[test]
+fn results_change_only_together_with_their_version() {
+    let found = json!({
+        "semantics": SEMANTICS,
+        "eval_semantics": EVAL_SEMANTICS,
+        "byol": results("byol"),
+        "simclr": results("simclr"),
+    });
+    let kept: Value = serde_json::from_str(include_str!("../fixtures/fingerprint.json")).unwrap();
+    assert!(
+        alike(&found, &kept),
+        "trials compute something else now: raise the version of what changed (SEMANTICS or \
+         EVAL_SEMANTICS), then keep this as tests/fixtures/fingerprint.json:\n{found:#}"
+    );
+}
