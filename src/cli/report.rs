@@ -1,12 +1,15 @@
 //! `report`: charts and tables of a sweep.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::{ReportArgs, ReportFormat};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::reading::{self, Reading};
+use super::sweep_file::SweepFile;
+use super::{planning, shipped};
+use crate::plan::Limit;
 use crate::report::{self, Format, Gathered, SweepFacts};
 use crate::spec::run::Source;
 use crate::store::rows::{SweepRow, TrialRow};
@@ -21,9 +24,8 @@ pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
     let folder = args.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(&sweep.name));
     let report = report::build(&gather(&reading, sweep)?)?;
     let files = report::write(&report, &folder, &formats(&args.format))?;
-    for table in &report.tables {
-        ui.print(&table.to_terminal())?;
-    }
+    ui.print(&report::terminal::text(&report))?;
+    ui.note("");
     for file in files {
         ui.note(&format!("wrote {}", file.display()));
     }
@@ -58,6 +60,7 @@ fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
         }
     }
     let facts = SweepFacts {
+        file: shipped_file(&sweep, &trials),
         name: sweep.name,
         description: sweep.facts.description,
         reproduces: sweep.facts.reproduces,
@@ -67,6 +70,18 @@ fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
         eval: sweep.facts.eval,
     };
     Ok(Gathered::new(facts, trials, finals, curves))
+}
+
+/// Returns the file of the sweep as `run` takes it, where it ships and was run as it is: a `--set`
+/// would have made other trials.
+fn shipped_file(sweep: &SweepRow, trials: &[TrialRow]) -> Option<String> {
+    let shipped = shipped::ALL.iter().find(|shipped| shipped.text == sweep.source_toml)?;
+    let path = Path::new("sweeps").join(shipped.path);
+    let file = SweepFile { path, text: shipped.text.to_owned() };
+    let plan = planning::plan(&file, &[], &|_| None, Limit::Million).ok()?;
+    let planned = plan.trials.iter().map(|trial| &trial.train_key);
+    let same = plan.eval_key == sweep.eval_key && planned.eq(trials.iter().map(|t| &t.train_key));
+    same.then(|| file.path.display().to_string())
 }
 
 /// Returns how many classes the evaluation tells apart, where the data set alone says so.

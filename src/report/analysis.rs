@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cell::{Cell, Change, method_of};
 use super::estimate::Estimate;
+use super::floor::Floors;
 use super::gathered::Gathered;
 use super::reference::Reference;
 use crate::ids::{GroupKey, TrainKey};
@@ -29,10 +30,10 @@ pub struct Analysis {
     pub with_result: usize,
     /// Trials without a value, and diverged ones.
     pub missing: Vec<Missing>,
-    /// Accuracy of guessing, where the number of classes is known.
-    pub chance: Option<f64>,
-    /// `floor_*` results over all trials: what the encoder reaches untrained.
-    pub floors: BTreeMap<String, Estimate>,
+    /// Classes of the labelled set, where known.
+    pub classes: Option<u32>,
+    /// What the encoder reaches untrained.
+    pub floors: Floors,
     /// The table that the sweep reproduces.
     pub table: Option<&'static PublishedTable>,
 }
@@ -48,6 +49,24 @@ pub struct Missing {
     pub seed: u64,
     /// Why, in words.
     pub why: String,
+    /// It diverged, whether or not it has a value.
+    pub diverged: bool,
+}
+
+impl Analysis {
+    /// Returns what guessing reaches of an accuracy, a fraction: one in so many classes, and five
+    /// for a top-5.
+    pub fn chance(&self, metric: &str) -> Option<f64> {
+        let classes = f64::from(self.classes?);
+        let guesses = [("top1", 1.0), ("top5", 5.0f64)];
+        let (_, guesses) = guesses.into_iter().find(|(ending, _)| metric.ends_with(ending))?;
+        Some(guesses.min(classes) / classes)
+    }
+
+    /// Returns how many trials diverged.
+    pub fn diverged(&self) -> usize {
+        self.missing.iter().filter(|missing| missing.diverged).count()
+    }
 }
 
 /// Analyses a sweep. Cells without a value stay, so that tables show what is missing.
@@ -81,8 +100,8 @@ pub fn analyse(gathered: &Gathered) -> Analysis {
             .iter()
             .filter_map(|trial| missing(trial, value_of(trial, metric), metric))
             .collect(),
-        chance: classes.filter(|classes| *classes > 0).map(|classes| 1.0 / f64::from(classes)),
-        floors: floors(gathered),
+        classes: classes.filter(|classes| *classes > 0),
+        floors: Floors::of(gathered),
         cells,
         table,
     }
@@ -142,6 +161,7 @@ fn cell(
         label: label.clone(),
         train_keys: trials.iter().map(|trial| trial.train_key.clone()).collect(),
         diverged: trials.iter().filter(|t| t.verdict == Some(Verdict::Diverged)).count(),
+        failed: trials.iter().filter(|t| t.state == TrialState::Failed).count(),
         estimate: Estimate::of(by_seed.values().copied()),
         beside: beside.collect(),
         by_seed,
@@ -182,20 +202,8 @@ fn missing(trial: &TrialRow, value: Option<f64>, metric: &str) -> Option<Missing
         cell: cell.unwrap_or_default(),
         seed: trial.run.seed,
         why,
+        diverged,
     })
-}
-
-/// An untrained encoder does not know its arm, so floors are taken over all trials.
-fn floors(gathered: &Gathered) -> BTreeMap<String, Estimate> {
-    let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for (name, value) in gathered.finals.iter().flat_map(|row| &row.values) {
-        if name.starts_with("floor_") {
-            values.entry(name).or_default().push(*value);
-        }
-    }
-    let estimate =
-        |(name, values): (&str, Vec<f64>)| Some((name.to_owned(), Estimate::of(values)?));
-    values.into_iter().filter_map(estimate).collect()
 }
 
 fn known_classes(gathered: &Gathered) -> Option<u32> {
@@ -218,10 +226,11 @@ mod tests {
         let analysis = analyse(&samples::batch_sweep());
         assert_eq!((analysis.trials, analysis.with_result, analysis.cells.len()), (30, 28, 10));
         let names: Vec<String> = analysis.cells.iter().take(2).map(Cell::name).collect();
-        assert_eq!(names, ["BYOL, batch_size 1024", "BYOL, batch_size 512"]);
+        assert_eq!(names, ["BYOL, batch size 1024", "BYOL, batch size 512"]);
         assert_eq!(analysis.cells[0].by_seed.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(analysis.chance, Some(0.1));
-        assert_eq!(analysis.floors["floor_linear_top1"].n, 28);
+        assert_eq!(analysis.chance("linear_top1"), Some(0.1));
+        assert_eq!(analysis.chance("linear_top5"), Some(0.5));
+        assert_eq!(analysis.chance("loss"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::estimate::Estimate;
+use super::words;
 use crate::ids::TrainKey;
 use crate::plan::Label;
 use crate::published::PublishedValue;
@@ -21,6 +22,8 @@ pub struct Cell {
     pub train_keys: Vec<TrainKey>,
     /// Of these, how many diverged.
     pub diverged: usize,
+    /// Of these, how many failed.
+    pub failed: usize,
     /// Seed to the report metric, where there is a finite value.
     pub by_seed: BTreeMap<u64, f64>,
     /// Of `by_seed`.
@@ -63,14 +66,14 @@ impl Change {
 }
 
 impl Cell {
-    /// Returns the cell in words: `BYOL, crop only`, `SimCLR, batch_size 64`.
+    /// Returns the cell in words: `BYOL, crop only`, `SimCLR, batch size 64`.
     pub fn name(&self) -> String {
         name(&self.label, self.method.as_deref())
     }
 
     /// Returns the cell in words without its method.
     pub fn name_without_method(&self) -> String {
-        let rest = parts(&self.label);
+        let rest = words::parts(&self.label);
         if rest.is_empty() { "all".to_owned() } else { rest.join(", ") }
     }
 }
@@ -90,46 +93,11 @@ pub(super) fn method_of(label: &Label, run: &RunSpec) -> Option<String> {
     }
 }
 
-/// Returns a method as the paper writes it.
-pub(super) fn method_words(method: &str) -> String {
-    match method {
-        "byol" => "BYOL".to_owned(),
-        "simclr" => "SimCLR".to_owned(),
-        other => other.to_owned(),
-    }
-}
-
+/// Returns a label in words, with its method where that is an axis.
 pub(super) fn name(label: &Label, method: Option<&str>) -> String {
-    let method = method.filter(|_| label.axes.contains_key("method")).map(method_words);
-    let all: Vec<String> = method.into_iter().chain(parts(label)).collect();
+    let method = method.filter(|_| label.axes.contains_key("method")).map(words::method);
+    let all: Vec<String> = method.into_iter().chain(words::parts(label)).collect();
     if all.is_empty() { "all".to_owned() } else { all.join(", ") }
-}
-
-fn parts(label: &Label) -> Vec<String> {
-    let axes = label.axes.iter().filter(|(path, _)| *path != "method");
-    let axes = axes.map(|(path, value)| format!("{path} {}", value_words(value)));
-    label.arm.iter().cloned().chain(axes).collect()
-}
-
-/// Returns the value of an axis as people write it.
-pub(super) fn value_words(value: &Value) -> String {
-    match value {
-        Value::Null => "none".to_owned(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => number_words(number),
-        Value::String(text) => text.clone(),
-        Value::Array(items) if items.is_empty() => "nothing".to_owned(),
-        Value::Array(items) => items.iter().map(value_words).collect::<Vec<_>>().join(" + "),
-        Value::Object(_) => value.to_string(),
-    }
-}
-
-fn number_words(number: &serde_json::Number) -> String {
-    match number.as_f64() {
-        // 1.0 and 1 are the same setting.
-        Some(value) if value.fract() == 0.0 && value.abs() < 1e15 => format!("{value:.0}"),
-        Some(_) | None => number.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -144,9 +112,9 @@ mod tests {
         let label = samples::arm("crop only", Some("Crop only"), json!({"method": "byol"}));
         assert_eq!(name(&label, Some("byol")), "BYOL, crop only");
         let label = samples::label(json!({"batch_size": 64.0, "method": "simclr"}));
-        assert_eq!(name(&label, Some("simclr")), "SimCLR, batch_size 64");
+        assert_eq!(name(&label, Some("simclr")), "SimCLR, batch size 64");
         let label = samples::label(json!({"augment.remove": ["blur", "flip"]}));
-        assert_eq!(name(&label, Some("byol")), "augment.remove blur + flip");
+        assert_eq!(name(&label, Some("byol")), "without blur + flip");
         assert_eq!(name(&Label::default(), Some("byol")), "all");
     }
 
@@ -158,6 +126,7 @@ mod tests {
             method: None,
             train_keys: Vec::new(),
             diverged: 0,
+            failed: 0,
             estimate: Estimate::of(by_seed.values().copied()),
             by_seed,
             beside: BTreeMap::new(),

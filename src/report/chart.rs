@@ -121,7 +121,7 @@ mod tests {
                 }],
             })
         };
-        let point = |x, y| Point { x, y, spread: None, seeds: Vec::new() };
+        let point = |x, y| Point { x, y, spread: None, seeds: Vec::new(), diverged: false };
         for points in [
             vec![],
             vec![point(0.0, 0.0)],

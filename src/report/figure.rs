@@ -116,6 +116,8 @@ pub struct Point {
     pub spread: Option<f64>,
     /// The seeds' own values, where there are several.
     pub seeds: Vec<f64>,
+    /// Some seed diverged.
+    pub diverged: bool,
 }
 
 /// Changes by arm.
@@ -151,6 +153,8 @@ pub struct Bar {
     pub spread: Option<f64>,
     /// The paper's change.
     pub published: Option<f64>,
+    /// Some seed diverged.
+    pub diverged: bool,
 }
 
 /// Metrics over the updates.
@@ -192,7 +196,15 @@ fn subtitle(gathered: &Gathered, analysis: &Analysis) -> String {
         (Some(least), Some(most)) => format!("{least} to {most} seeds"),
         (None, _) | (_, None) => "no results".to_owned(),
     };
-    format!("{}, {seeds}", super::settings::in_short(gathered))
+    let mut text = format!("{}, {seeds}", super::settings::in_short(gathered));
+    if analysis.with_result < analysis.trials {
+        let missing = analysis.trials - analysis.with_result;
+        text += &format!(", {missing} of {} trials without a result", analysis.trials);
+    }
+    if analysis.diverged() > 0 {
+        text += &format!(", {} diverged (†)", analysis.diverged());
+    }
+    text
 }
 
 #[cfg(test)]

@@ -33,6 +33,9 @@ pub struct SweepFacts {
     pub name: String,
     /// One line for people.
     pub description: String,
+    /// The sweep file, where `byol-sweep run` finds it by this name on every machine.
+    #[serde(default)]
+    pub file: Option<String>,
     /// Id of the published table that the sweep reproduces.
     pub reproduces: Option<String>,
     /// Metric that the report leads with: `linear_top1`.

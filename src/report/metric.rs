@@ -7,15 +7,6 @@ pub(super) struct Metric<'a>(pub(super) &'a str);
 impl Metric<'_> {
     /// Returns the name in words: `linear top-1`.
     pub(super) fn words(self) -> String {
-        if let Some(rest) = self.0.strip_prefix("floor_calibrated_") {
-            return format!(
-                "{}, untrained encoder with calibrated BatchNorm",
-                Metric(rest).words()
-            );
-        }
-        if let Some(rest) = self.0.strip_prefix("floor_") {
-            return format!("{}, untrained encoder", Metric(rest).words());
-        }
         self.0
             .replace("knn", "kNN")
             .replace("top1", "top-1")
@@ -25,7 +16,12 @@ impl Metric<'_> {
 
     /// Returns the name in words and the unit: `linear top-1 (%)`.
     pub(super) fn words_and_unit(self) -> String {
-        if self.is_accuracy() { format!("{} (%)", self.words()) } else { self.words() }
+        format!("{}{}", self.words(), self.unit_heading())
+    }
+
+    /// Returns the unit as a heading has it: ` (%)`.
+    pub(super) fn unit_heading(self) -> &'static str {
+        if self.is_accuracy() { " (%)" } else { "" }
     }
 
     /// Returns the unit of a difference of two values: `points`, for percentage points.
@@ -51,6 +47,12 @@ impl Metric<'_> {
             format!("{value:.4}")
         };
         with_true_minus(&text)
+    }
+
+    /// Returns a value as text with its unit.
+    pub(super) fn shown_with_unit(self, value: f64) -> String {
+        let unit = if self.is_accuracy() { " %" } else { "" };
+        format!("{}{unit}", self.shown(value))
     }
 
     /// Returns a difference as text with its sign and without its unit.
@@ -91,6 +93,5 @@ mod tests {
         assert_eq!(metric.shown_change(-0.0004), "0.0");
         assert_eq!(metric.shown_change(0.012), "+1.2");
         assert_eq!(Metric("loss").shown(0.25), "0.2500");
-        assert_eq!(Metric("floor_knn_top1").words(), "kNN top-1, untrained encoder");
     }
 }

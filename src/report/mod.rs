@@ -6,6 +6,7 @@ pub mod cell;
 pub mod chart;
 pub mod estimate;
 pub mod figure;
+pub mod floor;
 pub mod gathered;
 mod metric;
 mod page;
@@ -17,6 +18,8 @@ mod samples;
 mod settings;
 mod summary;
 pub mod table;
+pub mod terminal;
+mod words;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -51,6 +54,8 @@ pub struct Text {
     pub title: String,
     /// One line about it.
     pub description: String,
+    /// What one types to make it, a command a line.
+    pub commands: Vec<String>,
     /// What came out, a sentence each.
     pub summary: Vec<String>,
 }
@@ -92,6 +97,7 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
         text: Text {
             title: gathered.sweep.name.clone(),
             description: gathered.sweep.description.clone(),
+            commands: commands(&gathered.sweep),
             summary: summary::sentences(&analysis),
         },
         tables: results::tables(gathered, &analysis),
@@ -99,6 +105,11 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
         records: Records::of(gathered, &analysis),
         rows: gathered.to_jsonl(),
     })
+}
+
+fn commands(sweep: &SweepFacts) -> Vec<String> {
+    let file = sweep.file.as_deref().unwrap_or("FILE");
+    vec![format!("byol-sweep run {file}"), format!("byol-sweep report {}", sweep.name)]
 }
 
 fn states(gathered: &Gathered) -> String {
@@ -137,7 +148,7 @@ mod tests {
     #[test]
     fn the_augmentation_results_on_a_terminal() {
         let report = build(&samples::augmentation_sweep(2)).unwrap();
-        insta::assert_snapshot!(table(&report, "results").to_terminal());
+        insta::assert_snapshot!(table(&report, "results").to_terminal(100));
     }
 
     #[test]
@@ -148,7 +159,9 @@ mod tests {
         for entry in results.rows.iter().flat_map(|row| &row[..paper]) {
             assert!(!entry.contains('±') && !entry.contains('['), "{entry}");
         }
-        assert!(results.footnotes[0].starts_with("All rows rest on one seed"));
+        assert!(
+            report.text.summary.iter().any(|s| s.starts_with("Every setting has one seed only"))
+        );
     }
 
     #[test]

@@ -18,7 +18,11 @@ pub(super) fn markdown(report: &Report, pictures: Pictures) -> String {
     for sentence in &text.summary {
         page += &format!("- {sentence}\n");
     }
-    page += &format!("\nDrawn by `byol-sweep report {}`.\n", text.title);
+    page += "\nMade by\n\n```sh\n";
+    for command in &text.commands {
+        page += &format!("{command}\n");
+    }
+    page += "```\n\nfrom the rows in `rows.jsonl`.\n";
     if pictures == Pictures::Linked {
         for heading in report.figures.iter().map(super::Figure::heading) {
             page += &format!("\n## {}\n\n", heading.title);

@@ -53,7 +53,7 @@ impl Reference {
             Self::Arm => "the baseline",
             Self::NothingRemoved => "all augmentations",
             Self::LargestBatch => "the largest batch",
-            Self::UsualDecay => "tau_base 0.99",
+            Self::UsualDecay => "tau base 0.99",
         }
     }
 

@@ -1,18 +1,24 @@
 //! The report's tables: results beside the paper's, levels to compare with, what is missing.
 
 use super::analysis::Analysis;
-use super::cell::{Cell, method_words, value_words};
+use super::cell::Cell;
 use super::estimate::Estimate;
+use super::floor::{FloorKind, Floors};
 use super::gathered::Gathered;
 use super::metric::Metric;
 use super::settings;
 use super::table::{Column, TableInfo};
+use super::words;
+
+/// Title of the table of trials that tell less than they should.
+const MISSING: &str = "Missing and diverged trials";
 
 /// Returns the tables of a report, the results first.
 pub(super) fn tables(gathered: &Gathered, analysis: &Analysis) -> Vec<TableInfo> {
     let all = [
         Some(results(gathered, analysis)),
         levels(analysis),
+        settings::differences_table(gathered),
         missing(analysis),
         Some(settings::table(gathered)),
     ];
@@ -21,29 +27,25 @@ pub(super) fn tables(gathered: &Gathered, analysis: &Analysis) -> Vec<TableInfo>
 
 fn results(gathered: &Gathered, analysis: &Analysis) -> TableInfo {
     let metric = Metric(&analysis.metric);
-    let mut columns: Vec<Column> =
-        gathered.sweep.axes.iter().map(|axis| Column::words(axis.as_str())).collect();
-    columns.push(Column::words("arm"));
-    columns.extend(
-        [
-            "seeds".to_owned(),
-            metric.words_and_unit(),
-            "95 % interval".to_owned(),
-            format!("change{}", metric.difference_heading()),
-            "its 95 % interval".to_owned(),
-            beside_knn(analysis).words_and_unit(),
-            "untrained (%)".to_owned(),
-            "paper (%)".to_owned(),
-            "its change (points)".to_owned(),
-        ]
-        .map(Column::numbers),
-    );
-    let rows = analysis.cells.iter().map(|cell| result_row(gathered, analysis, cell)).collect();
+    let axes = gathered.sweep.axes.iter().map(|axis| Column::words(words::heading(axis)));
+    let change = metric.difference_heading();
+    let columns = axes.chain([
+        Column::words("arm"),
+        Column::numbers("seeds"),
+        Column::numbers(metric.words_and_unit()),
+        Column::numbers("95 % interval").spare(5),
+        Column::numbers(format!("change{change}")),
+        Column::numbers("95 % interval of the change").spare(3),
+        Column::numbers(beside_knn(analysis).words_and_unit()).spare(4),
+        Column::numbers(format!("untrained{}", metric.unit_heading())).spare(2),
+        Column::numbers("paper (%)").spare(1),
+        Column::numbers("change in the paper (points)"),
+    ]);
     TableInfo {
         id: "results",
         title: format!("Results: {}", metric.words()),
-        columns,
-        rows,
+        columns: columns.collect(),
+        rows: analysis.cells.iter().map(|cell| result_row(gathered, analysis, cell)).collect(),
         footnotes: footnotes(gathered, analysis),
     }
     .without_empty_columns()
@@ -57,13 +59,12 @@ fn beside_knn(analysis: &Analysis) -> Metric<'static> {
 fn result_row(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<String> {
     let metric = Metric(&analysis.metric);
     let beside = beside_knn(analysis);
-    let axis = |axis: &String| cell.label.axes.get(axis).map(|value| axis_words(axis, value));
+    let axis = |axis: &String| cell.label.axes.get(axis).map(|value| words::entry(axis, value));
     let mut row: Vec<String> =
         gathered.sweep.axes.iter().map(|path| axis(path).unwrap_or_default()).collect();
     row.push(cell.label.arm.clone().unwrap_or_default());
     let change = cell.change.as_ref();
     let ours = change.filter(|change| !change.is_reference).and_then(|change| change.ours);
-    let floor = cell.beside.get(&format!("floor_{}", analysis.metric));
     row.extend([
         seeds(cell),
         cell.estimate.map_or_else(|| "–".to_owned(), |estimate| mean_and_sd(metric, estimate)),
@@ -71,25 +72,32 @@ fn result_row(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<Stri
         ours.map(|change| metric.shown_change(change.mean)).unwrap_or_default(),
         ours.and_then(|change| interval(metric, change)).unwrap_or_default(),
         cell.beside.get(beside.0).map(|e| mean_and_sd(beside, *e)).unwrap_or_default(),
-        floor.map(|floor| metric.shown(floor.mean)).unwrap_or_default(),
+        own_floor(analysis, cell).map(|floor| metric.shown(floor)).unwrap_or_default(),
         printed(cell).unwrap_or_default(),
         printed_change(cell).unwrap_or_default(),
     ]);
     row
 }
 
-fn axis_words(axis: &str, value: &serde_json::Value) -> String {
-    let words = value_words(value);
-    if axis == "method" { method_words(&words) } else { words }
-}
-
 fn seeds(cell: &Cell) -> String {
     let (done, planned) = (cell.by_seed.len(), cell.train_keys.len());
     let mut text = if done == planned { done.to_string() } else { format!("{done} of {planned}") };
-    if cell.diverged > 0 {
-        text += &format!(", {} diverged", cell.diverged);
+    for (count, what) in [(cell.diverged, "diverged"), (cell.failed, "failed")] {
+        if count > 0 {
+            text += &format!(", {count} {what}");
+        }
     }
     text
+}
+
+/// The highest floor of a cell, where the sweep's cells have none in common.
+fn own_floor(analysis: &Analysis, cell: &Cell) -> Option<f64> {
+    if analysis.floors != Floors::default() {
+        return None;
+    }
+    let floors = FloorKind::ALL.into_iter();
+    let known = floors.filter_map(|kind| cell.beside.get(&kind.key(&analysis.metric)));
+    known.map(|floor| floor.mean).max_by(f64::total_cmp)
 }
 
 fn mean_and_sd(metric: Metric<'_>, estimate: Estimate) -> String {
@@ -129,12 +137,6 @@ fn footnotes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if sizes.contains(&1) {
-        let which = if sizes.iter().all(|n| *n == 1) { "All rows" } else { "Some rows" };
-        notes.push(format!(
-            "{which} rest on one seed: they say nothing about the spread, and small differences may be chance."
-        ));
-    }
     if let Some(reference) = analysis.reference
         && cells.iter().any(|cell| cell.change.is_some())
     {
@@ -145,7 +147,7 @@ fn footnotes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
     }
     if analysis.with_result < analysis.trials {
         let (done, all) = (analysis.with_result, analysis.trials);
-        notes.push(format!("{} of {all} trials have no result yet; see \"Missing\".", all - done));
+        notes.push(format!("{} of {all} trials have no result: see “{MISSING}”.", all - done));
     }
     notes.extend(paper_notes(gathered, analysis));
     notes
@@ -163,11 +165,12 @@ fn paper_notes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
         "Paper: {}, linear top-1. Its ± is half the distance between best and worst of three seeds, printed only above 0.25.",
         table.source
     )];
-    let differences = settings::differences(gathered);
-    if !differences.is_empty() {
+    let differing: Vec<&str> =
+        settings::differences(gathered).into_iter().map(|difference| difference.name).collect();
+    if !differing.is_empty() {
         notes.push(format!(
-            "Not the paper's setting, so compare changes rather than values. {}.",
-            differences.join("; ")
+            "Not the paper's setting, so compare changes rather than values. Other here: {}.",
+            differing.join(", ")
         ));
     }
     if analysis.metric != "linear_top1" {
@@ -181,19 +184,38 @@ fn paper_notes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
 }
 
 fn levels(analysis: &Analysis) -> Option<TableInfo> {
-    let chance = analysis
-        .chance
-        .map(|chance| vec!["guessing".to_owned(), String::new(), Metric("top1").shown(chance)]);
-    let floors = analysis.floors.iter().map(|(name, estimate)| {
-        let metric = Metric(name);
-        vec![metric.words(), estimate.n.to_string(), mean_and_sd(metric, *estimate)]
+    let metrics = [Metric(&analysis.metric), beside_knn(analysis)];
+    let shown = |level: &dyn Fn(Metric<'_>) -> Option<String>| {
+        metrics.map(|metric| level(metric).unwrap_or_default())
+    };
+    let mut levels = vec![(
+        "guessing",
+        None,
+        shown(&|metric| analysis.chance(metric.0).map(|chance| metric.shown(chance))),
+    )];
+    for kind in FloorKind::ALL {
+        let floor = |metric: Metric<'_>| analysis.floors.get(kind, metric.0);
+        let seeds = metrics.into_iter().filter_map(floor).map(|floor| floor.n).max();
+        let level = shown(&|metric| floor(metric).map(|floor| mean_and_sd(metric, floor)));
+        levels.push((kind.words(), seeds, level));
+    }
+    let known = levels.into_iter().filter(|(_, _, level)| level.iter().any(|v| !v.is_empty()));
+    let rows = known.map(|(name, seeds, [first, second])| {
+        vec![name.to_owned(), seeds.map(|n| n.to_string()).unwrap_or_default(), first, second]
     });
-    let rows: Vec<Vec<String>> = chance.into_iter().chain(floors).collect();
-    let columns =
-        vec![Column::words("level"), Column::numbers("trials"), Column::numbers("accuracy (%)")];
-    let title = "Levels to compare with".to_owned();
-    let table = TableInfo { id: "levels", title, columns, rows, footnotes: Vec::new() };
-    (!table.rows.is_empty()).then_some(table)
+    let table = TableInfo {
+        id: "levels",
+        title: "Levels to compare with".to_owned(),
+        columns: vec![
+            Column::words("level"),
+            Column::numbers("seeds"),
+            Column::numbers(metrics[0].words_and_unit()),
+            Column::numbers(metrics[1].words_and_unit()),
+        ],
+        rows: rows.collect(),
+        footnotes: Vec::new(),
+    };
+    (!table.rows.is_empty()).then(|| table.without_empty_columns())
 }
 
 fn missing(analysis: &Analysis) -> Option<TableInfo> {
@@ -205,9 +227,9 @@ fn missing(analysis: &Analysis) -> Option<TableInfo> {
         Column::numbers("trial"),
         Column::words("setting"),
         Column::numbers("seed"),
-        Column::words("why"),
+        Column::words("what happened"),
     ];
-    let (title, rows) = ("Missing".to_owned(), rows.collect());
+    let (title, rows) = (MISSING.to_owned(), rows.collect());
     let table = TableInfo { id: "missing", title, columns, rows, footnotes: Vec::new() };
     (!table.rows.is_empty()).then_some(table)
 }

@@ -22,6 +22,7 @@ impl Sample {
         let sweep = SweepFacts {
             name: name.to_owned(),
             description: format!("{name}, made up for tests"),
+            file: None,
             reproduces: reproduces.map(str::to_owned),
             report_metric: "linear_top1".to_owned(),
             axes: axes.iter().map(|axis| (*axis).to_owned()).collect(),
@@ -48,6 +49,10 @@ impl Sample {
             ("linear_top1", top1),
             ("knn_top1", top1 - 0.04),
             ("floor_linear_top1", 0.402 + 0.001 * run.seed as f64),
+            ("floor_knn_top1", 0.352),
+            ("floor_calibrated_linear_top1", 0.432 + 0.001 * run.seed as f64),
+            ("floor_calibrated_knn_top1", 0.338),
+            ("floor_calibrated_linear_lr", 0.4),
         ];
         self.0.finals.push(Finals {
             train_key: key.clone(),

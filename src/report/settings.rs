@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::gathered::Gathered;
 use super::table::{Column, TableInfo};
 use crate::spec::run::{EncoderSpec, Loss, OptimizerSpec, RunSpec, Source, Stem, Target};
+use crate::store::rows::TrialRow;
 
 /// A setting of the sweep: a name, and what it is in a run.
 struct Setting {
@@ -17,7 +18,7 @@ struct Setting {
     here: fn(&RunSpec) -> Option<String>,
 }
 
-const SETTINGS: [Setting; 10] = [
+const SETTINGS: [Setting; 12] = [
     Setting {
         name: "images",
         axis: "data.name",
@@ -73,7 +74,7 @@ const SETTINGS: [Setting; 10] = [
         here: |run| Some(format!("{:e}", optimizer(&run.optimizer).2)),
     },
     Setting {
-        name: "tau_base",
+        name: "tau base",
         axis: "tau_base",
         paper: Some("0.99"),
         here: |run| match run.target {
@@ -81,33 +82,59 @@ const SETTINGS: [Setting; 10] = [
             Target::Online => None,
         },
     },
+    Setting {
+        name: "SimCLR temperature",
+        axis: "temperature",
+        paper: None,
+        here: |run| match run.loss {
+            Loss::NtXent { temperature, .. } => Some(temperature.to_string()),
+            Loss::Regression => None,
+        },
+    },
+    Setting {
+        name: "augmentations",
+        axis: "augment.remove",
+        paper: Some("crop, flip, color jitter, grayscale, blur, solarize"),
+        here: |run| Some(augmentations(run)),
+    },
 ];
 
-/// Returns the settings that all cells share, beside the paper's where the sweep reproduces a
-/// table of it.
-pub(super) fn table(gathered: &Gathered) -> TableInfo {
-    let reproduces = gathered.sweep.reproduces.is_some();
-    let rows = shared(gathered).into_iter().map(|(setting, here)| {
-        let paper = if reproduces { setting.paper } else { None };
-        vec![setting.name.to_owned(), here, paper.unwrap_or_default().to_owned()]
-    });
-    let mut rows: Vec<Vec<String>> = rows.collect();
-    if let Some(temperature) = temperature(gathered) {
-        rows.push(vec!["SimCLR temperature".to_owned(), temperature, String::new()]);
-    }
-    rows.push(vec!["evaluation".to_owned(), evaluation(gathered), String::new()]);
-    let columns = vec![Column::words("setting"), Column::words("here"), Column::words("paper")];
-    let title = "Settings".to_owned();
-    TableInfo { id: "settings", title, columns, rows, footnotes: Vec::new() }
-        .without_empty_columns()
+/// A setting that is not the paper's.
+pub(super) struct Difference {
+    pub(super) name: &'static str,
+    here: String,
+    paper: &'static str,
 }
 
-/// Returns what sets the sweep apart from the paper's, for a footnote: `images: CIFAR-10 for
-/// ImageNet-1k`.
-pub(super) fn differences(gathered: &Gathered) -> Vec<String> {
-    let differing = |(setting, here): (&Setting, String)| {
-        let paper = setting.paper?;
-        (here != paper).then(|| format!("{}: {here} for {paper}", setting.name))
+/// Returns the settings that all cells share.
+pub(super) fn table(gathered: &Gathered) -> TableInfo {
+    let shared = shared(gathered).into_iter();
+    let mut rows: Vec<Vec<String>> =
+        shared.map(|(setting, here)| vec![setting.name.to_owned(), here]).collect();
+    rows.push(vec!["evaluation".to_owned(), evaluation(gathered)]);
+    let columns = vec![Column::words("setting"), Column::words("here")];
+    let title = "Settings".to_owned();
+    TableInfo { id: "settings", title, columns, rows, footnotes: Vec::new() }
+}
+
+/// Returns what sets a sweep that reproduces a table apart from the paper's; `None` for others.
+pub(super) fn differences_table(gathered: &Gathered) -> Option<TableInfo> {
+    let row = |Difference { name, here, paper }| vec![name.to_owned(), here, paper.to_owned()];
+    let rows: Vec<Vec<String>> = differences(gathered).into_iter().map(row).collect();
+    let columns = vec![Column::words("setting"), Column::words("here"), Column::words("paper")];
+    let title = "Differences from the paper's setting".to_owned();
+    let table = TableInfo { id: "differences", title, columns, rows, footnotes: Vec::new() };
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// Returns the settings that are not the paper's; none where the sweep reproduces no table of it.
+pub(super) fn differences(gathered: &Gathered) -> Vec<Difference> {
+    if gathered.sweep.reproduces.is_none() {
+        return Vec::new();
+    }
+    let differing = |(setting, here): (&'static Setting, String)| {
+        let paper = setting.paper.filter(|paper| here != *paper)?;
+        Some(Difference { name: setting.name, here, paper })
     };
     shared(gathered).into_iter().filter_map(differing).collect()
 }
@@ -130,10 +157,17 @@ fn shared(gathered: &Gathered) -> Vec<(&'static Setting, String)> {
     fixed.filter_map(|setting| Some((setting, values(gathered, setting.here)?))).collect()
 }
 
-/// The values that trials have, in order, or how many there are.
+/// The values that trials have, in order, or how many there are. Arms change settings on purpose:
+/// where there is a baseline, its settings are told.
 fn values(gathered: &Gathered, here: impl Fn(&RunSpec) -> Option<String>) -> Option<String> {
-    let values: BTreeSet<String> =
-        gathered.trials.iter().filter_map(|trial| here(&trial.run)).collect();
+    let is_baseline = |trial: &&TrialRow| {
+        trial.labels.iter().any(|label| label.arm.as_deref() == Some("baseline"))
+    };
+    let mut trials: Vec<&TrialRow> = gathered.trials.iter().filter(is_baseline).collect();
+    if trials.is_empty() {
+        trials = gathered.trials.iter().collect();
+    }
+    let values: BTreeSet<String> = trials.iter().filter_map(|trial| here(&trial.run)).collect();
     match values.len() {
         0 => None,
         1..=3 => Some(values.into_iter().collect::<Vec<_>>().join(" or ")),
@@ -141,11 +175,20 @@ fn values(gathered: &Gathered, here: impl Fn(&RunSpec) -> Option<String>) -> Opt
     }
 }
 
-fn temperature(gathered: &Gathered) -> Option<String> {
-    values(gathered, |run| match run.loss {
-        Loss::NtXent { temperature, .. } => Some(temperature.to_string()),
-        Loss::Regression => None,
-    })
+/// The operators that any of the two views goes through.
+fn augmentations(run: &RunSpec) -> String {
+    let (a, b) = (&run.views.t, &run.views.t_prime);
+    let operators = [
+        (a.crop.is_some() || b.crop.is_some(), "crop"),
+        (a.flip.is_some() || b.flip.is_some(), "flip"),
+        (a.color_jitter.is_some() || b.color_jitter.is_some(), "color jitter"),
+        (a.grayscale.is_some() || b.grayscale.is_some(), "grayscale"),
+        (a.blur.is_some() || b.blur.is_some(), "blur"),
+        (a.solarize.is_some() || b.solarize.is_some(), "solarize"),
+    ];
+    let names: Vec<&str> =
+        operators.into_iter().filter(|(used, _)| *used).map(|(_, name)| name).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 fn evaluation(gathered: &Gathered) -> String {
@@ -220,15 +263,23 @@ mod tests {
 
     #[test]
     fn only_what_differs_and_is_no_axis_is_a_difference() {
+        let told = |gathered: &Gathered| -> Vec<String> {
+            let line = |d: Difference| format!("{}: {} for {}", d.name, d.here, d.paper);
+            differences(gathered).into_iter().map(line).collect()
+        };
+        let mut gathered = samples::batch_sweep();
         assert_eq!(
-            differences(&samples::batch_sweep()),
+            told(&gathered),
             [
                 "images: CIFAR-10 for ImageNet-1k",
                 "view side (px): 32 for 224",
                 "encoder: ResNet-18 with the small stem for ResNet-50",
                 "epochs: 100 for 300",
                 "images per update: 1024 for 4096",
+                "augmentations: none for crop, flip, color jitter, grayscale, blur, solarize",
             ]
         );
+        gathered.sweep.reproduces = None;
+        assert!(told(&gathered).is_empty());
     }
 }

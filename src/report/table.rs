@@ -2,8 +2,12 @@
 //! mean.
 
 use tabled::builder::Builder;
-use tabled::settings::object::Columns;
-use tabled::settings::{Alignment, Style};
+use tabled::settings::object::{Columns, Rows};
+use tabled::settings::style::HorizontalLine;
+use tabled::settings::{Alignment, Padding, Style};
+
+/// Spaces between columns of a terminal.
+const BETWEEN: usize = 2;
 
 /// A table, ready to be set.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -27,6 +31,8 @@ pub struct Column {
     pub name: String,
     /// Where its entries stand.
     pub align: Align,
+    /// How easily a terminal without room leaves it out: the highest first, never at 0.
+    pub spare: u8,
 }
 
 /// Where the entries of a column stand.
@@ -42,12 +48,20 @@ pub enum Align {
 impl Column {
     /// A column of words.
     pub fn words(name: impl Into<String>) -> Self {
-        Self { name: name.into(), align: Align::Left }
+        Self { name: name.into(), align: Align::Left, spare: 0 }
     }
 
     /// A column of numbers.
     pub fn numbers(name: impl Into<String>) -> Self {
-        Self { name: name.into(), align: Align::Right }
+        Self { name: name.into(), align: Align::Right, spare: 0 }
+    }
+}
+
+impl Column {
+    /// The same column, to be left out where there is no room.
+    #[must_use]
+    pub fn spare(self, spare: u8) -> Self {
+        Self { spare, ..self }
     }
 }
 
@@ -67,29 +81,80 @@ impl TableInfo {
         self
     }
 
-    /// Sets the table for a terminal: heading, columns, footnotes; without colour.
-    pub fn to_terminal(&self) -> String {
+    /// Sets the table for a terminal of `room` columns, without colour and footnotes: heading, then
+    /// as many columns as there is room for, then the names of those left out.
+    pub fn to_terminal(&self, room: usize) -> String {
+        let (shown, left_out) = self.fitting(room);
         let mut builder = Builder::new();
-        builder.push_record(self.columns.iter().map(|column| column.name.as_str()));
+        builder.push_record(shown.iter().map(|at| self.heading(*at)));
         for row in &self.rows {
-            builder.push_record(row);
+            builder.push_record(shown.iter().map(|at| row[*at].as_str()));
         }
         let mut table = builder.build();
-        table.with(Style::psql());
-        for (at, column) in self.columns.iter().enumerate() {
-            let side = match column.align {
+        let rule = HorizontalLine::filled('-').remove_left().remove_right().remove_intersection();
+        table.with(Style::empty().horizontals([(1, rule)]));
+        table.with(Padding::new(0, BETWEEN, 0, 0));
+        table.modify(Columns::last(), Padding::zero());
+        table.modify(Rows::first(), Alignment::bottom());
+        for (place, at) in shown.iter().enumerate() {
+            let side = match self.columns[*at].align {
                 Align::Left => Alignment::left(),
                 Align::Right => Alignment::right(),
             };
-            table.modify(Columns::one(at), side);
+            table.modify(Columns::one(place), side);
         }
-        let table: Vec<String> =
-            table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
-        let mut text = format!("{}\n\n{}\n", self.title, table.join("\n"));
-        for note in &self.footnotes {
-            text += &format!("  * {note}\n");
+        let mut text = format!("{}\n\n", self.title);
+        for line in table.to_string().lines() {
+            text += line.trim_end();
+            text.push('\n');
+        }
+        if !left_out.is_empty() {
+            let names: Vec<&str> =
+                left_out.iter().map(|at| self.columns[*at].name.as_str()).collect();
+            text += &format!("(no room here for: {})\n", names.join(", "));
         }
         text
+    }
+
+    /// The columns that fit into `room`, and the others.
+    fn fitting(&self, room: usize) -> (Vec<usize>, Vec<usize>) {
+        let (mut shown, mut left_out) = ((0..self.columns.len()).collect::<Vec<_>>(), Vec::new());
+        let width = |shown: &[usize]| {
+            let columns: usize = shown.iter().map(|at| self.width(*at) + BETWEEN).sum();
+            columns.saturating_sub(BETWEEN)
+        };
+        while width(&shown) > room {
+            let spare = |at: &usize| self.columns[*at].spare;
+            let Some(next) = shown.iter().copied().filter(|at| spare(at) > 0).max_by_key(spare)
+            else {
+                break;
+            };
+            shown.retain(|at| *at != next);
+            left_out.push(next);
+        }
+        left_out.sort_unstable();
+        (shown, left_out)
+    }
+
+    fn width(&self, at: usize) -> usize {
+        let heading = self.heading(at);
+        let entries = self.rows.iter().map(|row| row[at].as_str());
+        entries.chain(heading.lines()).map(|line| line.chars().count()).max().unwrap_or(0)
+    }
+
+    /// The name of a column, in two lines where it is wider than what stands below it.
+    fn heading(&self, at: usize) -> String {
+        let name = &self.columns[at].name;
+        let below = self.rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+        if name.chars().count() <= below {
+            return name.clone();
+        }
+        let halves = name.match_indices(' ').map(|(space, _)| (&name[..space], &name[space + 1..]));
+        let longer = |(a, b): &(&str, &str)| a.chars().count().max(b.chars().count());
+        match halves.min_by_key(longer) {
+            Some((first, second)) => format!("{first}\n{second}"),
+            None => name.clone(),
+        }
     }
 
     /// Sets the table as Markdown, without its heading.
@@ -157,15 +222,27 @@ mod tests {
 
     #[test]
     fn terminal() {
-        insta::assert_snapshot!(sample().without_empty_columns().to_terminal(), @"
+        insta::assert_snapshot!(sample().without_empty_columns().to_terminal(100), @r"
         A sample
 
-         arm         |  top-1 (%)
-        -------------+------------
-         crop | flip |        7.1
-         baseline    | 72.5 ± 0.3
-          * ± is the standard deviation
+        arm           top-1 (%)
+        -----------------------
+        crop | flip         7.1
+        baseline     72.5 ± 0.3
         ");
+    }
+
+    #[test]
+    fn a_terminal_without_room_leaves_out_the_most_spare_columns_and_names_them() {
+        let mut sample = sample();
+        sample.columns[0].spare = 1;
+        sample.columns[2].spare = 2;
+        sample.columns[1].name = "a note".to_owned();
+        let text = sample.to_terminal(20);
+        assert!(text.ends_with("(no room here for: top-1 (%))\n"), "{text}");
+        assert!(sample.to_terminal(5).ends_with("(no room here for: arm, top-1 (%))\n"));
+        sample.columns[2].spare = 0;
+        assert!(sample.to_terminal(1).contains("72.5"));
     }
 
     #[test]

@@ -74,9 +74,21 @@ impl Frame {
             }
         }
         let face = Typeface::new(Weight::Regular, LABEL_SIZE)?;
-        let middle = ((self.left + self.right) / 2.0, self.bottom + 84.0);
-        let name = face.wrap(name, self.right - self.left + 100.0, 1).remove(0);
-        canvas.words(&name, &face, middle, Anchor::Middle, INK);
+        let (middle, room) = ((self.left + self.right) / 2.0, self.right - self.left + 100.0);
+        // A long name is broken where its second part begins.
+        let lines: Vec<String> = match name.split_once(", ") {
+            Some((first, rest)) if face.width(name) > room => {
+                [format!("{first},"), rest.to_owned()]
+                    .iter()
+                    .flat_map(|l| face.wrap(l, room, 1))
+                    .collect()
+            }
+            Some(_) | None => face.wrap(name, room, 1),
+        };
+        for (at, line) in lines.iter().enumerate() {
+            let base = self.bottom + 84.0 + at as f64 * (LABEL_SIZE + 8.0);
+            canvas.words(line, &face, (middle, base), Anchor::Middle, INK);
+        }
         Ok(())
     }
 }

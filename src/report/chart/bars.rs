@@ -100,6 +100,11 @@ fn draw_bar(
             canvas.words("no result", &face, spot, Anchor::Right, FAINT_INK);
         }
     }
+    if bar.diverged {
+        let face = Typeface::new(Weight::SemiBold, TICK_SIZE)?;
+        let spot = (at(0.0_f64.max(bar.value.unwrap_or(0.0))) + 8.0, y + 8.0);
+        canvas.words(super::lines::DAGGER, &face, spot, Anchor::Left, INK);
+    }
     match bar.published {
         Some(value) => marker::draw(canvas, Shape::Diamond, (at(value), y), 8.5, INK, Fill::Hollow),
         None => Ok(()),

@@ -22,6 +22,8 @@ const PANEL_HEIGHT: f64 = 560.0;
 const BELOW: f64 = 130.0;
 const BETWEEN: f64 = 60.0;
 const RADIUS: f64 = 9.5;
+/// Marks what diverged.
+pub(super) const DAGGER: &str = "†";
 
 /// Draws values against a setting.
 pub(super) fn draw_lines(figure: &LineFigure) -> Result<Vec<u8>, ChartError> {
@@ -212,6 +214,11 @@ fn with_markers(
     canvas.line(&spots, width, color, dash)?;
     for spot in spots {
         marker::draw(canvas, shape, spot, RADIUS, color, fill)?;
+    }
+    let face = Typeface::new(Weight::SemiBold, LABEL_SIZE)?;
+    for point in line.points.iter().filter(|point| point.diverged) {
+        let (x, y) = frame.spot(point.x, point.y);
+        canvas.words(DAGGER, &face, (x + offset, y - RADIUS - 8.0), Anchor::Middle, color);
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Changes by arm, or by what was removed from the augmentations, beside the paper's.
 
-use super::lines::capitalised;
 use super::{Bar, BarFigure, BarRow, Heading, MOST_BARS, MOST_LINES, subtitle};
 use crate::report::analysis::Analysis;
-use crate::report::cell::{Cell, method_words, name, value_words};
+use crate::report::cell::{Cell, name};
 use crate::report::gathered::Gathered;
 use crate::report::metric::Metric;
 use crate::report::reference::Reference;
+use crate::report::words::{self, capitalised};
 
 /// The paper's Figure 3(b), for all arms.
 pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFigure> {
@@ -25,6 +25,7 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
             value: change.ours.map(|ours| metric.scaled(ours.mean)),
             spread: change.ours.and_then(|ours| ours.sd()).map(|sd| metric.scaled(sd)),
             published: change.published,
+            diverged: cell.diverged > 0,
         };
         let Some(place) = place_of(&mut series, series_name(cell, reference)) else { continue };
         let name = row_name(cell, reference);
@@ -33,7 +34,7 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
             None => rows.push((name, vec![(place, bar)])),
         }
     }
-    let no_bar = Bar { value: None, spread: None, published: None };
+    let no_bar = Bar { value: None, spread: None, published: None, diverged: false };
     let row = |(name, found): (String, Vec<(usize, Bar)>)| {
         let mut bars = vec![no_bar.clone(); series.len()];
         for (place, bar) in found {
@@ -58,10 +59,24 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
             reference.words(),
             metric.difference_heading()
         ),
-        series,
+        series: series.iter().map(|name| with_base(analysis, reference, name)).collect(),
         rows,
         has_published,
     })
+}
+
+/// A series with the value that its changes are against.
+fn with_base(analysis: &Analysis, reference: Reference, series: &str) -> String {
+    let base = analysis.cells.iter().find(|cell| {
+        let is_reference = cell.change.as_ref().is_some_and(|change| change.is_reference);
+        is_reference && series_name(cell, reference) == series
+    });
+    match base.and_then(|cell| cell.estimate) {
+        Some(base) => {
+            format!("{series} ({})", Metric(&analysis.metric).shown_with_unit(base.mean))
+        }
+        None => series.to_owned(),
+    }
 }
 
 fn heading(
@@ -77,16 +92,8 @@ fn heading(
     if has_published && let Some(table) = analysis.table {
         caption += &format!(" Hollow diamonds: the paper ({}), at its own setting.", table.source);
     }
-    let baselines = analysis.cells.iter().filter_map(|cell| {
-        cell.change.as_ref().filter(|change| change.is_reference)?;
-        let value = metric.shown(cell.estimate?.mean);
-        Some(format!("{} {value} %", series_name(cell, reference)))
-    });
-    let baselines: Vec<String> = baselines.collect();
     let mut subtitle = subtitle(gathered, analysis);
-    if !baselines.is_empty() {
-        subtitle += &format!("; {}: {}", reference.words(), baselines.join(", "));
-    }
+    subtitle += &format!("; in parentheses {} with {}", metric.words(), reference.words());
     let file = match reference {
         Reference::NothingRemoved => "change-by-removal",
         Reference::Arm | Reference::LargestBatch | Reference::UsualDecay => "change-by-arm",
@@ -114,14 +121,14 @@ fn series_name(cell: &Cell, reference: Reference) -> String {
         label.axes.remove(axis);
     }
     if label.axes.is_empty() {
-        return cell.method.as_deref().map_or_else(|| "this sweep".to_owned(), method_words);
+        return cell.method.as_deref().map_or_else(|| "this sweep".to_owned(), words::method);
     }
     name(&label, cell.method.as_deref())
 }
 
 fn row_name(cell: &Cell, reference: Reference) -> String {
-    match reference.axis().and_then(|axis| cell.label.axes.get(axis)) {
-        Some(removed) => format!("without {}", value_words(removed).replace('_', " ")),
+    match reference.axis().and_then(|axis| cell.label.axes.get_key_value(axis)) {
+        Some((axis, removed)) => words::setting(axis, removed),
         None => cell.label.arm.clone().unwrap_or_default(),
     }
 }

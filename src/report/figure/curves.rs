@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::{CurveFigure, Heading, Line, MOST_LINES, Origin, Panel, Point, subtitle};
 use crate::ids::TrainKey;
 use crate::report::analysis::Analysis;
-use crate::report::cell::{Cell, method_words};
+use crate::report::cell::Cell;
 use crate::report::gathered::Gathered;
 use crate::report::metric::Metric;
+use crate::report::words;
 
 /// Panels of a figure.
 const PANELS: usize = 4;
@@ -61,7 +62,7 @@ fn figure(
     if panels.is_empty() {
         return None;
     }
-    let words = method.map(method_words);
+    let words = method.map(words::method);
     let title = match &words {
         Some(words) => format!("{words} during training"),
         None => "During training".to_owned(),
@@ -130,7 +131,7 @@ fn mean_course(metric: Metric<'_>, courses: &[&Course], last: u64) -> Vec<Point>
         let count = seeds.len() as f64;
         let x = seeds.iter().map(|(updates, _, n)| updates / n).sum::<f64>() / count;
         let y = seeds.iter().map(|(_, values, n)| values / n).sum::<f64>() / count;
-        Point { x, y: metric.scaled(y), spread: None, seeds: Vec::new() }
+        Point { x, y: metric.scaled(y), spread: None, seeds: Vec::new(), diverged: false }
     };
     parts.into_values().map(point).collect()
 }

@@ -1,10 +1,13 @@
 //! Accuracy against one setting, and its change beside the paper's.
 
+use std::collections::BTreeSet;
+
 use super::{Heading, Level, Line, LineFigure, MOST_LINES, Origin, Panel, Point, Tick, subtitle};
 use crate::report::analysis::Analysis;
-use crate::report::cell::{Cell, method_words, name, value_words};
+use crate::report::cell::{Cell, name};
 use crate::report::gathered::Gathered;
 use crate::report::metric::Metric;
+use crate::report::words::{self, capitalised};
 
 /// How the values of a setting lie on their axis.
 #[derive(Clone, Copy)]
@@ -20,7 +23,7 @@ struct Subject {
     axis: &'static str,
     file: &'static str,
     words: &'static str,
-    x_label: &'static str,
+    x_label: String,
     scale: Scale,
 }
 
@@ -30,7 +33,7 @@ pub(super) fn by_batch_size(gathered: &Gathered, analysis: &Analysis) -> Option<
         axis: "batch_size",
         file: "accuracy-by-batch-size",
         words: "batch size",
-        x_label: "batch_size (images per forward pass)",
+        x_label: batch_words(gathered),
         scale: Scale::Log2,
     };
     subject.figure(gathered, analysis)
@@ -41,11 +44,33 @@ pub(super) fn by_tau_base(gathered: &Gathered, analysis: &Analysis) -> Option<Li
     let subject = Subject {
         axis: "tau_base",
         file: "accuracy-by-tau-base",
-        words: "tau_base",
-        x_label: "tau_base (0: online network, 1: random network)",
+        words: "tau base",
+        x_label: "tau base (0: online network, 1: random network)".to_owned(),
         scale: Scale::Ranked,
     };
     subject.figure(gathered, analysis)
+}
+
+/// Which of the two batch studies it is: one where small batches are averaged into equal updates
+/// (the paper's, section 5), or one where the update shrinks with the batch.
+fn batch_words(gathered: &Gathered) -> String {
+    let runs = || {
+        let labelled = gathered
+            .trials
+            .iter()
+            .filter(|trial| trial.labels.iter().any(|label| label.axes.contains_key("batch_size")));
+        labelled.map(|trial| &trial.run)
+    };
+    let updates: BTreeSet<u32> = runs().map(|run| run.update_batch_size).collect();
+    if runs().all(|run| run.update_batch_size == run.batch_size) {
+        return "batch size (images per update and per forward pass)".to_owned();
+    }
+    match updates.first() {
+        Some(images) if updates.len() == 1 => {
+            format!("batch size (images per forward pass), at {images} images per update")
+        }
+        Some(_) | None => "batch size (images per forward pass)".to_owned(),
+    }
 }
 
 impl Subject {
@@ -70,7 +95,7 @@ impl Subject {
                 subtitle: subtitle(gathered, analysis),
                 caption: self.caption(analysis, &panels),
             },
-            x_label: self.x_label.to_owned(),
+            x_label: self.x_label.clone(),
             ticks,
             panels,
         })
@@ -93,7 +118,7 @@ impl Subject {
             if let Some(number) = value.as_f64()
                 && !values.iter().any(|(known, _)| *known == number)
             {
-                values.push((number, value_words(value)));
+                values.push((number, words::plain(value)));
             }
         }
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -117,7 +142,7 @@ impl Subject {
         let mut lines: Vec<Line> = Vec::new();
         for cell in &analysis.cells {
             let Some(value) = cell.label.axes.get(self.axis) else { continue };
-            let label = value_words(value);
+            let label = words::plain(value);
             let Some(tick) = ticks.iter().find(|tick| tick.label == label) else { continue };
             let name = self.line_name(cell);
             let known = lines.iter().position(|line| line.name == name);
@@ -131,7 +156,8 @@ impl Subject {
                 }
             };
             if let Some((y, spread, seeds)) = y(cell) {
-                lines[style].points.push(Point { x: tick.at, y, spread, seeds });
+                let diverged = origin == Origin::Ours && cell.diverged > 0;
+                lines[style].points.push(Point { x: tick.at, y, spread, seeds, diverged });
             }
         }
         for line in &mut lines {
@@ -146,7 +172,7 @@ impl Subject {
         let mut label = cell.label.clone();
         label.axes.remove(self.axis);
         if label.axes.is_empty() && label.arm.is_none() {
-            return cell.method.as_deref().map_or_else(|| "this sweep".to_owned(), method_words);
+            return cell.method.as_deref().map_or_else(|| "this sweep".to_owned(), words::method);
         }
         name(&label, cell.method.as_deref())
     }
@@ -190,22 +216,13 @@ fn printed_change(cell: &Cell) -> Option<(f64, Option<f64>, Vec<f64>)> {
 }
 
 fn levels(analysis: &Analysis, metric: Metric<'_>) -> Vec<Level> {
-    let floor = analysis.floors.get(&format!("floor_{}", analysis.metric));
-    let floor = floor.map(|floor| Level {
+    let floor = analysis.floors.highest(&analysis.metric);
+    let floor = floor.map(|(kind, floor)| Level {
         at: metric.scaled(floor.mean),
-        label: "untrained encoder".to_owned(),
+        label: kind.words().to_owned(),
     });
     let chance = analysis
-        .chance
+        .chance(&analysis.metric)
         .map(|chance| Level { at: metric.scaled(chance), label: "guessing".to_owned() });
     floor.into_iter().chain(chance).collect()
-}
-
-pub(super) fn capitalised(words: &str) -> String {
-    // "kNN" keeps its small letter.
-    if words.starts_with("kNN") {
-        return words.to_owned();
-    }
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

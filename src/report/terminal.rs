@@ -1,0 +1,67 @@
+//! The report as a terminal shows it: results first, then what one needs to read them.
+
+use super::Report;
+use super::table::TableInfo;
+
+/// Columns of a terminal that everybody has.
+const ROOM: usize = 100;
+
+/// Returns the text; it ends with a line break.
+pub fn text(report: &Report) -> String {
+    let tables = report.tables.iter().filter(|table| is_shown(table));
+    let mut parts: Vec<String> = tables.map(|table| table.to_terminal(ROOM)).collect();
+    let notes = report.tables.iter().filter(|table| is_shown(table)).flat_map(|t| &t.footnotes);
+    let notes: String = report.text.summary.iter().chain(notes).map(|note| item(note)).collect();
+    parts.push(format!("Notes\n\n{notes}"));
+    parts.join("\n")
+}
+
+/// Settings are on the page.
+fn is_shown(table: &TableInfo) -> bool {
+    matches!(table.id, "results" | "levels" | "missing")
+}
+
+/// A note as an item of a list, its lines filled with words.
+fn item(note: &str) -> String {
+    let mut lines = vec!["*".to_owned()];
+    for word in note.split_whitespace() {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line + 1 + word.chars().count() > ROOM && line > 1 {
+            lines.push(" ".to_owned());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{build, samples};
+    use super::*;
+
+    #[test]
+    fn a_sweep_with_everything_fits_a_terminal() {
+        for gathered in [samples::batch_sweep(), samples::augmentation_sweep(3)] {
+            let text = text(&build(&gathered).unwrap());
+            assert!(text.starts_with("Results: linear top-1\n\n"), "{text}");
+            for line in text.lines() {
+                assert!(line.chars().count() <= ROOM, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_batch_sweep_on_a_terminal() {
+        insta::assert_snapshot!(text(&build(&samples::batch_sweep()).unwrap()));
+    }
+
+    #[test]
+    fn long_notes_go_on_below_their_first_word() {
+        let text = item(&"word ".repeat(30));
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.starts_with("* word ") && text.lines().nth(1).unwrap().starts_with("  word"));
+    }
+}
