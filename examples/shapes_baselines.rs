@@ -46,7 +46,7 @@ fn main() -> anyhow::Result<()> {
     let sweep = byol_sweep::spec::parse("settings", SETTINGS)?;
     let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
     let run = expand(&sweep, &request)?.trials.remove(0).run;
-    let set = data::load(&run.data.source, None)?;
+    let set = Arc::new(data::load(&run.data.source, None)?);
     println!("| classifier | test top-1 (%) |\n| --- | ---: |");
     println!("| chance | 10.0 |");
     println!("| linear on colour histograms ({COLOR_BINS} bins) | {:.1} |", 100.0 * colors(&set)?);
@@ -77,7 +77,7 @@ fn colors(set: &Dataset) -> anyhow::Result<f64> {
     Ok(linear(&judged(&set.train)?, &judged(test(set)?)?, &spec, 0)?.test.top1)
 }
 
-fn supervised(run: &RunSpec, set: &Dataset) -> anyhow::Result<f64> {
+fn supervised(run: &RunSpec, set: &Arc<Dataset>) -> anyhow::Result<f64> {
     let mut declarations = Declarations::default();
     let encoder = Network::encoder(&run.encoder, declarations.scope("encoder"))?;
     let classifier = Network::new(declarations.scope("classifier"), |scope| {
@@ -87,7 +87,7 @@ fn supervised(run: &RunSpec, set: &Dataset) -> anyhow::Result<f64> {
     let mut optimizer = Optimizer::new(&run.optimizer, &params);
     let updates = run.updates(set.train.len() as u64);
     let train_labels = labels(&set.train)?;
-    let mut loader = Loader::start(run, Arc::new(set.train.clone()), 0, updates);
+    let mut loader = Loader::start(run, Arc::clone(set), 0, updates);
     let mut stream = ImageStream::new(run.seed, set.train.len() as u32);
     let peak = schedule::peak_learning_rate(&run.optimizer, run.update_batch_size);
     for update in 0..updates {

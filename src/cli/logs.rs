@@ -35,8 +35,7 @@ pub(super) fn run(args: &LogsArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
 /// Reads the trial's newest attempt.
 fn newest_attempt(args: &LogsArgs, places: &Places) -> anyhow::Result<AttemptRow> {
     let reading = Reading::open_existing(places)?;
-    let sweep = reading.sweep(&args.sweep)?;
-    let trial = reading.trial(&sweep, &args.trial)?;
+    let (sweep, trial) = reading.trial(&args.sweep, &args.trial)?;
     let newest = reading.wait(reading.store.attempts(&trial.train_key))?.pop();
     newest.ok_or_else(|| {
         NothingMatched(format!("trial {} of {} was never started", trial.ordinal, sweep.name))

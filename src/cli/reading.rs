@@ -70,37 +70,46 @@ impl Reading {
         .into())
     }
 
-    /// Finds a trial of a sweep by its number or by a prefix of its key.
-    pub(super) fn trial(&self, sweep: &SweepRow, typed: &str) -> anyhow::Result<TrialRow> {
-        let trials = self.wait(self.store.trials(sweep))?;
-        let none = |text: String| Err(NothingMatched(text).into());
-        let by_number = typed
-            .parse()
-            .ok()
-            .and_then(|number: u32| trials.iter().find(|trial| trial.ordinal == number));
-        if let Some(trial) = by_number {
-            return Ok(trial.clone());
+    /// Finds a trial: by its number in the named sweep, or by a prefix of its key, which is looked
+    /// for in that sweep first and then in all others.
+    pub(super) fn trial(&self, sweep: &str, typed: &str) -> anyhow::Result<(SweepRow, TrialRow)> {
+        let named = self.sweep(sweep)?;
+        let trials = self.wait(self.store.trials(&named))?;
+        let number = typed.parse().ok();
+        if let Some(at) = trials.iter().position(|trial| Some(trial.ordinal) == number) {
+            return Ok((named, trials[at].clone()));
         }
         if typed.len() < SHORTEST_PREFIX {
-            let (name, count) = (&sweep.name, trials.len());
-            return none(format!(
-                "{name} has no trial {typed}: it has {count}; name one by its number, or by {SHORTEST_PREFIX} or more digits of its key"
-            ));
+            return Err(NothingMatched(format!(
+                "{} has no trial {typed}: it has {}; name one by its number, or by {SHORTEST_PREFIX} or more digits of its key",
+                named.name,
+                trials.len()
+            ))
+            .into());
         }
-        let mut with_prefix =
-            trials.iter().filter(|trial| trial.train_key.as_str().starts_with(typed));
-        match (with_prefix.next(), with_prefix.count()) {
-            (Some(trial), 0) => Ok(trial.clone()),
-            (Some(_), more) => none(format!(
-                "{} trials of {} have keys that begin with {typed}: give more digits",
-                more + 1,
-                sweep.name
-            )),
-            (None, _) => none(format!(
-                "{} has no trial whose key begins with {typed}: see `byol-sweep ls {}`",
-                sweep.name, sweep.name
-            )),
+        if let Some(found) = with_prefix(trials, typed)? {
+            return Ok((named, found));
         }
+        for other in self.wait(self.store.sweeps())? {
+            if let Some(found) = with_prefix(self.wait(self.store.trials(&other))?, typed)? {
+                return Ok((other, found));
+            }
+        }
+        let hint = format!("no trial has a key that begins with {typed}: see `byol-sweep ls`");
+        Err(NothingMatched(hint).into())
+    }
+}
+
+/// Returns the one trial whose key begins so.
+fn with_prefix(trials: Vec<TrialRow>, prefix: &str) -> Result<Option<TrialRow>, NothingMatched> {
+    let mut found = trials.into_iter().filter(|t| t.train_key.as_str().starts_with(prefix));
+    let first = found.next();
+    match found.count() {
+        0 => Ok(first),
+        more => Err(NothingMatched(format!(
+            "{} trials have keys that begin with {prefix}: give more digits",
+            more + 1
+        ))),
     }
 }
 

@@ -31,8 +31,7 @@ fn gather(
     places: &Places,
 ) -> anyhow::Result<(TrialRow, Vec<AttemptRow>, Option<Finals>)> {
     let reading = Reading::open_existing(places)?;
-    let sweep = reading.sweep(&args.sweep)?;
-    let trial = reading.trial(&sweep, &args.trial)?;
+    let (sweep, trial) = reading.trial(&args.sweep, &args.trial)?;
     let attempts = reading.wait(reading.store.attempts(&trial.train_key))?;
     let keys = std::slice::from_ref(&trial.train_key);
     let finals = reading.wait(reading.store.finals(&sweep.eval_key, keys))?.pop();

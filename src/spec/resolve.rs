@@ -75,10 +75,16 @@ fn batches(cell: &Cell<'_>, data: &DataSpec) -> Result<(u32, u32), Fault> {
         ));
     }
     let images = data.subset.map(|subset| subset.images).or_else(|| train_images(&data.source));
-    if let Some(images) = images.filter(|images| *images < batch) {
-        let message = format!("`batch_size` {batch} is more than the {images} training images");
-        let keys = [Plain::BatchSize, Plain::DataTrainLimit, Plain::ShapesTrain].map(Key::Plain);
-        return Err(cell.fault(message, &keys, "not one full batch").help("lower `batch_size`"));
+    if let Some(images) = images.filter(|images| *images < update) {
+        let message = format!("an update of {update} images is more than the {images} training images");
+        let keys = [
+            Plain::UpdateBatchSize,
+            Plain::BatchSize,
+            Plain::DataTrainLimit,
+            Plain::ShapesTrain,
+        ];
+        let fault = cell.fault(message, &keys.map(Key::Plain), "not one whole update");
+        return Err(fault.help("lower `batch_size` and `update_batch_size`, or train on more images"));
     }
     Ok((batch, update))
 }
@@ -160,7 +166,8 @@ fn average(cell: &Cell<'_>) -> Target {
     let tau_base = cell.float(Plain::TauBase);
     let schedule = match cell.word(Plain::TauSchedule) {
         // A copy of the online network stays one: tau = 0 throughout (BYOL, Table 5a).
-        "cosine" if tau_base > 0.0 => TauSchedule::Cosine,
+        // At both ends there is nothing to move: a cosine from 1 to 1, and the online network itself.
+        "cosine" if tau_base > 0.0 && tau_base < 1.0 => TauSchedule::Cosine,
         _ => TauSchedule::Constant,
     };
     Target::Average { tau_base, schedule }

@@ -11,7 +11,7 @@ use tch::{Device, Tensor};
 use super::error::TrainError;
 use super::stream::{ImageStream, Occurrence};
 use crate::augment::{Pipeline, Pixels};
-use crate::data::Split;
+use crate::data::{Dataset, Split};
 use crate::spec::run::RunSpec;
 
 /// Batches made ahead of the one that trains.
@@ -30,17 +30,17 @@ pub struct Loader {
 
 impl Loader {
     /// Starts making the batches of the updates from `first` to before `last`.
-    pub fn start(run: &RunSpec, images: Arc<Split>, first: u64, last: u64) -> Self {
+    pub fn start(run: &RunSpec, set: Arc<Dataset>, first: u64, last: u64) -> Self {
         let (sender, batches) = sync_channel(QUEUE);
         let pipeline = Pipeline::of(run);
-        let mut stream = ImageStream::new(run.seed, images.len() as u32);
+        let mut stream = ImageStream::new(run.seed, set.train.len() as u32);
         let update_size = u64::from(run.update_batch_size);
         let batch_size = run.batch_size;
         let thread = std::thread::spawn(move || {
             // B divides U, so that updates and batches cut the stream at the same places.
             let starts = (first * update_size..last * update_size).step_by(batch_size as usize);
             for start in starts {
-                let views = views(&pipeline, &images, &stream.take(start, batch_size));
+                let views = views(&pipeline, &set.train, &stream.take(start, batch_size));
                 let failed = views.is_err();
                 // A send fails when nobody receives any more: the attempt is over.
                 if sender.send(views).is_err() || failed {

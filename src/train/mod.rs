@@ -57,7 +57,7 @@ pub fn attempt(
         }
     };
     sink.send(WorkerEvent::Progress(Progress::at(Stage::Load, &order.run)))?;
-    let set = training_set(&order.run.data, order.data_path.as_deref())?;
+    let set = Arc::new(training_set(&order.run.data, order.data_path.as_deref())?);
     let eval_set = match &order.eval.data {
         Some(source) => Some(data::load(source, order.eval_data_path.as_deref())?),
         None => None,
@@ -67,11 +67,11 @@ pub fn attempt(
         None => order.run.data.clone(),
     };
     // Before training, so that hours are not spent on a set that cannot be evaluated.
-    let labelled = LabelledImages::new(eval_set.as_ref().unwrap_or(&set), &eval_data)?;
+    let labelled = LabelledImages::new(eval_set.as_ref().unwrap_or(set.as_ref()), &eval_data)?;
 
     let model = match &order.work {
         Work::Train { resume } => {
-            let run = Run { order, device, images: Arc::new(set.train.clone()), folder };
+            let run = Run { order, device, images: Arc::clone(&set), folder };
             match pretrain::pretrain(&run, resume.as_deref(), sink, stop)? {
                 Pretrained::Stopped => return Ok(End::Stopped),
                 Pretrained::Diverged => return Ok(End::Finished { verdict: Verdict::Diverged }),

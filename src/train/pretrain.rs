@@ -17,7 +17,7 @@ use super::net::StateError;
 use super::optim::Optimizer;
 use super::optim::schedule;
 use super::sink::Sink;
-use crate::data::Split;
+use crate::data::Dataset;
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{Progress, Stage, WorkOrder, WorkerEvent};
 use crate::spec::run::{RunSpec, Target};
@@ -34,8 +34,8 @@ pub struct Run<'a> {
     pub order: &'a WorkOrder,
     /// Where to compute.
     pub device: Device,
-    /// The training images.
-    pub images: Arc<Split>,
+    /// The images, of which the training ones are used.
+    pub images: Arc<Dataset>,
     /// Where results go.
     pub folder: &'a AttemptFolder,
 }
@@ -62,7 +62,7 @@ pub fn pretrain(
     stop: StopAt<'_>,
 ) -> Result<Pretrained, TrainError> {
     let spec = &run.order.run;
-    let clock = Clock::new(spec, run.images.len() as u64)?;
+    let clock = Clock::new(spec, run.images.train.len() as u64)?;
     let mut model = Model::new(spec, run.device, Kind::Float)?;
     let mut optimizer = Optimizer::new(&spec.optimizer, model.online());
     let mut position = Position::default();

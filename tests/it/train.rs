@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use byol_sweep::data::{self, Split};
+use byol_sweep::data::{self, Dataset};
 use byol_sweep::ids::AttemptNo;
 use byol_sweep::plan::{Limit, Plan, Request, expand};
 use byol_sweep::protocol::folder::AttemptFolder;
@@ -60,8 +60,8 @@ fn run_of(method: &str) -> RunSpec {
     plan(method).trials.remove(0).run
 }
 
-fn images(run: &RunSpec) -> Arc<Split> {
-    Arc::new(data::load(&run.data.source, None).unwrap().train)
+fn images(run: &RunSpec) -> Arc<Dataset> {
+    Arc::new(data::load(&run.data.source, None).unwrap())
 }
 
 /// What an attempt left.
