@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Times what people wait for, with the release build, in a folder of its own. Prints one line each.
+# Times what people wait for, with the release build, in a folder of its own. Run it on a machine
+# that does nothing else.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,16 +9,19 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export BYOL_SWEEP_STATE=$work/state
 
-# Prints the median of `runs` wall times of a command in milliseconds.
-median_ms() {
-    local runs=$1 start end
-    shift
-    for _ in $(seq "$runs"); do
-        start=$(date +%s%N)
-        "$@" >/dev/null 2>&1
-        end=$(date +%s%N)
-        echo $(((end - start) / 1000))
-    done | sort -n | awk '{ t[NR] = $1 } END { printf "%.1f ms", t[int((NR + 1) / 2)] / 1000 }'
+# Prints the median wall time of `runs` runs of a command, and the largest memory of any of them.
+measure() {
+    python3 - "$@" <<'PYTHON'
+import resource, statistics, subprocess, sys, time
+runs, command = int(sys.argv[1]), sys.argv[2:]
+times = []
+for _ in range(runs):
+    start = time.monotonic()
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    times.append(time.monotonic() - start)
+memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+print(f"{1000 * statistics.median(times):.0f} ms, {memory:.0f} MB")
+PYTHON
 }
 
 report() { printf '%-46s %s\n' "$1" "$2"; }
@@ -32,13 +36,55 @@ update_batch_size = 256
 [grid]
 batch_size = [256, 128, 64, 32, 16]
 optimizer.base_lr = { logspace = [1e-3, 1.0, 20] }
-tau_base = { linspace = [0.9, 0.999, 10] }
+tau_base = { linspace = [0.9, 0.999, 100] }
 [replicates]
 seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 TOML
 
+cat >"$work/short.toml" <<'TOML'
+schema = 1
+name = "bench-short"
+[base]
+data.name = "shapes"
+data.shapes.train = 64
+data.shapes.test = 64
+encoder.width = 0.25
+projector.hidden = 64
+projector.out = 32
+epochs = 2
+update_batch_size = 64
+batch_size = 64
+[replicates]
+seeds = [0, 1, 2, 3, 4, 5, 6]
+[eval]
+linear = { epochs = 2, batch_size = 64, learning_rates = [0.1], holdout = 0.2 }
+TOML
+
 report "machine" "$(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
-report "start: --version (median of 21)" "$(median_ms 21 "$bin" --version)"
-report "plan of 10,000 trials (median of 5)" "$(median_ms 5 "$bin" plan "$work/large.toml")"
-report "quickstart sweep, whole (1 run)" "$(median_ms 1 "$bin" run sweeps/quickstart.toml)"
-report "start: status after it (median of 21)" "$(median_ms 21 "$bin" status)"
+report "start: --version (median of 21)" "$(measure 21 "$bin" --version)"
+report "plan of 100,000 trials, printed (median of 5)" "$(measure 5 "$bin" plan "$work/large.toml")"
+"$bin" --quiet run -j 1 "$work/short.toml"
+report "start: status (median of 21)" "$(measure 21 "$bin" status)"
+"$bin" ls bench-short --json | python3 <(cat <<'PYTHON'
+import glob, json, statistics, sys
+state, bin_path = sys.argv[1], sys.argv[2]
+import subprocess
+begin, end, evaluation = [], [], []
+for trial in json.load(sys.stdin)["trials"]:
+    shown = json.loads(subprocess.check_output([bin_path, "show", trial["key"], "--json"]))
+    attempt = shown["attempts"][0]
+    lines = [json.loads(l) for l in open(glob.glob(f"{state}/trials/{trial['key']}/0001/events.jsonl")[0])]
+    at = {}
+    for line in lines:
+        at.setdefault(line["event"]["kind"], []).append(line["at_ms"])
+    begin.append(at["metrics"][0] - attempt["started_ms"])
+    evaluation.append(at["evaluated"][-1] - at["metrics"][-1])
+    end.append(attempt["ended_ms"] - at["evaluated"][-1])
+def show(name, values):
+    print(f"{name:<46} {statistics.median(values):.0f} ms")
+show("attempt: row to end of first update (7 trials)", begin)
+show("attempt: last update to results (evaluation)", evaluation)
+show("attempt: results to row of the end", end)
+PYTHON
+) "$work/state" "$bin"
+cargo bench --quiet --bench throughput

@@ -12,7 +12,7 @@ use crate::ui::{ColorChoice, Verbosity};
 #[command(name = "byol-sweep", version, max_term_width = 100)]
 #[command(after_help = "\
 Exit codes: 0 all asked-for trials finished · 1 internal error, or the state folder is in use · \
-2 usage or sweep file rejected · 3 different · 4 nothing matched · 5 timed out · \
+2 usage or sweep file rejected · 4 nothing matched · \
 100 finished, but trials failed · 130 interrupted")]
 pub struct Args {
     /// Options of every verb.

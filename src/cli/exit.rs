@@ -18,12 +18,8 @@ pub enum ExitCode {
     Internal = 1,
     /// The command line or the sweep file was rejected.
     Usage = 2,
-    /// `report --check` found a difference.
-    Different = 3,
     /// No sweep or trial matched.
     NothingMatched = 4,
-    /// `wait` gave up.
-    TimedOut = 5,
     /// The sweep ran to its end, but some trials failed.
     TrialsFailed = 100,
     /// The user interrupted.
