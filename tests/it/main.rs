@@ -8,5 +8,6 @@ mod e2e;
 mod golden;
 mod layers;
 mod process;
+mod reports;
 mod store;
 mod sweeps;
