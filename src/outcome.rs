@@ -34,19 +34,37 @@ pub enum FailureReason {
     Lost,
     /// Its events could not be read.
     ProtocolBroken,
+    /// The disk of its folder is full.
+    DiskFull,
 }
 
 impl FailureReason {
     /// Returns whether another attempt, resumed from the checkpoint, may end differently.
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::LaunchFailed | Self::Killed | Self::Lost => true,
+            Self::LaunchFailed | Self::Killed | Self::Lost | Self::DiskFull => true,
             // Each of these meets the same end from the same input.
             Self::SpecRejected
             | Self::OutOfMemory
             | Self::Panicked
             | Self::DeadlineHit
             | Self::ProtocolBroken => false,
+        }
+    }
+
+    /// Returns whether the trial has one retry less after it. A full disk is nobody's fault but the
+    /// disk's, and nothing starts before there is room again.
+    pub fn is_charged(self) -> bool {
+        match self {
+            Self::DiskFull => false,
+            Self::SpecRejected
+            | Self::LaunchFailed
+            | Self::OutOfMemory
+            | Self::Panicked
+            | Self::DeadlineHit
+            | Self::Killed
+            | Self::Lost
+            | Self::ProtocolBroken => true,
         }
     }
 
@@ -61,6 +79,7 @@ impl FailureReason {
             Self::Killed => "killed",
             Self::Lost => "lost",
             Self::ProtocolBroken => "protocol_broken",
+            Self::DiskFull => "disk_full",
         }
     }
 }
@@ -108,6 +127,9 @@ pub enum StopReason {
 /// Exit code of a worker that stopped on request after writing a checkpoint (`EX_TEMPFAIL`).
 pub const EXIT_STOPPED: i32 = 75;
 
+/// Exit code of a worker whose disk had no room even for its last word (`EX_IOERR`).
+pub const EXIT_DISK_FULL: i32 = 74;
+
 const SIGKILL: i32 = 9;
 
 /// Judges an attempt whose process is gone. The worker's own last word beats the exit status;
@@ -138,6 +160,10 @@ pub fn judge(last_word: Option<&Outcome>, exit: Exit, stop: Option<StopReason>) 
         (None, None, Exit::Signal(signal)) => {
             failed(FailureReason::Killed, format!("killed by signal {signal} from outside"))
         }
+        (None, None, Exit::Code(EXIT_DISK_FULL)) => failed(
+            FailureReason::DiskFull,
+            "the disk had no room even for the last word".into(),
+        ),
         (None, None, Exit::Code(code)) => failed(
             FailureReason::Panicked,
             format!("exited with code {code} without a last word; its stderr may tell why"),
@@ -172,6 +198,7 @@ mod tests {
             (Exit::Code(0), FailureReason::Panicked),
             (Exit::Code(1), FailureReason::Panicked),
             (Exit::Code(EXIT_STOPPED), FailureReason::Killed),
+            (Exit::Code(EXIT_DISK_FULL), FailureReason::DiskFull),
             (Exit::Signal(9), FailureReason::Killed),
             (Exit::Signal(15), FailureReason::Killed),
             (Exit::Signal(11), FailureReason::Panicked),

@@ -111,6 +111,12 @@ impl Events {
             };
         }
         match judge(self.last_word.as_ref(), exit, stop) {
+            Outcome::Failed { reason: reason @ FailureReason::DiskFull, detail }
+                if self.last_word.is_none() =>
+            {
+                let folder = self.folder.path().display();
+                Outcome::Failed { reason, detail: format!("{detail}: {folder}") }
+            }
             Outcome::Failed { reason: reason @ FailureReason::Panicked, detail }
                 if self.last_word.is_none() =>
             {

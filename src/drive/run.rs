@@ -9,7 +9,7 @@ use super::event::{RunEvent, RunSummary, TrialName};
 use super::live::LiveAttempt;
 use super::recover::{Recovered, recover};
 use super::signals::StopSource;
-use super::{Images, Observer, Options, RunRequest, names};
+use super::{Images, Observer, Options, RunRequest, disk, names};
 use crate::exec::{Executor, Force, JobHandle, JobStatus};
 use crate::ids::{AttemptNo, TrainKey};
 use crate::outcome::{Exit, Outcome, StopReason, Verdict};
@@ -194,6 +194,12 @@ impl<'a, E: Executor> Run<'a, E> {
             Action::Concluded { job, conclusion } => {
                 self.tell_ended(job, Sequel::None);
                 self.count(job, conclusion);
+                Ok(())
+            }
+            Action::StartNoMore => {
+                let folder = self.store.state_dir().to_owned();
+                let free_bytes = disk::free_bytes(&folder);
+                self.tell(RunEvent::DiskFull { folder, free_bytes });
                 Ok(())
             }
             Action::Finished => {

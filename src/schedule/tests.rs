@@ -65,6 +65,7 @@ struct World {
     live: BTreeMap<JobNo, Live>,
     conclusions: BTreeMap<JobNo, Conclusion>,
     stopped: Option<StopRequest>,
+    closed: bool,
     finished: bool,
     story: Vec<String>,
 }
@@ -82,6 +83,7 @@ impl World {
             live: BTreeMap::new(),
             conclusions: BTreeMap::new(),
             stopped: None,
+            closed: false,
             finished: false,
             story: Vec::new(),
         }
@@ -166,6 +168,10 @@ impl World {
                 assert!(self.conclusions.insert(job, conclusion).is_none(), "concluded twice");
                 self.tell(format!("{} is {conclusion:?}", name(job)));
             }
+            Action::StartNoMore => {
+                self.tell("nothing more starts".to_owned());
+                self.closed = true;
+            }
             Action::Finished => self.finished = true,
         }
         None
@@ -173,6 +179,7 @@ impl World {
 
     fn launch(&mut self, job: JobNo, slot: Slot) -> Input {
         assert_eq!(self.stopped, None, "launched after a stop");
+        assert!(!self.closed, "launched onto a full disk");
         let script = &self.scripts[job.0];
         let attempt = script[self.tries[job.0].min(script.len() - 1)];
         self.tries[job.0] += 1;
@@ -360,6 +367,27 @@ fn too_many_failed_trials_close_the_intake_but_stop_nobody() {
 }
 
 #[test]
+fn a_full_disk_starts_nothing_more_and_stops_nobody() {
+    let full = attempt(1, Ending::Failed(FailureReason::DiskFull));
+    let scripts = vec![vec![full], vec![full, done(1)], vec![done(5)], vec![done(1)]];
+    let world = World::new(scripts, cpu(3), POLICY).play();
+    let expected = [
+        "0 a on cpu",
+        "0 b on cpu",
+        "0 c on cpu",
+        "1 a Failed(DiskFull)",
+        "1 nothing more starts",
+        "1 d is Left",
+        "1 a is Left",
+        "1 b Failed(DiskFull)",
+        "1 b is Left",
+        "5 c Done",
+        "5 c is Done",
+    ];
+    assert_eq!(world.story, expected);
+}
+
+#[test]
 fn a_trial_that_cannot_be_launched_is_retried_then_fails() {
     let never = Attempt { manners: Manners::NeverStarts, ..done(1) };
     let world = World::new(vec![vec![never]], cpu(1), POLICY).play();
@@ -413,6 +441,7 @@ fn any_attempt() -> impl Strategy<Value = Attempt> {
         1 => Just(Ending::Again),
         2 => Just(Ending::Failed(FailureReason::Lost)),
         1 => Just(Ending::Failed(FailureReason::OutOfMemory)),
+        1 => Just(Ending::Failed(FailureReason::DiskFull)),
     ];
     let manners = prop_oneof![
         4 => (0..20u64).prop_map(Manners::Obeys),

@@ -180,6 +180,7 @@ mod tests {
             FailureReason::Killed,
             FailureReason::Lost,
             FailureReason::ProtocolBroken,
+            FailureReason::DiskFull,
         ];
         let failures =
             reasons.map(|reason| Outcome::Failed { reason, detail: "line\nwith 'quotes'".into() });
