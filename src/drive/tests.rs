@@ -332,6 +332,31 @@ async fn a_full_disk_is_told_starts_nothing_more_and_costs_no_retry() {
 }
 
 #[tokio::test]
+async fn who_was_stopped_by_somebody_else_goes_on_uncharged() {
+    let bench = Bench::new().await;
+    let mut plan = plan(1);
+    plan.meta.max_retries = 0;
+    let stopped = || Part::Ends(vec![checkpoint(), ended(End::Stopped)], Exit::Code(75));
+    let executor = ScriptedExecutor::new([stopped(), stopped(), finishes()]);
+    let (summary, events) = bench.run(&plan, &executor).await;
+    assert_eq!(summary.done, 1);
+    let again = events.iter().filter(|event| {
+        matches!(event, RunEvent::AttemptEnded { outcome: Outcome::Stopped, retried: true, .. })
+    });
+    assert_eq!(again.count(), 2);
+}
+
+#[tokio::test]
+async fn only_a_checkpoint_beyond_the_earlier_ones_is_progress() {
+    let bench = Bench::new().await;
+    let lost = Part::Ends(vec![checkpoint()], Exit::Unseen);
+    bench.run(&plan(1), &ScriptedExecutor::new([lost, finishes()])).await;
+    let attempts = bench.attempts(&plan(1)).await;
+    assert_eq!(bench.store.checkpoint_before(&attempts[0]).await.unwrap(), None);
+    assert_eq!(bench.store.checkpoint_before(&attempts[1]).await.unwrap(), Some(7));
+}
+
+#[tokio::test]
 async fn a_worker_that_does_not_start_is_tried_again_then_failed() {
     let bench = Bench::new().await;
     let executor = ScriptedExecutor::new([Part::Refuses, Part::Refuses, Part::Refuses]);

@@ -211,7 +211,7 @@ impl World {
 fn stopped_as(why: StopReason) -> Ending {
     match why {
         StopReason::Requested => Ending::Stopped,
-        StopReason::Deadline => Ending::Failed(FailureReason::DeadlineHit),
+        StopReason::Deadline => Ending::Failed(FailureReason::NoProgress),
     }
 }
 
@@ -313,10 +313,18 @@ fn an_attempt_past_its_deadline_is_stopped_then_killed() {
         "0 a on cpu",
         "50 a stop, Deadline",
         "60 a kill, Deadline",
-        "61 a Failed(DeadlineHit)",
+        "61 a Failed(NoProgress)",
         "61 a is Failed",
     ];
     assert_eq!(world.story, expected);
+}
+
+#[test]
+fn a_deadline_with_progress_is_retried() {
+    let slow = attempt(50, Ending::Failed(FailureReason::DeadlineHit));
+    let world = World::new(vec![vec![slow, done(1)]], cpu(1), POLICY).play();
+    assert_eq!(world.tries, [2]);
+    assert_eq!(world.conclusions[&JobNo(0)], Conclusion::Done);
 }
 
 #[test]

@@ -177,6 +177,7 @@ mod tests {
             FailureReason::OutOfMemory,
             FailureReason::Panicked,
             FailureReason::DeadlineHit,
+            FailureReason::NoProgress,
             FailureReason::Killed,
             FailureReason::Lost,
             FailureReason::ProtocolBroken,

@@ -151,7 +151,11 @@ impl Lines {
             }
             Outcome::Stopped => {
                 let stopped = self.style.paint(Role::Warning, "stopped");
-                format!("{stopped}   {label}, run the sweep again to go on")
+                let next = match after {
+                    After::Retried => "going on from its checkpoint",
+                    After::Left => "run the sweep again to go on",
+                };
+                format!("{stopped}   {label}, {next}")
             }
             Outcome::Failed { reason, detail } => {
                 let failed = self.style.paint(Role::Bad, "failed");
