@@ -26,27 +26,51 @@ pub enum FailureReason {
     OutOfMemory,
     /// The worker failed by its own fault.
     Panicked,
-    /// It ran longer than `resources.time_limit`.
+    /// It ran longer than `resources.time_limit`, and left a checkpoint beyond the one that it
+    /// went on from.
     DeadlineHit,
+    /// It ran longer than `resources.time_limit` without such a checkpoint.
+    NoProgress,
     /// Somebody else's signal ended it.
     Killed,
     /// The process is gone and left neither a last word nor an exit status.
     Lost,
     /// Its events could not be read.
     ProtocolBroken,
+    /// The disk of its folder is full.
+    DiskFull,
 }
 
 impl FailureReason {
     /// Returns whether another attempt, resumed from the checkpoint, may end differently.
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::LaunchFailed | Self::Killed | Self::Lost => true,
+            Self::LaunchFailed | Self::DeadlineHit | Self::Killed | Self::Lost | Self::DiskFull => {
+                true
+            }
             // Each of these meets the same end from the same input.
             Self::SpecRejected
             | Self::OutOfMemory
             | Self::Panicked
-            | Self::DeadlineHit
+            | Self::NoProgress
             | Self::ProtocolBroken => false,
+        }
+    }
+
+    /// Returns whether the trial has one retry less after it. A full disk is nobody's fault but the
+    /// disk's, and nothing starts before there is room again.
+    pub fn is_charged(self) -> bool {
+        match self {
+            Self::DiskFull => false,
+            Self::SpecRejected
+            | Self::LaunchFailed
+            | Self::OutOfMemory
+            | Self::Panicked
+            | Self::DeadlineHit
+            | Self::NoProgress
+            | Self::Killed
+            | Self::Lost
+            | Self::ProtocolBroken => true,
         }
     }
 
@@ -58,9 +82,11 @@ impl FailureReason {
             Self::OutOfMemory => "out_of_memory",
             Self::Panicked => "panicked",
             Self::DeadlineHit => "deadline_hit",
+            Self::NoProgress => "no_progress",
             Self::Killed => "killed",
             Self::Lost => "lost",
             Self::ProtocolBroken => "protocol_broken",
+            Self::DiskFull => "disk_full",
         }
     }
 }
@@ -105,26 +131,58 @@ pub enum StopReason {
     Deadline,
 }
 
+/// Whether an attempt left a checkpoint beyond the one that it went on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checkpoint {
+    /// It did.
+    Moved,
+    /// It did not: the same time would end at the same place.
+    Stayed,
+}
+
+impl Checkpoint {
+    /// Compares the updates of the attempt's newest checkpoint with those of the newest one before
+    /// it.
+    pub fn between(before: Option<u64>, now: Option<u64>) -> Self {
+        if now > before { Self::Moved } else { Self::Stayed }
+    }
+}
+
 /// Exit code of a worker that stopped on request after writing a checkpoint (`EX_TEMPFAIL`).
 pub const EXIT_STOPPED: i32 = 75;
+
+/// Exit code of a worker whose disk had no room even for its last word (`EX_IOERR`).
+pub const EXIT_DISK_FULL: i32 = 74;
 
 const SIGKILL: i32 = 9;
 
 /// Judges an attempt whose process is gone. The worker's own last word beats the exit status;
 /// neither of them means lost.
-pub fn judge(last_word: Option<&Outcome>, exit: Exit, stop: Option<StopReason>) -> Outcome {
+pub fn judge(
+    last_word: Option<&Outcome>,
+    exit: Exit,
+    stop: Option<StopReason>,
+    checkpoint: Checkpoint,
+) -> Outcome {
     if let Some(outcome @ (Outcome::Finished { .. } | Outcome::Failed { .. })) = last_word {
         return outcome.clone();
     }
     let failed = |reason, detail: String| Outcome::Failed { reason, detail };
     match (stop, last_word, exit) {
-        (Some(StopReason::Deadline), _, _) => failed(
-            FailureReason::DeadlineHit,
-            "ran longer than resources.time_limit".into(),
-        ),
+        (Some(StopReason::Deadline), _, _) => match checkpoint {
+            Checkpoint::Moved => failed(
+                FailureReason::DeadlineHit,
+                "ran longer than resources.time_limit, and left a checkpoint".into(),
+            ),
+            Checkpoint::Stayed => failed(
+                FailureReason::NoProgress,
+                "ran longer than resources.time_limit without a new checkpoint; raise the limit".into(),
+            ),
+        },
         (Some(StopReason::Requested), _, _) => Outcome::Stopped,
-        // A worker that obeyed somebody else's SIGTERM wrote a checkpoint and can go on.
-        (None, Some(_), _) | (None, None, Exit::Code(EXIT_STOPPED)) => failed(
+        // It obeyed an earlier controller, or a machine that goes down, and left a checkpoint.
+        (None, Some(_), _) => Outcome::Stopped,
+        (None, None, Exit::Code(EXIT_STOPPED)) => failed(
             FailureReason::Killed,
             "stopped by a signal from outside".into(),
         ),
@@ -138,6 +196,10 @@ pub fn judge(last_word: Option<&Outcome>, exit: Exit, stop: Option<StopReason>) 
         (None, None, Exit::Signal(signal)) => {
             failed(FailureReason::Killed, format!("killed by signal {signal} from outside"))
         }
+        (None, None, Exit::Code(EXIT_DISK_FULL)) => failed(
+            FailureReason::DiskFull,
+            "the disk had no room even for the last word".into(),
+        ),
         (None, None, Exit::Code(code)) => failed(
             FailureReason::Panicked,
             format!("exited with code {code} without a last word; its stderr may tell why"),
@@ -151,6 +213,11 @@ pub fn judge(last_word: Option<&Outcome>, exit: Exit, stop: Option<StopReason>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Judges where checkpoints do not matter.
+    fn judge(last_word: Option<&Outcome>, exit: Exit, stop: Option<StopReason>) -> Outcome {
+        super::judge(last_word, exit, stop, Checkpoint::Stayed)
+    }
 
     fn reason(outcome: Outcome) -> Option<FailureReason> {
         match outcome {
@@ -172,6 +239,7 @@ mod tests {
             (Exit::Code(0), FailureReason::Panicked),
             (Exit::Code(1), FailureReason::Panicked),
             (Exit::Code(EXIT_STOPPED), FailureReason::Killed),
+            (Exit::Code(EXIT_DISK_FULL), FailureReason::DiskFull),
             (Exit::Signal(9), FailureReason::Killed),
             (Exit::Signal(15), FailureReason::Killed),
             (Exit::Signal(11), FailureReason::Panicked),
@@ -190,8 +258,25 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_is_a_failure_even_when_obeyed() {
-        let judged = judge(Some(&Outcome::Stopped), Exit::Code(75), Some(StopReason::Deadline));
-        assert_eq!(reason(judged), Some(FailureReason::DeadlineHit));
+    fn a_deadline_is_a_failure_even_when_obeyed_and_worth_a_retry_only_with_progress() {
+        let stop = Some(StopReason::Deadline);
+        let cases = [
+            (None, None, FailureReason::NoProgress),
+            (Some(7), None, FailureReason::NoProgress),
+            (Some(7), Some(7), FailureReason::NoProgress),
+            (Some(7), Some(8), FailureReason::DeadlineHit),
+            (None, Some(8), FailureReason::DeadlineHit),
+        ];
+        for (before, now, expected) in cases {
+            let moved = Checkpoint::between(before, now);
+            let judged = super::judge(Some(&Outcome::Stopped), Exit::Code(75), stop, moved);
+            assert_eq!(reason(judged), Some(expected), "{before:?} {now:?}");
+            assert_eq!(expected.is_retryable(), now == Some(8));
+        }
+    }
+
+    #[test]
+    fn a_stop_that_somebody_else_asked_for_is_not_a_failure_either() {
+        assert_eq!(judge(Some(&Outcome::Stopped), Exit::Unseen, None), Outcome::Stopped);
     }
 }

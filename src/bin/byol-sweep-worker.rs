@@ -1,5 +1,5 @@
-//! The worker: an attempt folder in, an exit code out (0 done, 1 failed, 2 usage, 75 stopped after
-//! a checkpoint).
+//! The worker: an attempt folder in, an exit code out (0 done, 1 failed, 2 usage, 74 no room on the
+//! disk for a last word, 75 stopped after a checkpoint).
 
 use std::fs::TryLockError;
 use std::io;
@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use byol_sweep::outcome::{EXIT_STOPPED, FailureReason};
+use byol_sweep::outcome::{EXIT_DISK_FULL, EXIT_STOPPED, FailureReason};
 use byol_sweep::protocol::folder::AttemptFolder;
 use byol_sweep::protocol::process::ProcessId;
 use byol_sweep::protocol::{End, FORMAT, Started, Work, WorkDevice, WorkOrder, WorkerEvent};
-use byol_sweep::train::error::{first_line, reason_of_message};
+use byol_sweep::train::error::{first_line, reason_of_io, reason_of_message};
 use byol_sweep::train::sink::Sink;
 use byol_sweep::train::{self, StopAt, lineage, native};
 use signal_hook::consts::{SIGTERM, SIGUSR1};
@@ -63,7 +63,10 @@ fn run(path: &Path) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             complain(&error.to_string());
-            ExitCode::FAILURE
+            match reason_of_io(&error) {
+                FailureReason::DiskFull => ExitCode::from(EXIT_DISK_FULL as u8),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -161,16 +164,24 @@ fn work(
     let attempt = catch_unwind(AssertUnwindSafe(|| train::attempt(order, folder, sink, stop)));
     Ok(match attempt {
         Ok(Ok(end)) => end,
-        Ok(Err(error)) => End::Failed { reason: error.reason(), detail: error.to_string() },
+        Ok(Err(error)) => failed(folder, error.reason(), error.to_string()),
         Err(panic) => {
             let message = panic
                 .downcast_ref::<String>()
                 .map(String::as_str)
                 .or_else(|| panic.downcast_ref::<&str>().copied())
                 .unwrap_or("unknown panic");
-            End::Failed { reason: reason_of_message(message), detail: first_line(message) }
+            failed(folder, reason_of_message(message), first_line(message))
         }
     })
+}
+
+fn failed(folder: &AttemptFolder, reason: FailureReason, detail: String) -> End {
+    let detail = match reason {
+        FailureReason::DiskFull => format!("{detail}; the disk of {}", folder.path().display()),
+        _ => detail,
+    };
+    End::Failed { reason, detail }
 }
 
 fn cpu_model() -> String {

@@ -1,5 +1,7 @@
 //! What happens during a run, for those who watch. Watching gives no control.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use crate::ids::{AttemptNo, DeviceId, TrainKey};
@@ -66,6 +68,13 @@ pub enum RunEvent {
     Stopping {
         /// How often, from 1: politely, by force, leave them running.
         times: u32,
+    },
+    /// An attempt met a full disk: nothing more starts in this run, what runs goes on by itself.
+    DiskFull {
+        /// A folder on that disk.
+        folder: PathBuf,
+        /// Bytes that are free there now, where the system tells.
+        free_bytes: Option<u64>,
     },
     /// Nothing is left to do, or the run was stopped.
     Finished(RunSummary),

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::error::DriveError;
 use super::event::TrialName;
 use crate::exec::JobHandle;
-use crate::outcome::{Exit, FailureReason, Outcome, StopReason, judge};
+use crate::outcome::{Checkpoint, Exit, FailureReason, Outcome, StopReason, judge};
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::tail::{Tail, TailError};
 use crate::protocol::{End, EventLine, WorkerEvent};
@@ -48,6 +48,8 @@ pub(super) struct Events {
     /// `seq` up to which an earlier controller has told observers.
     told: u64,
     last_word: Option<Outcome>,
+    /// Updates of its newest checkpoint.
+    checkpoint: Option<u64>,
     broken: Option<String>,
 }
 
@@ -62,6 +64,7 @@ impl Events {
             folder,
             told: row.events_seq,
             last_word: None,
+            checkpoint: None,
             broken: None,
         }
     }
@@ -88,29 +91,48 @@ impl Events {
             }
             store.append(self.attempt, &batch.lines, batch.offset, batch.last_seq).await?;
             for line in &batch.lines {
-                if let WorkerEvent::Ended { end } = &line.event {
-                    self.last_word = Some(outcome(end));
-                }
+                self.note(&line.event);
             }
             fresh.extend(batch.lines.into_iter().filter(|line| line.seq > self.told));
         }
         Ok(fresh)
     }
 
-    /// Returns whether the worker said that it stopped on request.
-    pub(super) fn ended_by_a_stop(&self) -> bool {
-        self.last_word == Some(Outcome::Stopped)
+    fn note(&mut self, event: &WorkerEvent) {
+        match event {
+            WorkerEvent::Ended { end } => self.last_word = Some(outcome(end)),
+            WorkerEvent::Checkpointed { update, .. } => self.checkpoint = Some(*update),
+            WorkerEvent::Started(_)
+            | WorkerEvent::Progress(_)
+            | WorkerEvent::Metrics { .. }
+            | WorkerEvent::Evaluated { .. }
+            | WorkerEvent::Artifact { .. }
+            | WorkerEvent::Note { .. } => {}
+        }
     }
 
-    /// Judges the attempt, whose process is gone and whose events are read to the end.
-    pub(super) fn judge(&self, exit: Exit, stop: Option<StopReason>) -> Outcome {
+    /// Judges the attempt, whose process is gone and whose events are read to the end;
+    /// `before` is the trial's newest checkpoint, in updates, when the attempt began.
+    pub(super) fn judge(
+        &self,
+        exit: Exit,
+        stop: Option<StopReason>,
+        before: Option<u64>,
+    ) -> Outcome {
         if let Some(detail) = &self.broken {
             return Outcome::Failed {
                 reason: FailureReason::ProtocolBroken,
                 detail: detail.clone(),
             };
         }
-        match judge(self.last_word.as_ref(), exit, stop) {
+        let checkpoint = Checkpoint::between(before, self.checkpoint);
+        match judge(self.last_word.as_ref(), exit, stop, checkpoint) {
+            Outcome::Failed { reason: reason @ FailureReason::DiskFull, detail }
+                if self.last_word.is_none() =>
+            {
+                let folder = self.folder.path().display();
+                Outcome::Failed { reason, detail: format!("{detail}: {folder}") }
+            }
             Outcome::Failed { reason: reason @ FailureReason::Panicked, detail }
                 if self.last_word.is_none() =>
             {

@@ -7,6 +7,7 @@
 
 mod agenda;
 mod clock;
+mod disk;
 mod error;
 pub mod event;
 mod launch;

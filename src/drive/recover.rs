@@ -14,7 +14,7 @@ use super::live::{Events, LiveAttempt};
 use super::lock::{is_held, who};
 use crate::exec::{Executor, JobHandle, JobStatus};
 use crate::ids::TrainKey;
-use crate::outcome::{Exit, Outcome, StopReason};
+use crate::outcome::{Exit, Outcome};
 use crate::protocol::folder::{AttemptFolder, TrialFolder};
 use crate::protocol::{Started, WorkerEvent};
 use crate::store::Store;
@@ -66,10 +66,8 @@ pub(super) async fn recover<E: Executor>(
             }
             Found::Gone(exit) => {
                 events.drain(store).await?;
-                // One that stopped in good order while nobody watched was asked to, by an earlier
-                // controller or by a machine that went down.
-                let stop = events.ended_by_a_stop().then_some(StopReason::Requested);
-                let outcome = events.judge(exit, stop);
+                let before = store.checkpoint_before(&row).await?;
+                let outcome = events.judge(exit, None, before);
                 store.end_attempt(row.id, &outcome, clock.wall_ms()).await?;
                 recovered.ended.push((row, outcome));
             }

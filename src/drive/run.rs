@@ -9,7 +9,7 @@ use super::event::{RunEvent, RunSummary, TrialName};
 use super::live::LiveAttempt;
 use super::recover::{Recovered, recover};
 use super::signals::StopSource;
-use super::{Images, Observer, Options, RunRequest, names};
+use super::{Images, Observer, Options, RunRequest, disk, names};
 use crate::exec::{Executor, Force, JobHandle, JobStatus};
 use crate::ids::{AttemptNo, TrainKey};
 use crate::outcome::{Exit, Outcome, StopReason, Verdict};
@@ -196,6 +196,12 @@ impl<'a, E: Executor> Run<'a, E> {
                 self.count(job, conclusion);
                 Ok(())
             }
+            Action::StartNoMore => {
+                let folder = self.store.state_dir().to_owned();
+                let free_bytes = disk::free_bytes(&folder);
+                self.tell(RunEvent::DiskFull { folder, free_bytes });
+                Ok(())
+            }
             Action::Finished => {
                 self.finished = true;
                 Ok(())
@@ -276,23 +282,26 @@ impl<'a, E: Executor> Run<'a, E> {
 
     async fn settle(&mut self, job: JobNo, exit: Exit) -> Result<(), DriveError> {
         let Some(attempt) = self.live.remove(&job) else { return Ok(()) };
-        let outcome = attempt.events.judge(exit, attempt.stop);
-        let ending = self.ending(job, &attempt.row, &outcome);
+        let before = self.store.checkpoint_before(&attempt.row).await?;
+        let outcome = attempt.events.judge(exit, attempt.stop, before);
+        let ending = self.ending(job, &attempt, &outcome);
         self.end(job, &attempt.row, outcome).await?;
         self.give(Input::Ended { job, ending }).await
     }
 
-    fn ending(&self, job: JobNo, row: &AttemptRow, outcome: &Outcome) -> Ending {
+    fn ending(&self, job: JobNo, attempt: &LiveAttempt, outcome: &Outcome) -> Ending {
         match (self.jobs[job.0].trial, outcome) {
             // Only its own sweep knows how to go on with it.
             (None, _) => Ending::Done,
             // A finished attempt of another protocol leaves this one's evaluation to do.
             (Some(_), Outcome::Finished { verdict: Verdict::Healthy })
-                if row.eval_key != self.plan.eval_key =>
+                if attempt.row.eval_key != self.plan.eval_key =>
             {
                 Ending::Again
             }
             (Some(_), Outcome::Finished { .. }) => Ending::Done,
+            // Not by us: an earlier controller had asked, or somebody's signal.
+            (Some(_), Outcome::Stopped) if attempt.stop.is_none() => Ending::Again,
             (Some(_), Outcome::Stopped) => Ending::Stopped,
             (Some(_), Outcome::Failed { reason, .. }) => Ending::Failed(*reason),
         }

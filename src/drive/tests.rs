@@ -13,7 +13,7 @@ use super::{DriveError, Observer, Options, RetryFailed, RunRequest, lock, run};
 use crate::exec::scripted::{Part, ScriptedExecutor, write_events};
 use crate::exec::{Executor, JobHandle, LaunchOrder};
 use crate::ids::{DeviceId, Slot};
-use crate::outcome::{Exit, FailureReason, Outcome, Verdict};
+use crate::outcome::{EXIT_DISK_FULL, Exit, FailureReason, Outcome, Verdict};
 use crate::plan::{Label, Plan, PlannedTrial};
 use crate::protocol::folder::{AttemptFolder, TrialFolder};
 use crate::protocol::tail::Tail;
@@ -302,6 +302,58 @@ async fn a_hopeless_failure_stays_until_asked_for() {
     assert_eq!(bench.run(&plan(1), &ScriptedExecutor::new([])).await.0, failed);
     bench.options.retry_failed = RetryFailed::Yes;
     assert_eq!(bench.run(&plan(1), &ScriptedExecutor::new([finishes()])).await.0.done, 1);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_starts_nothing_more_and_costs_no_retry() {
+    let bench = Bench::new().await;
+    let mut plan = plan(2);
+    plan.meta.max_retries = 0;
+    let full = Part::Ends(Vec::new(), Exit::Code(EXIT_DISK_FULL));
+    let (summary, events) = bench.run(&plan, &ScriptedExecutor::new([full])).await;
+    assert_eq!(summary, RunSummary { left: 2, ..RunSummary::default() });
+    let told = events.iter().find_map(|event| match event {
+        RunEvent::DiskFull { folder, free_bytes } => Some((folder.as_path(), *free_bytes)),
+        _ => None,
+    });
+    assert!(matches!(told, Some((folder, Some(_))) if folder == bench.folder.path()), "{told:?}");
+    let attempts = bench.attempts(&plan).await;
+    assert!(
+        matches!(
+            &attempts[0].outcome,
+            Some(Outcome::Failed { reason: FailureReason::DiskFull, detail })
+                if detail.contains(&attempts[0].folder.display().to_string())
+        ),
+        "{:?}",
+        attempts[0].outcome
+    );
+    let executor = ScriptedExecutor::new([finishes(), finishes()]);
+    assert_eq!(bench.run(&plan, &executor).await.0.done, 2);
+}
+
+#[tokio::test]
+async fn who_was_stopped_by_somebody_else_goes_on_uncharged() {
+    let bench = Bench::new().await;
+    let mut plan = plan(1);
+    plan.meta.max_retries = 0;
+    let stopped = || Part::Ends(vec![checkpoint(), ended(End::Stopped)], Exit::Code(75));
+    let executor = ScriptedExecutor::new([stopped(), stopped(), finishes()]);
+    let (summary, events) = bench.run(&plan, &executor).await;
+    assert_eq!(summary.done, 1);
+    let again = events.iter().filter(|event| {
+        matches!(event, RunEvent::AttemptEnded { outcome: Outcome::Stopped, retried: true, .. })
+    });
+    assert_eq!(again.count(), 2);
+}
+
+#[tokio::test]
+async fn only_a_checkpoint_beyond_the_earlier_ones_is_progress() {
+    let bench = Bench::new().await;
+    let lost = Part::Ends(vec![checkpoint()], Exit::Unseen);
+    bench.run(&plan(1), &ScriptedExecutor::new([lost, finishes()])).await;
+    let attempts = bench.attempts(&plan(1)).await;
+    assert_eq!(bench.store.checkpoint_before(&attempts[0]).await.unwrap(), None);
+    assert_eq!(bench.store.checkpoint_before(&attempts[1]).await.unwrap(), Some(7));
 }
 
 #[tokio::test]

@@ -93,7 +93,12 @@ mod tests {
         ] {
             for figure in all_figures(&gathered) {
                 let name = format!("{}-{}.png", gathered.sweep.name, figure.heading().file);
-                std::fs::write(folder.join(name), png(&figure).unwrap()).unwrap();
+                let bytes = png(&figure).unwrap();
+                std::fs::write(folder.join(&name), &bytes).unwrap();
+                let whole = image::load_from_memory(&bytes).unwrap();
+                let (width, height) = (whole.width() / 2, whole.height() / 2);
+                let half = whole.resize(width, height, image::imageops::FilterType::Triangle);
+                half.save(folder.join(format!("half-{name}"))).unwrap();
             }
         }
     }

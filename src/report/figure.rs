@@ -186,6 +186,11 @@ pub fn figures(gathered: &Gathered, analysis: &Analysis) -> Vec<Figure> {
     batch.into_iter().chain(tau).chain(bars).chain(curves).collect()
 }
 
+/// Whether any setting has a spread to draw.
+fn has_spread(analysis: &Analysis) -> bool {
+    analysis.cells.iter().filter_map(|cell| cell.estimate).any(|estimate| estimate.n > 1)
+}
+
 /// Second line of a figure: setting and number of seeds.
 fn subtitle(gathered: &Gathered, analysis: &Analysis) -> String {
     let seeds = analysis.cells.iter().map(|cell| cell.by_seed.len()).filter(|n| *n > 0);

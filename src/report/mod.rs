@@ -4,6 +4,7 @@
 pub mod analysis;
 pub mod cell;
 pub mod chart;
+mod digits;
 pub mod estimate;
 pub mod figure;
 pub mod floor;
@@ -45,6 +46,14 @@ pub struct Report {
     pub records: Records,
     /// The rows that it was drawn from, as [`Gathered::to_jsonl`] writes them.
     pub rows: String,
+}
+
+impl Report {
+    /// Returns what the charts show as JSON, for programs that draw them otherwise.
+    pub fn figures_json(&self) -> String {
+        let figures = serde_json::to_value(&self.figures).expect("plain data serialises");
+        format!("{:#}\n", digits::rounded(figures))
+    }
 }
 
 /// The words of a report.
@@ -108,8 +117,11 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
 }
 
 fn commands(sweep: &SweepFacts) -> Vec<String> {
-    let file = sweep.file.as_deref().unwrap_or("FILE");
-    vec![format!("byol-sweep run {file}"), format!("byol-sweep report {}", sweep.name)]
+    let run = match &sweep.file {
+        Some(file) => format!("byol-sweep run {file}"),
+        None => format!("byol-sweep run FILE  # whose name is {:?}", sweep.name),
+    };
+    vec![run, format!("byol-sweep report {}", sweep.name)]
 }
 
 fn states(gathered: &Gathered) -> String {

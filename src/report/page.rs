@@ -22,7 +22,7 @@ pub(super) fn markdown(report: &Report, pictures: Pictures) -> String {
     for command in &text.commands {
         page += &format!("{command}\n");
     }
-    page += "```\n\nfrom the rows in `rows.jsonl`.\n";
+    page += "```\n";
     if pictures == Pictures::Linked {
         for heading in report.figures.iter().map(super::Figure::heading) {
             page += &format!("\n## {}\n\n", heading.title);

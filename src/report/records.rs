@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::analysis::Analysis;
 use super::cell::Cell;
+use super::digits::rounded;
 use super::estimate::Estimate;
 use super::gathered::Gathered;
 
@@ -33,7 +34,7 @@ impl Records {
         }
         let row = |cell: Vec<(String, Value)>| {
             let mut cell: Map<String, Value> = cell.into_iter().collect();
-            columns.iter().map(|name| cell.remove(name).unwrap_or(Value::Null)).collect()
+            columns.iter().map(|name| rounded(cell.remove(name).unwrap_or(Value::Null))).collect()
         };
         Self {
             sweep: gathered.sweep.name.clone(),

@@ -26,6 +26,11 @@ struct Method<'a> {
 }
 
 impl Method<'_> {
+    /// `BYOL is`, to be gone on with.
+    fn subject(&self) -> String {
+        self.name.as_ref().map_or_else(|| "The sweep is".to_owned(), |name| format!("{name} is"))
+    }
+
     /// `BYOL setting`, to be counted.
     fn setting(&self) -> String {
         self.name.as_ref().map_or_else(|| "setting".to_owned(), |name| format!("{name} setting"))
@@ -106,8 +111,11 @@ fn largest_fall(analysis: &Analysis, method: &Method<'_>) -> Option<String> {
     }
     let fall = metric.shown_change(ours.mean);
     let unit = metric.difference_unit();
-    let mut sentence =
-        format!("Furthest below {reference} is {}: {fall}{unit}", full_name(method, cell));
+    let mut sentence = format!(
+        "{} furthest below {reference} in the setting “{}”: {fall}{unit}",
+        method.subject(),
+        cell.name_without_method()
+    );
     if let Some((low, high)) = ours.interval() {
         let may_be_none = if high >= 0.0 { ", so it may be chance" } else { "" };
         let (low, high) = (metric.shown(low), metric.shown(high));
@@ -118,14 +126,6 @@ fn largest_fall(analysis: &Analysis, method: &Method<'_>) -> Option<String> {
         sentence += &format!("; in the paper {paper} points");
     }
     Some(sentence + ".")
-}
-
-/// The cell with its method, which a sweep of one method leaves out of names.
-fn full_name(method: &Method<'_>, cell: &Cell) -> String {
-    match &method.name {
-        Some(name) => format!("{name}, {}", cell.name_without_method()),
-        None => cell.name_without_method(),
-    }
 }
 
 fn own_change(cell: &Cell) -> Option<&Change> {

@@ -16,7 +16,7 @@ pub enum Format {
     Png,
     /// `results.csv`.
     Csv,
-    /// `results.json`.
+    /// `results.json`, and `figures.json`: what the charts show.
     Json,
     /// `rows.jsonl`: what the report was drawn from.
     Rows,
@@ -109,6 +109,7 @@ fn files(report: &Report, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, 
             Format::Csv => files.push(("results.csv".to_owned(), report.records.to_csv()?)),
             Format::Json => {
                 files.push(("results.json".to_owned(), report.records.to_json().into_bytes()));
+                files.push(("figures.json".to_owned(), report.figures_json().into_bytes()));
             }
             Format::Rows => {
                 files.push(("rows.jsonl".to_owned(), report.rows.clone().into_bytes()));
@@ -139,6 +140,7 @@ mod tests {
                 "curves.png",
                 "results.csv",
                 "results.json",
+                "figures.json",
                 "rows.jsonl"
             ]
         );

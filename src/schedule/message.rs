@@ -123,6 +123,8 @@ pub enum Action {
         /// How.
         conclusion: Conclusion,
     },
+    /// A disk is full: nothing more starts in this run. Nothing to do but to tell.
+    StartNoMore,
     /// Nothing is left to wait for. Said once, last.
     Finished,
 }

@@ -43,7 +43,7 @@ struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Intake {
     Open,
-    /// Too many trials failed: what runs may end by itself, nothing starts.
+    /// Too many trials failed, or the disk is full: what runs may end by itself, nothing starts.
     Closed,
     Stopping(StopRequest),
 }
@@ -167,8 +167,15 @@ impl Scheduler {
             Ending::Done => self.conclude(job, Conclusion::Done, actions),
             Ending::Stopped => self.conclude(job, Conclusion::Left, actions),
             Ending::Again => self.queue_again(job, now, actions),
+            Ending::Failed(FailureReason::DiskFull) => {
+                if self.intake == Intake::Open {
+                    actions.push(Action::StartNoMore);
+                }
+                self.close(actions);
+                self.conclude(job, Conclusion::Left, actions);
+            }
             Ending::Failed(reason) => {
-                let failures = self.jobs[job.0].failures + 1;
+                let failures = self.jobs[job.0].failures + u32::from(reason.is_charged());
                 self.jobs[job.0].failures = failures;
                 if reason.is_retryable() && failures <= self.policy.max_retries {
                     let pause = self.policy.backoff.pause(job, failures);
@@ -194,9 +201,18 @@ impl Scheduler {
     fn count_failure(&mut self, actions: &mut Vec<Action>) {
         self.failed += 1;
         let too_many = self.policy.max_failed.is_some_and(|max| self.failed >= max.get());
-        if too_many && self.intake == Intake::Open {
-            self.intake = Intake::Closed;
-            self.leave_the_ready(actions);
+        if too_many {
+            self.close(actions);
+        }
+    }
+
+    fn close(&mut self, actions: &mut Vec<Action>) {
+        match self.intake {
+            Intake::Open => {
+                self.intake = Intake::Closed;
+                self.leave_the_ready(actions);
+            }
+            Intake::Closed | Intake::Stopping(_) => {}
         }
     }
 

@@ -65,6 +65,7 @@ struct World {
     live: BTreeMap<JobNo, Live>,
     conclusions: BTreeMap<JobNo, Conclusion>,
     stopped: Option<StopRequest>,
+    closed: bool,
     finished: bool,
     story: Vec<String>,
 }
@@ -82,6 +83,7 @@ impl World {
             live: BTreeMap::new(),
             conclusions: BTreeMap::new(),
             stopped: None,
+            closed: false,
             finished: false,
             story: Vec::new(),
         }
@@ -166,6 +168,10 @@ impl World {
                 assert!(self.conclusions.insert(job, conclusion).is_none(), "concluded twice");
                 self.tell(format!("{} is {conclusion:?}", name(job)));
             }
+            Action::StartNoMore => {
+                self.tell("nothing more starts".to_owned());
+                self.closed = true;
+            }
             Action::Finished => self.finished = true,
         }
         None
@@ -173,6 +179,7 @@ impl World {
 
     fn launch(&mut self, job: JobNo, slot: Slot) -> Input {
         assert_eq!(self.stopped, None, "launched after a stop");
+        assert!(!self.closed, "launched onto a full disk");
         let script = &self.scripts[job.0];
         let attempt = script[self.tries[job.0].min(script.len() - 1)];
         self.tries[job.0] += 1;
@@ -204,7 +211,7 @@ impl World {
 fn stopped_as(why: StopReason) -> Ending {
     match why {
         StopReason::Requested => Ending::Stopped,
-        StopReason::Deadline => Ending::Failed(FailureReason::DeadlineHit),
+        StopReason::Deadline => Ending::Failed(FailureReason::NoProgress),
     }
 }
 
@@ -306,10 +313,18 @@ fn an_attempt_past_its_deadline_is_stopped_then_killed() {
         "0 a on cpu",
         "50 a stop, Deadline",
         "60 a kill, Deadline",
-        "61 a Failed(DeadlineHit)",
+        "61 a Failed(NoProgress)",
         "61 a is Failed",
     ];
     assert_eq!(world.story, expected);
+}
+
+#[test]
+fn a_deadline_with_progress_is_retried() {
+    let slow = attempt(50, Ending::Failed(FailureReason::DeadlineHit));
+    let world = World::new(vec![vec![slow, done(1)]], cpu(1), POLICY).play();
+    assert_eq!(world.tries, [2]);
+    assert_eq!(world.conclusions[&JobNo(0)], Conclusion::Done);
 }
 
 #[test]
@@ -357,6 +372,27 @@ fn too_many_failed_trials_close_the_intake_but_stop_nobody() {
     let world = World::new(scripts, cpu(2), policy).play();
     let conclusions: Vec<_> = world.conclusions.into_values().collect();
     assert_eq!(conclusions, [Conclusion::Failed, Conclusion::Done, Conclusion::Left]);
+}
+
+#[test]
+fn a_full_disk_starts_nothing_more_and_stops_nobody() {
+    let full = attempt(1, Ending::Failed(FailureReason::DiskFull));
+    let scripts = vec![vec![full], vec![full, done(1)], vec![done(5)], vec![done(1)]];
+    let world = World::new(scripts, cpu(3), POLICY).play();
+    let expected = [
+        "0 a on cpu",
+        "0 b on cpu",
+        "0 c on cpu",
+        "1 a Failed(DiskFull)",
+        "1 nothing more starts",
+        "1 d is Left",
+        "1 a is Left",
+        "1 b Failed(DiskFull)",
+        "1 b is Left",
+        "5 c Done",
+        "5 c is Done",
+    ];
+    assert_eq!(world.story, expected);
 }
 
 #[test]
@@ -413,6 +449,7 @@ fn any_attempt() -> impl Strategy<Value = Attempt> {
         1 => Just(Ending::Again),
         2 => Just(Ending::Failed(FailureReason::Lost)),
         1 => Just(Ending::Failed(FailureReason::OutOfMemory)),
+        1 => Just(Ending::Failed(FailureReason::DiskFull)),
     ];
     let manners = prop_oneof![
         4 => (0..20u64).prop_map(Manners::Obeys),

@@ -177,9 +177,11 @@ mod tests {
             FailureReason::OutOfMemory,
             FailureReason::Panicked,
             FailureReason::DeadlineHit,
+            FailureReason::NoProgress,
             FailureReason::Killed,
             FailureReason::Lost,
             FailureReason::ProtocolBroken,
+            FailureReason::DiskFull,
         ];
         let failures =
             reasons.map(|reason| Outcome::Failed { reason, detail: "line\nwith 'quotes'".into() });

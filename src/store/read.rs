@@ -225,6 +225,25 @@ impl Store {
         self.decode(records)
     }
 
+    /// Returns the updates of the newest checkpoint that the trial had before this attempt.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn checkpoint_before(&self, attempt: &AttemptRow) -> Result<Option<u64>, StoreError> {
+        let update: Option<i64> = sqlx::query_scalar(
+            "SELECT a.checkpoint_update FROM attempt a JOIN trial t ON t.id = a.trial_id
+             WHERE t.train_key = ? AND a.number < ? AND a.checkpoint_update IS NOT NULL
+             ORDER BY a.number DESC LIMIT 1",
+        )
+        .bind(attempt.train_key.as_str())
+        .bind(attempt.number.0)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(self.sql())?;
+        Ok(update.map(i64::cast_unsigned))
+    }
+
     /// Returns what the attempt's worker said of itself, once it has.
     ///
     /// # Errors

@@ -39,8 +39,7 @@ pub(super) fn stand(attempts: &[Facts], protocol: &EvalKey) -> Known {
         (known.state, counting.last().and_then(|last| last.outcome.as_ref()))
     {
         known.failure = Some((*reason, detail.clone()));
-        let in_a_row = counting.iter().rev().take_while(|attempt| has_failed(attempt)).count();
-        known.failures = u32::try_from(in_a_row).unwrap_or(u32::MAX);
+        known.failures = charged_in_a_row(&counting);
     }
     known
 }
@@ -53,8 +52,15 @@ fn trained(attempt: &Facts) -> Option<Verdict> {
     }
 }
 
-fn has_failed(attempt: &Facts) -> bool {
-    matches!(attempt.outcome, Some(Outcome::Failed { .. }))
+/// Counts the failures since the last attempt that was none, less those that cost no retry.
+fn charged_in_a_row(counting: &[&Facts]) -> u32 {
+    let reason = |attempt: &&Facts| match &attempt.outcome {
+        Some(Outcome::Failed { reason, .. }) => Some(*reason),
+        Some(Outcome::Finished { .. } | Outcome::Stopped) | None => None,
+    };
+    let in_a_row = counting.iter().rev().map_while(reason);
+    let charged = in_a_row.filter(|reason| reason.is_charged()).count();
+    u32::try_from(charged).unwrap_or(u32::MAX)
 }
 
 /// Returns the attempts at what is still to do: all of them until the trial is trained, from then
@@ -87,5 +93,61 @@ fn state(attempts: &[Facts], protocol: &EvalKey, counting: &[&Facts]) -> TrialSt
         (Some(Outcome::Stopped), false) => TrialState::Stopped,
         // An evaluation without training cannot have finished; to train is right all the same.
         (Some(Outcome::Finished { .. }) | None, false) => TrialState::Pending,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::FailureReason;
+
+    fn protocol(text: &str) -> EvalKey {
+        EvalKey::of_canonical_json(text)
+    }
+
+    fn attempt(kind: AttemptKind, outcome: Outcome) -> Facts {
+        Facts {
+            kind,
+            eval_key: protocol("{}"),
+            threads: 1,
+            outcome: Some(outcome),
+            weights: None,
+            checkpoint: None,
+        }
+    }
+
+    fn failed(reason: FailureReason) -> Facts {
+        let outcome = Outcome::Failed { reason, detail: String::new() };
+        attempt(AttemptKind::Train, outcome)
+    }
+
+    fn failures(attempts: &[Facts]) -> u32 {
+        stand(attempts, &protocol("{}")).failures
+    }
+
+    #[test]
+    fn failures_count_from_the_last_attempt_that_was_none() {
+        let lost = || failed(FailureReason::Lost);
+        let stopped = || attempt(AttemptKind::Train, Outcome::Stopped);
+        assert_eq!(failures(&[lost(), lost()]), 2);
+        assert_eq!(failures(&[lost(), lost(), stopped(), lost()]), 1);
+        assert_eq!(failures(&[lost(), stopped()]), 0);
+    }
+
+    #[test]
+    fn failed_evaluations_do_not_count_for_training_nor_the_other_way() {
+        let lost = || failed(FailureReason::Lost);
+        let trained = attempt(AttemptKind::Train, Outcome::Finished { verdict: Verdict::Healthy });
+        let other = Facts { eval_key: protocol("other"), ..trained };
+        let lost_evaluation = Facts { kind: AttemptKind::Eval, ..lost() };
+        assert_eq!(failures(&[lost(), lost(), other, lost_evaluation]), 1);
+    }
+
+    #[test]
+    fn a_full_disk_costs_no_retry_and_pardons_none() {
+        let full = || failed(FailureReason::DiskFull);
+        let lost = || failed(FailureReason::Lost);
+        assert_eq!(failures(&[full(), full()]), 0);
+        assert_eq!(failures(&[lost(), full(), lost(), full()]), 2);
     }
 }

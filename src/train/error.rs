@@ -1,5 +1,6 @@
 //! Why an attempt could not go on, and which failure that is for the controller.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::eval::EvalError;
@@ -68,9 +69,8 @@ impl TrainError {
             Self::Data(_) | Self::View(_) | Self::Net(_) | Self::Rejected(_) => {
                 FailureReason::SpecRejected
             }
-            Self::LoaderGone | Self::File { .. } | Self::Sink(_) | Self::Checkpoint { .. } => {
-                FailureReason::Panicked
-            }
+            Self::File { source: error, .. } | Self::Sink(error) => reason_of_io(error),
+            Self::LoaderGone | Self::Checkpoint { .. } => FailureReason::Panicked,
             Self::Eval(error) => match error {
                 EvalError::Torch(error) => reason_of_message(&error.to_string()),
                 EvalError::NoHoldout => FailureReason::SpecRejected,
@@ -84,12 +84,23 @@ impl TrainError {
     }
 }
 
+/// Classifies what the system said of a file of the attempt.
+pub fn reason_of_io(error: &std::io::Error) -> FailureReason {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FailureReason::DiskFull,
+        _ => FailureReason::Panicked,
+    }
+}
+
 /// Classifies what libtorch threw: it has no error codes, only texts.
 pub fn reason_of_message(message: &str) -> FailureReason {
     let message = message.to_ascii_lowercase();
     let memory = ["out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc"];
+    let disk = ["no space left on device", "disk quota exceeded"];
     if memory.iter().any(|sign| message.contains(sign)) {
         FailureReason::OutOfMemory
+    } else if disk.iter().any(|sign| message.contains(sign)) {
+        FailureReason::DiskFull
     } else {
         FailureReason::Panicked
     }
@@ -114,5 +125,15 @@ mod tests {
             assert_eq!(reason_of_message(text), FailureReason::OutOfMemory, "{text}");
         }
         assert_eq!(reason_of_message("shape mismatch"), FailureReason::Panicked);
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_whoever_meets_it() {
+        for errno in [libc::ENOSPC, libc::EDQUOT] {
+            let error = std::io::Error::from_raw_os_error(errno);
+            // What writes checkpoints has texts only.
+            assert_eq!(reason_of_message(&error.to_string()), FailureReason::DiskFull);
+            assert_eq!(TrainError::Sink(error).reason(), FailureReason::DiskFull);
+        }
     }
 }

@@ -68,7 +68,7 @@ impl Bars {
                 }
                 self.sweep.finish_and_clear();
             }
-            RunEvent::Noted { .. } | RunEvent::Stopping { .. } => {}
+            RunEvent::Noted { .. } | RunEvent::DiskFull { .. } | RunEvent::Stopping { .. } => {}
         }
         if let Some(remaining) = words.remaining(now) {
             self.sweep.set_message(remaining);

@@ -1,6 +1,7 @@
 //! Events of a run as lines of text: which of them are worth one, and its words.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::pace::Pace;
@@ -74,6 +75,9 @@ impl Lines {
                 (normal || failed)
                     .then(|| self.of(trial, &self.ended(trial, outcome, *metric, after)))
             }
+            RunEvent::DiskFull { folder, free_bytes } => {
+                Some(self.style.paint(Role::Bad, &disk_full(folder, *free_bytes)))
+            }
             RunEvent::Stopping { times } => normal.then(|| stopping(*times).to_owned()),
             RunEvent::Finished(summary) => normal.then(|| self.finished(summary, now)),
         }
@@ -102,6 +106,7 @@ impl Lines {
             },
             RunEvent::AttemptStarted { .. }
             | RunEvent::Noted { .. }
+            | RunEvent::DiskFull { .. }
             | RunEvent::Stopping { .. }
             | RunEvent::Finished(_) => {}
         }
@@ -146,7 +151,11 @@ impl Lines {
             }
             Outcome::Stopped => {
                 let stopped = self.style.paint(Role::Warning, "stopped");
-                format!("{stopped}   {label}, run the sweep again to go on")
+                let next = match after {
+                    After::Retried => "going on from its checkpoint",
+                    After::Left => "run the sweep again to go on",
+                };
+                format!("{stopped}   {label}, {next}")
             }
             Outcome::Failed { reason, detail } => {
                 let failed = self.style.paint(Role::Bad, "failed");
@@ -248,6 +257,14 @@ pub(super) fn fraction(progress: &Progress) -> f64 {
     }
 }
 
+fn disk_full(folder: &Path, free_bytes: Option<u64>) -> String {
+    let free = free_bytes.map(|free| format!(" ({} free)", words::bytes(free))).unwrap_or_default();
+    format!(
+        "the disk of {} is full{free}: nothing new starts; free some space and run the sweep again",
+        folder.display()
+    )
+}
+
 fn stopping(times: u32) -> &'static str {
     match times {
         0 | 1 => {
@@ -343,6 +360,13 @@ mod tests {
             "[ 7/42] failed    method=byol batch_size=64 seed=7, lost: the process is gone; trying again"
         );
         assert!(lines(Verbosity::Verbose, &story()).contains("8 images left over"));
+    }
+
+    #[test]
+    fn a_full_disk_is_named_even_when_quiet() {
+        let full = RunEvent::DiskFull { folder: "/data/state".into(), free_bytes: Some(4096) };
+        let line = lines(Verbosity::Quiet, &[(0, full)]);
+        assert!(line.starts_with("the disk of /data/state is full (4.1 kB free)"), "{line}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod e2e;
 mod golden;
 mod layers;
 mod process;
+mod reports;
 mod store;
 mod sweeps;
 mod terminal;

@@ -265,7 +265,7 @@ async fn a_worker_past_its_deadline_is_stopped_then_killed() {
     bench.options.grace = Millis(1);
     let (summary, _) = bench.run("ignores_term.sh", never).await;
     assert_eq!(summary.failed, 1);
-    assert_eq!(failed(&bench.outcome().await).0, FailureReason::DeadlineHit);
+    assert_eq!(failed(&bench.outcome().await).0, FailureReason::NoProgress);
 }
 
 #[tokio::test]

@@ -85,7 +85,9 @@ fn columns(face: &Typeface, entries: &[Entry], room: f64) -> Vec<f64> {
     }
     // Columns of one width, so that rows stand in line.
     let longest = entries.iter().map(width).fold(0.0, f64::max);
-    let count = ((room + FAR) / longest).floor().max(1.0);
+    let most = ((room + FAR) / longest).floor().max(1.0) as usize;
+    // No wider than its rows need: three and one would look like a group of three.
+    let count = entries.len().div_ceil(entries.len().div_ceil(most)) as f64;
     (0..count as usize).map(|at| at as f64 * (room + FAR) / count).collect()
 }
 

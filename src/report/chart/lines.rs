@@ -157,9 +157,35 @@ fn levels(canvas: &mut Canvas, frame: &Frame, panel: &Panel) -> Result<(), Chart
         let (_, y) = frame.spot(frame.x.0, level.at);
         let ends = [(frame.left, y), (frame.right, y)];
         canvas.line(&ends, 2.0, FAINT_INK, Some((3.0, 6.0)))?;
-        canvas.words(&level.label, &face, (frame.right, y - 9.0), Anchor::Right, FAINT_INK);
+        match free_side(frame, panel, y - 18.0) {
+            Side::Right => {
+                canvas.words(&level.label, &face, (frame.right, y - 9.0), Anchor::Right, FAINT_INK)
+            }
+            Side::Left => {
+                canvas.words(&level.label, &face, (frame.left, y - 9.0), Anchor::Left, FAINT_INK)
+            }
+        };
     }
     Ok(())
+}
+
+/// An end of the axes.
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// The end at which words at this height are further from all points.
+fn free_side(frame: &Frame, panel: &Panel, y: f64) -> Side {
+    let middle = (frame.left + frame.right) / 2.0;
+    let (mut left, mut right) = (f64::INFINITY, f64::INFINITY);
+    for spot in panel.lines.iter().flat_map(|line| spots(frame, line, 0.0)) {
+        let nearest = if spot.0 < middle { &mut left } else { &mut right };
+        *nearest = nearest.min((spot.1 - y).abs());
+    }
+    // Words stay on the right while there is room.
+    if left > right && right < 40.0 { Side::Left } else { Side::Right }
 }
 
 /// Lines at the same setting stand a little apart, so that their spreads do not cover each other.
@@ -184,7 +210,7 @@ fn spreads(canvas: &mut Canvas, frame: &Frame, line: &Line, offset: f64) -> Resu
     for point in &line.points {
         for seed in &point.seeds {
             let (x, y) = frame.spot(point.x, *seed);
-            canvas.disc((x + offset + 14.0, y), 3.5, tint(color, 0.55))?;
+            canvas.disc((x + offset + 16.0, y), 3.5, tint(color, 0.55))?;
         }
         if let Some(spread) = point.spread {
             let (x, low) = frame.spot(point.x, point.y - spread);

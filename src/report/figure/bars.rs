@@ -1,6 +1,6 @@
 //! Changes by arm, or by what was removed from the augmentations, beside the paper's.
 
-use super::{Bar, BarFigure, BarRow, Heading, MOST_BARS, MOST_LINES, subtitle};
+use super::{Bar, BarFigure, BarRow, Heading, MOST_BARS, MOST_LINES, has_spread, subtitle};
 use crate::report::analysis::Analysis;
 use crate::report::cell::{Cell, name};
 use crate::report::gathered::Gathered;
@@ -87,13 +87,16 @@ fn heading(
 ) -> Heading {
     let metric = Metric(&analysis.metric);
     let title = format!("Change in {} against {}", metric.words(), reference.words());
-    let mut caption =
-        format!("{title}, seed by seed; whiskers are one standard deviation over seeds.");
+    let mut caption = if has_spread(analysis) {
+        format!("{title}, seed by seed; whiskers are one standard deviation over seeds.")
+    } else {
+        format!("{title}, one seed: the spread is unknown.")
+    };
     if has_published && let Some(table) = analysis.table {
         caption += &format!(" Hollow diamonds: the paper ({}), at its own setting.", table.source);
     }
     let mut subtitle = subtitle(gathered, analysis);
-    subtitle += &format!("; in parentheses {} with {}", metric.words(), reference.words());
+    subtitle += &format!("; in parentheses: {}", reference.words());
     let file = match reference {
         Reference::NothingRemoved => "change-by-removal",
         Reference::Arm | Reference::LargestBatch | Reference::UsualDecay => "change-by-arm",

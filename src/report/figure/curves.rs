@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CurveFigure, Heading, Line, MOST_LINES, Origin, Panel, Point, subtitle};
+use super::{CurveFigure, Heading, Line, MOST_LINES, Origin, Panel, Point, has_spread, subtitle};
 use crate::ids::TrainKey;
 use crate::report::analysis::Analysis;
 use crate::report::cell::Cell;
@@ -67,7 +67,8 @@ fn figure(
         Some(words) => format!("{words} during training"),
         None => "During training".to_owned(),
     };
-    let mut caption = format!("{title}: means over seeds.");
+    let of = if has_spread(analysis) { "means over seeds" } else { "one seed" };
+    let mut caption = format!("{title}: {of}.");
     if shown.len() < cells.len() {
         caption += &format!(" The first {} of {} settings.", shown.len(), cells.len());
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Heading, Level, Line, LineFigure, MOST_LINES, Origin, Panel, Point, Tick, subtitle};
+use super::{
+    Heading, Level, Line, LineFigure, MOST_LINES, Origin, Panel, Point, Tick, has_spread, subtitle,
+};
 use crate::report::analysis::Analysis;
 use crate::report::cell::{Cell, name};
 use crate::report::gathered::Gathered;
@@ -178,11 +180,14 @@ impl Subject {
     }
 
     fn caption(&self, analysis: &Analysis, panels: &[Panel]) -> String {
-        let mut caption = format!(
-            "{} by {}. Points are means over seeds, small dots the seeds, bars one standard deviation.",
-            capitalised(&Metric(&analysis.metric).words()),
-            self.words
-        );
+        let title = format!("{} by {}", capitalised(&Metric(&analysis.metric).words()), self.words);
+        let mut caption = if has_spread(analysis) {
+            format!(
+                "{title}. Points are means over seeds, small dots the seeds, bars one standard deviation."
+            )
+        } else {
+            format!("{title}, one seed: the spread is unknown.")
+        };
         let has_paper =
             panels.iter().flat_map(|panel| &panel.lines).any(|line| line.origin == Origin::Paper);
         if has_paper && let Some(table) = analysis.table {
