@@ -37,13 +37,13 @@ fn a_typo_in_a_sweep_file_is_shown_in_its_line() {
 #[test]
 fn plan_counts_and_changes_nothing() {
     let terminal = Terminal::new();
-    let output = terminal.type_in("plan quickstart --json --set epochs=1");
+    let output = terminal.type_in("plan quickstart --json --set epochs=5");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stderr(&output).contains("ships"), "{}", stderr(&output));
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["schema"], 1);
     assert_eq!(document["trials"].as_array().unwrap().len(), 8);
-    assert_eq!(document["trials"][0]["run"]["epochs"], 1);
+    assert_eq!(document["trials"][0]["run"]["epochs"], 5);
     assert_eq!(fs::read_dir(terminal.path()).unwrap().count(), 0);
 }
 
