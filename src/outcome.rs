@@ -39,15 +39,20 @@ pub enum FailureReason {
     ProtocolBroken,
     /// The disk of its folder is full.
     DiskFull,
+    /// The system could not read or write a file that is there.
+    IoError,
 }
 
 impl FailureReason {
     /// Returns whether another attempt, resumed from the checkpoint, may end differently.
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::LaunchFailed | Self::DeadlineHit | Self::Killed | Self::Lost | Self::DiskFull => {
-                true
-            }
+            Self::LaunchFailed
+            | Self::DeadlineHit
+            | Self::Killed
+            | Self::Lost
+            | Self::DiskFull
+            | Self::IoError => true,
             // Each of these meets the same end from the same input.
             Self::SpecRejected
             | Self::OutOfMemory
@@ -70,7 +75,8 @@ impl FailureReason {
             | Self::NoProgress
             | Self::Killed
             | Self::Lost
-            | Self::ProtocolBroken => true,
+            | Self::ProtocolBroken
+            | Self::IoError => true,
         }
     }
 
@@ -87,6 +93,7 @@ impl FailureReason {
             Self::Lost => "lost",
             Self::ProtocolBroken => "protocol_broken",
             Self::DiskFull => "disk_full",
+            Self::IoError => "io_error",
         }
     }
 }

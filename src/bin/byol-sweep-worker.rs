@@ -1,16 +1,17 @@
 //! The worker: an attempt folder in, an exit code out (0 done, 1 failed, 2 usage, 74 no room on the
 //! disk for a last word, 75 stopped after a checkpoint).
 
-use std::fs::TryLockError;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use byol_sweep::outcome::{EXIT_DISK_FULL, EXIT_STOPPED, FailureReason};
 use byol_sweep::protocol::folder::AttemptFolder;
+use byol_sweep::protocol::lock::hold;
 use byol_sweep::protocol::process::ProcessId;
 use byol_sweep::protocol::{End, FORMAT, Started, Work, WorkDevice, WorkOrder, WorkerEvent};
 use byol_sweep::train::error::{first_line, reason_of_io, reason_of_message};
@@ -20,6 +21,9 @@ use signal_hook::consts::{SIGTERM, SIGUSR1};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LIBTORCH: &str = env!("BYOL_SWEEP_LIBTORCH");
+
+/// How long a killed predecessor may take to be torn down: it gives back memory and a device.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     native::keep_freed_memory();
@@ -48,9 +52,6 @@ fn complain(message: &str) {
 }
 
 fn run(path: &Path) -> ExitCode {
-    // A session of its own: a closed terminal or a dead controller does not take it along. It
-    // fails only where the process leads a group already, and then the group is its own.
-    let _ = nix::unistd::setsid();
     let folder = AttemptFolder::at(path);
     let order = match read_order(&folder) {
         Ok(order) => order,
@@ -63,9 +64,10 @@ fn run(path: &Path) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             complain(&error.to_string());
-            match reason_of_io(&error) {
-                FailureReason::DiskFull => ExitCode::from(EXIT_DISK_FULL as u8),
-                _ => ExitCode::FAILURE,
+            if reason_of_io(&error) == FailureReason::DiskFull {
+                ExitCode::from(EXIT_DISK_FULL as u8)
+            } else {
+                ExitCode::FAILURE
             }
         }
     }
@@ -89,15 +91,10 @@ fn read_order(folder: &AttemptFolder) -> anyhow::Result<WorkOrder> {
 
 /// Takes the trial's lock and the attempt's claim, then works until the last word is written.
 fn claimed(order: &WorkOrder, folder: &AttemptFolder) -> io::Result<ExitCode> {
-    let lock = std::fs::File::options().create(true).append(true).open(&order.lock)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            complain("another worker holds this trial");
-            return Ok(ExitCode::FAILURE);
-        }
-        Err(TryLockError::Error(error)) => return Err(error),
-    }
+    let Some(_lock) = hold(&order.lock, PATIENCE)? else {
+        complain("another worker holds this trial");
+        return Ok(ExitCode::FAILURE);
+    };
     let me = ProcessId::of(std::process::id())?;
     if !folder.take_claim(&format!("worker {}", me.pid))? {
         complain("this attempt was given up or run before");
@@ -140,6 +137,10 @@ fn work(
             gpu_model()
         }
     };
+    let precision = match order.device {
+        WorkDevice::Cpu => None,
+        WorkDevice::Cuda => Some(precision(std::env::var("NVIDIA_TF32_OVERRIDE").ok().as_deref())),
+    };
     let checkpoint = match &order.work {
         Work::Train { resume } => resume.as_deref(),
         Work::Evaluate { .. } => None,
@@ -157,7 +158,7 @@ fn work(
     };
     let note = checkpoint.and_then(|path| lineage::note(path, &started, order.device));
     sink.send(WorkerEvent::Started(started))?;
-    if let Some(text) = note {
+    for text in precision.into_iter().chain(note) {
         sink.send(WorkerEvent::Note { text })?;
     }
     // libtorch throws where a tensor operation cannot be done, which `tch` turns into a panic.
@@ -177,11 +178,20 @@ fn work(
 }
 
 fn failed(folder: &AttemptFolder, reason: FailureReason, detail: String) -> End {
-    let detail = match reason {
-        FailureReason::DiskFull => format!("{detail}; the disk of {}", folder.path().display()),
-        _ => detail,
-    };
+    if reason == FailureReason::DiskFull {
+        let detail = format!("the disk of {} is full: {detail}", folder.path().display());
+        return End::Failed { reason, detail };
+    }
     End::Failed { reason, detail }
+}
+
+/// Tells how CUDA multiplies what is called fp32, which changes the numbers of a run.
+fn precision(tf32_override: Option<&str>) -> String {
+    match tf32_override {
+        Some("0") => "fp32 is fp32 on CUDA: TF32 is off (NVIDIA_TF32_OVERRIDE=0)".to_owned(),
+        Some(value) => format!("TF32 on CUDA is as NVIDIA_TF32_OVERRIDE={value} says"),
+        None => "TF32 on CUDA is as libtorch has it: NVIDIA_TF32_OVERRIDE is not set".to_owned(),
+    }
 }
 
 fn cpu_model() -> String {

@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::args::InitArgs;
 use super::exit::{ExitCode, UsageError};
 use super::shipped;
-use crate::protocol::folder::write_atomically;
+use crate::files::write_atomically;
 use crate::ui::Ui;
 
 const GRID: &str = include_str!("templates/grid.toml");

@@ -53,7 +53,10 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
         let summary = drive::run(request, &mut observer, SignalStops::listen()?).await?;
         anyhow::Ok(summary)
     })?;
-    Ok(code(&summary))
+    if let End::Undone { trials } = end(&summary) {
+        ui.note(&undone(trials));
+    }
+    Ok(code(end(&summary)))
 }
 
 /// Plans the file, with the digests of its image folders measured now.
@@ -147,15 +150,43 @@ async fn note_datasets(store: &Store, measured: &Measured, ui: &mut Ui) -> anyho
     Ok(())
 }
 
+/// How a run came out.
+#[derive(Clone, Copy)]
+enum End {
+    /// All that was asked for is done.
+    Done,
+    /// The user stopped it.
+    Interrupted,
+    /// Some trials failed.
+    Failed,
+    /// Nobody stopped it, nothing failed, and yet this many trials are left.
+    Undone { trials: usize },
+}
+
+fn end(summary: &RunSummary) -> End {
+    let RunSummary { done: _, failed, left, limited, interrupted } = *summary;
+    match left.saturating_sub(limited) {
+        _ if interrupted => End::Interrupted,
+        _ if failed > 0 => End::Failed,
+        0 => End::Done,
+        trials => End::Undone { trials },
+    }
+}
+
+fn undone(trials: usize) -> String {
+    format!(
+        "{} left undone: still running where this controller cannot reach them, or kept back by a full disk; run the sweep again then",
+        words::plural(trials, "trial")
+    )
+}
+
 /// Returns how a run's end is told to scripts.
-fn code(summary: &RunSummary) -> ExitCode {
-    let RunSummary { done: _, failed, left: _, interrupted } = *summary;
-    if interrupted {
-        ExitCode::Interrupted
-    } else if failed > 0 {
-        ExitCode::TrialsFailed
-    } else {
-        ExitCode::Success
+fn code(end: End) -> ExitCode {
+    match end {
+        End::Done => ExitCode::Success,
+        End::Interrupted => ExitCode::Interrupted,
+        End::Failed => ExitCode::TrialsFailed,
+        End::Undone { .. } => ExitCode::Internal,
     }
 }
 
@@ -165,9 +196,20 @@ mod tests {
 
     #[test]
     fn scripts_can_tell_an_interrupt_from_failures() {
-        let end = |failed, interrupted| code(&RunSummary { done: 1, failed, left: 0, interrupted });
-        assert_eq!(end(0, false), ExitCode::Success);
-        assert_eq!(end(2, false), ExitCode::TrialsFailed);
-        assert_eq!(end(2, true), ExitCode::Interrupted);
+        let told = |failed, interrupted| {
+            code(end(&RunSummary { done: 1, failed, interrupted, ..RunSummary::default() }))
+        };
+        assert_eq!(told(0, false), ExitCode::Success);
+        assert_eq!(told(2, false), ExitCode::TrialsFailed);
+        assert_eq!(told(2, true), ExitCode::Interrupted);
+    }
+
+    #[test]
+    fn what_is_left_undone_is_no_success_unless_a_limit_asked_for_it() {
+        let told = |left, limited| {
+            code(end(&RunSummary { done: 1, left, limited, ..RunSummary::default() }))
+        };
+        assert_eq!(told(2, 2), ExitCode::Success);
+        assert_eq!(told(3, 2), ExitCode::Internal);
     }
 }

@@ -58,6 +58,7 @@ impl<'a> Agenda<'a> {
                         && options.limit.is_some_and(|limit| begun >= limit) =>
                 {
                     agenda.summary.left += 1;
+                    agenda.summary.limited += 1;
                 }
                 Standing::Open(budget) => {
                     begun += usize::from(!alive.contains(key));

@@ -100,6 +100,8 @@ pub struct RunSummary {
     pub failed: usize,
     /// Trials not finished because the run was stopped or limited.
     pub left: usize,
+    /// Of those left, not begun because of `--limit`.
+    pub limited: usize,
     /// Whether the user stopped it.
     pub interrupted: bool,
 }

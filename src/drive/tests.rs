@@ -576,7 +576,7 @@ async fn a_limit_begins_the_first_trials_only() {
     let mut bench = Bench::new().await;
     bench.options.limit = Some(1);
     let (summary, _) = bench.run(&plan(3), &ScriptedExecutor::new([finishes()])).await;
-    assert_eq!(summary, RunSummary { done: 1, left: 2, ..RunSummary::default() });
+    assert_eq!(summary, RunSummary { done: 1, left: 2, limited: 2, ..RunSummary::default() });
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Paths inside the state folder's trials, and writing so that no reader sees half a file.
+//! Paths inside the state folder's trials, and taking an attempt for oneself.
 //!
 //! ```text
 //! trials/<train key>/lock               held by the living worker
@@ -10,9 +10,8 @@
 //! trials/<train key>/0001/stdout.log, stderr.log
 //! ```
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::ids::{AttemptNo, TrainKey};
@@ -100,18 +99,4 @@ impl AttemptFolder {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Writes a file whole or not at all: aside, synced, renamed, folder synced.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    // The usual mode, less the umask; temporary files are private by default.
-    let mut aside = tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
-    aside.write_all(bytes)?;
-    aside.as_file().sync_all()?;
-    aside.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
 }

@@ -2,6 +2,7 @@
 //! an attempt folder. Knows nothing of who writes or reads.
 
 pub mod folder;
+pub mod lock;
 pub mod process;
 pub mod tail;
 

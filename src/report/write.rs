@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::page::{self, Pictures};
 use super::{Report, chart};
-use crate::protocol::folder::write_atomically;
+use crate::files::write_atomically;
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

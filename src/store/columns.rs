@@ -182,6 +182,7 @@ mod tests {
             FailureReason::Lost,
             FailureReason::ProtocolBroken,
             FailureReason::DiskFull,
+            FailureReason::IoError,
         ];
         let failures =
             reasons.map(|reason| Outcome::Failed { reason, detail: "line\nwith 'quotes'".into() });

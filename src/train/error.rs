@@ -66,6 +66,11 @@ impl TrainError {
     /// Returns the class that decides whether to try again.
     pub fn reason(&self) -> FailureReason {
         match self {
+            Self::Data(DataError::Io { cause, .. }) => match cause.kind() {
+                // These are wrong for good, a share that does not answer is not.
+                ErrorKind::NotFound | ErrorKind::PermissionDenied => FailureReason::SpecRejected,
+                _ => reason_of_io(cause),
+            },
             Self::Data(_) | Self::View(_) | Self::Net(_) | Self::Rejected(_) => {
                 FailureReason::SpecRejected
             }
@@ -84,11 +89,11 @@ impl TrainError {
     }
 }
 
-/// Classifies what the system said of a file of the attempt.
+/// Classifies what the system said of a file.
 pub fn reason_of_io(error: &std::io::Error) -> FailureReason {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FailureReason::DiskFull,
-        _ => FailureReason::Panicked,
+        _ => FailureReason::IoError,
     }
 }
 
@@ -125,6 +130,23 @@ mod tests {
             assert_eq!(reason_of_message(text), FailureReason::OutOfMemory, "{text}");
         }
         assert_eq!(reason_of_message("shape mismatch"), FailureReason::Panicked);
+    }
+
+    #[test]
+    fn images_that_cannot_be_read_now_may_be_readable_later_and_missing_ones_not() {
+        let error = |errno| DataError::Io {
+            path: "a.png".into(),
+            cause: std::io::Error::from_raw_os_error(errno),
+        };
+        for errno in [libc::EIO, libc::ESTALE, libc::ETIMEDOUT] {
+            let reason = TrainError::Data(error(errno)).reason();
+            assert_eq!(reason, FailureReason::IoError);
+            assert!(reason.is_retryable());
+        }
+        for errno in [libc::ENOENT, libc::EACCES] {
+            let reason = TrainError::Data(error(errno)).reason();
+            assert_eq!(reason, FailureReason::SpecRejected);
+        }
     }
 
     #[test]

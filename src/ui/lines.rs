@@ -169,7 +169,7 @@ impl Lines {
     }
 
     fn finished(&self, summary: &RunSummary, now: Instant) -> String {
-        let RunSummary { done, failed, left, interrupted } = summary;
+        let RunSummary { done, failed, left, limited: _, interrupted } = summary;
         let mut text = format!("{done} done");
         if *failed > 0 {
             text.push_str(&self.style.paint(Role::Bad, &format!(", {failed} failed")));
@@ -342,7 +342,12 @@ mod tests {
             (61, RunEvent::Stopping { times: 1 }),
             (
                 62,
-                RunEvent::Finished(RunSummary { done: 4, failed: 0, left: 38, interrupted: true }),
+                RunEvent::Finished(RunSummary {
+                    done: 4,
+                    left: 38,
+                    interrupted: true,
+                    ..RunSummary::default()
+                }),
             ),
         ]
     }

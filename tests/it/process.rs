@@ -277,6 +277,17 @@ async fn a_hard_stop_reaches_grandchildren() {
 }
 
 #[tokio::test]
+async fn a_hard_stop_reaches_a_worker_that_was_only_just_started() {
+    let bench = Bench::new().await;
+    let stop = |event: &RunEvent| {
+        matches!(event, RunEvent::AttemptStarted { .. }).then_some(StopRequest::ByForce)
+    };
+    let (summary, _) = bench.run("ignores_term.sh", stop).await;
+    assert_eq!(summary, RunSummary { left: 1, interrupted: true, ..RunSummary::default() });
+    assert_eq!(bench.outcome().await, Outcome::Stopped);
+}
+
+#[tokio::test]
 async fn what_a_worker_leaves_behind_ends_with_it() {
     let bench = Bench::new().await;
     assert_eq!(bench.run("forks_and_leaves.sh", never).await.0.done, 1);
