@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use byol_sweep::outcome::{EXIT_DISK_FULL, EXIT_STOPPED, FailureReason};
 use byol_sweep::protocol::folder::AttemptFolder;
@@ -22,8 +21,9 @@ use signal_hook::consts::{SIGTERM, SIGUSR1};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LIBTORCH: &str = env!("BYOL_SWEEP_LIBTORCH");
 
-/// How long a killed predecessor may take to be torn down: it gives back memory and a device.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How often to look again while a killed predecessor is torn down, which gives back its memory
+/// and device: for 10 s.
+const PATIENCE: u32 = 100;
 
 fn main() -> ExitCode {
     native::keep_freed_memory();

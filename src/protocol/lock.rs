@@ -3,28 +3,28 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Time between two tries.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Time between two tries of [`hold`].
+pub const PAUSE: Duration = Duration::from_millis(100);
 
 /// Takes the lock at `path`, which lasts as long as the file is open; `None` where another process
-/// holds it for longer than `patience`.
+/// still holds it after `pauses` times [`PAUSE`].
 ///
 /// # Errors
 ///
 /// The file cannot be made or locked.
-pub fn hold(path: &Path, patience: Duration) -> io::Result<Option<File>> {
+pub fn hold(path: &Path, pauses: u32) -> io::Result<Option<File>> {
     let file = File::options().create(true).append(true).open(path)?;
-    let begun = Instant::now();
-    loop {
+    for left in (0..=pauses).rev() {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
             Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => return Ok(None),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) if left > 0 => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => {}
         }
     }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -35,18 +35,18 @@ mod tests {
     fn a_holder_that_stays_is_not_waited_for_for_ever() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let first = hold(&path, Duration::ZERO).unwrap();
+        let first = hold(&path, 0).unwrap();
         assert!(first.is_some());
-        assert!(hold(&path, Duration::ZERO).unwrap().is_none());
+        assert!(hold(&path, 0).unwrap().is_none());
     }
 
     #[test]
     fn a_holder_that_leaves_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let first = hold(&path, Duration::ZERO).unwrap();
+        let first = hold(&path, 0).unwrap();
         let second = std::thread::scope(|scope| {
-            let second = scope.spawn(|| hold(&path, Duration::from_secs(60)));
+            let second = scope.spawn(|| hold(&path, 600));
             drop(first);
             second.join().unwrap()
         });
