@@ -12,8 +12,8 @@ use byol_sweep::augment::{Pipeline, Pixels};
 use byol_sweep::plan::{Limit, Request, expand};
 use byol_sweep::spec::run::RunSpec;
 use byol_sweep::train::method::Model;
-use byol_sweep::train::optim::Optimizer;
 use byol_sweep::train::native;
+use byol_sweep::train::optim::Optimizer;
 use tch::{Device, Kind, Tensor};
 
 /// Images per forward pass and update.
