@@ -186,7 +186,9 @@ fn missing(trial: &TrialRow, value: Option<f64>, metric: &str) -> Option<Missing
         (TrialState::Running, None) => "running".to_owned(),
         (TrialState::Stopped, None) => "stopped; `run` goes on with it".to_owned(),
         (TrialState::Failed, None) => match &trial.failure {
-            Some((reason, detail)) => format!("failed: {}: {detail}", reason.as_str()),
+            Some((reason, detail)) => {
+                format!("failed, {}: {detail}", reason.as_str().replace('_', " "))
+            }
             None => "failed".to_owned(),
         },
         (TrialState::Trained | TrialState::Done, None) if diverged => "diverged".to_owned(),
@@ -255,7 +257,7 @@ mod tests {
             .iter()
             .map(|missing| (missing.ordinal, missing.why.as_str()))
             .collect();
-        assert_eq!(told, [(20, "failed: out_of_memory: CUDA out of memory"), (30, "not started")]);
+        assert_eq!(told, [(20, "failed, out of memory: CUDA out of memory"), (30, "not started")]);
         let analysis = analyse(&samples::removal_sweep());
         assert_eq!(analysis.missing[0].why, "diverged; its value is counted");
         assert_eq!(analysis.cells[1].diverged, 1);

@@ -90,6 +90,7 @@ mod tests {
             samples::tau_sweep(),
             samples::augmentation_sweep(2),
             samples::removal_sweep(),
+            samples::wide_sweep(),
         ] {
             for figure in all_figures(&gathered) {
                 let name = format!("{}-{}.png", gathered.sweep.name, figure.heading().file);

@@ -146,8 +146,9 @@ fn footnotes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
         ));
     }
     if analysis.with_result < analysis.trials {
-        let (done, all) = (analysis.with_result, analysis.trials);
-        notes.push(format!("{} of {all} trials have no result: see “{MISSING}”.", all - done));
+        let (missing, all) = (analysis.trials - analysis.with_result, analysis.trials);
+        let have = if missing == 1 { "has" } else { "have" };
+        notes.push(format!("{missing} of {all} trials {have} no result: see “{MISSING}”."));
     }
     notes.extend(paper_notes(gathered, analysis));
     notes

@@ -210,6 +210,29 @@ pub(super) fn augmentation_sweep(seeds: u64) -> Gathered {
     sample.0
 }
 
+/// The same with names that no table has room for; one arm has failed, one has diverged, one has not
+/// begun.
+pub(super) fn wide_sweep() -> Gathered {
+    let mut gathered = augmentation_sweep(1);
+    gathered.sweep.name = "wide".to_owned();
+    gathered.sweep.reproduces = None;
+    for trial in &mut gathered.trials {
+        if let Some(name) = trial.labels[0].arm.as_mut().filter(|name| *name != "baseline") {
+            *name = format!("{name}, then everything else as in the table of the appendix");
+        }
+        trial.labels[0].published = None;
+    }
+    let gone = [4, 20].map(|at: usize| gathered.trials[at].train_key.clone());
+    gathered.finals.retain(|row| !gone.contains(&row.train_key));
+    let failure = (FailureReason::OutOfMemory, "CUDA out of memory".to_owned());
+    let failed = &mut gathered.trials[4];
+    (failed.state, failed.verdict, failed.failure) = (TrialState::Failed, None, Some(failure));
+    gathered.trials[9].verdict = Some(Verdict::Diverged);
+    let pending = &mut gathered.trials[20];
+    (pending.state, pending.verdict, pending.attempts) = (TrialState::Pending, None, 0);
+    gathered
+}
+
 /// The five targets of the paper's Table 5(a), three seeds.
 pub(super) fn tau_sweep() -> Gathered {
     let mut sample = Sample::new("cifar10-tau", Some("ablation_target_modes"), &["tau_base"]);

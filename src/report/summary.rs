@@ -53,6 +53,7 @@ fn progress(analysis: &Analysis) -> String {
     let (done, all) = (analysis.with_result, analysis.trials);
     let mut sentence = match all - done {
         0 => format!("All {all} trials have a result"),
+        _ if done == 1 => format!("1 of {all} trials has a result"),
         _ => format!("{done} of {all} trials have a result"),
     };
     if analysis.diverged() > 0 {
@@ -88,7 +89,10 @@ fn above_floor(analysis: &Analysis, method: &Method<'_>) -> Option<String> {
             let best = metric.shown_with_unit(best);
             (format!("No {setting} is"), format!("; the highest has {best}"))
         }
-        (above, all) if above < all => (format!("{above} of {all} {setting}s are"), String::new()),
+        (above, all) if above < all => {
+            let are = if above == 1 { "is" } else { "are" };
+            (format!("{above} of {all} {setting}s {are}"), String::new())
+        }
         (1, _) => (format!("The one {setting} is"), String::new()),
         (all, _) => (format!("All {all} {setting}s are"), String::new()),
     };

@@ -4,10 +4,12 @@
 use tabled::builder::Builder;
 use tabled::settings::object::{Columns, Rows};
 use tabled::settings::style::HorizontalLine;
-use tabled::settings::{Alignment, Padding, Style};
+use tabled::settings::{Alignment, Padding, Style, Width};
 
 /// Spaces between columns of a terminal.
 const BETWEEN: usize = 2;
+/// A column of words is not made narrower than this.
+const NARROWEST: usize = 12;
 
 /// A table, ready to be set.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -82,7 +84,8 @@ impl TableInfo {
     }
 
     /// Sets the table for a terminal of `room` columns, without colour and footnotes: heading, then
-    /// as many columns as there is room for, then the names of those left out.
+    /// as many columns as there is room for, the widest words in several lines where that is not
+    /// enough, then the names of the columns left out.
     pub fn to_terminal(&self, room: usize) -> String {
         let (shown, left_out) = self.fitting(room);
         let mut builder = Builder::new();
@@ -103,6 +106,15 @@ impl TableInfo {
             };
             table.modify(Columns::one(place), side);
         }
+        let too_much = self.room_taken(&shown).saturating_sub(room);
+        let widest = shown.iter().filter(|at| self.columns[**at].align == Align::Left);
+        if too_much > 0
+            && let Some(at) = widest.max_by_key(|at| self.width(**at))
+        {
+            let place = shown.iter().position(|other| other == at).unwrap_or(0);
+            let width = (self.width(*at) + BETWEEN).saturating_sub(too_much).max(NARROWEST);
+            table.modify(Columns::one(place), Width::wrap(width).keep_words(true));
+        }
         let mut text = format!("{}\n\n", self.title);
         for line in table.to_string().lines() {
             text += line.trim_end();
@@ -119,11 +131,7 @@ impl TableInfo {
     /// The columns that fit into `room`, and the others.
     fn fitting(&self, room: usize) -> (Vec<usize>, Vec<usize>) {
         let (mut shown, mut left_out) = ((0..self.columns.len()).collect::<Vec<_>>(), Vec::new());
-        let width = |shown: &[usize]| {
-            let columns: usize = shown.iter().map(|at| self.width(*at) + BETWEEN).sum();
-            columns.saturating_sub(BETWEEN)
-        };
-        while width(&shown) > room {
+        while self.room_taken(&shown) > room {
             let spare = |at: &usize| self.columns[*at].spare;
             let Some(next) = shown.iter().copied().filter(|at| spare(at) > 0).max_by_key(spare)
             else {
@@ -134,6 +142,11 @@ impl TableInfo {
         }
         left_out.sort_unstable();
         (shown, left_out)
+    }
+
+    fn room_taken(&self, shown: &[usize]) -> usize {
+        let columns: usize = shown.iter().map(|at| self.width(*at) + BETWEEN).sum();
+        columns.saturating_sub(BETWEEN)
     }
 
     fn width(&self, at: usize) -> usize {

@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn a_sweep_with_everything_fits_a_terminal() {
-        for gathered in [samples::batch_sweep(), samples::augmentation_sweep(3)] {
+        let wide = samples::wide_sweep();
+        for gathered in [samples::batch_sweep(), samples::augmentation_sweep(3), wide] {
             let text = text(&build(&gathered).unwrap());
             assert!(text.starts_with("Results: linear top-1\n\n"), "{text}");
             for line in text.lines() {
@@ -56,6 +57,20 @@ mod tests {
     #[test]
     fn the_batch_sweep_on_a_terminal() {
         insta::assert_snapshot!(text(&build(&samples::batch_sweep()).unwrap()));
+    }
+
+    #[test]
+    fn what_failed_and_what_diverged_is_marked_and_listed() {
+        let text = text(&build(&samples::wide_sweep()).unwrap());
+        let row = |start: &str| text.lines().filter(|line| line.contains(start)).count();
+        assert_eq!(row("0 of 1, 1 failed"), 1, "{text}");
+        assert_eq!(row("1, 1 diverged"), 1, "{text}");
+        for listed in
+            ["failed, out of memory: CUDA out of memory", "diverged; its value is counted"]
+        {
+            assert_eq!(row(listed), 1, "{text}");
+        }
+        assert!(text.contains("26 of 28 trials have a result; 1 diverged."), "{text}");
     }
 
     #[test]
