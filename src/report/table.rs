@@ -3,13 +3,15 @@
 
 use tabled::builder::Builder;
 use tabled::settings::object::{Columns, Rows};
+use tabled::settings::peaker::Priority;
 use tabled::settings::style::HorizontalLine;
 use tabled::settings::{Alignment, Padding, Style, Width};
 
 /// Spaces between columns of a terminal.
 const BETWEEN: usize = 2;
-/// A column of words is not made narrower than this.
-const NARROWEST: usize = 12;
+
+/// A table is not squeezed below this many columns: numbers would be broken.
+const LEAST_ROOM: usize = 60;
 
 /// A table, ready to be set.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -106,14 +108,10 @@ impl TableInfo {
             };
             table.modify(Columns::one(place), side);
         }
-        let too_much = self.room_taken(&shown).saturating_sub(room);
-        let widest = shown.iter().filter(|at| self.columns[**at].align == Align::Left);
-        if too_much > 0
-            && let Some(at) = widest.max_by_key(|at| self.width(**at))
-        {
-            let place = shown.iter().position(|other| other == at).unwrap_or(0);
-            let width = (self.width(*at) + BETWEEN).saturating_sub(too_much).max(NARROWEST);
-            table.modify(Columns::one(place), Width::wrap(width).keep_words(true));
+        if self.room_taken(&shown) > room {
+            let widest_first =
+                Width::wrap(room.max(LEAST_ROOM)).priority(Priority::max(true)).keep_words(true);
+            table.with(widest_first);
         }
         let mut text = format!("{}\n\n", self.title);
         for line in table.to_string().lines() {

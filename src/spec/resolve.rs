@@ -76,15 +76,14 @@ fn batches(cell: &Cell<'_>, data: &DataSpec) -> Result<(u32, u32), Fault> {
     }
     let images = data.subset.map(|subset| subset.images).or_else(|| train_images(&data.source));
     if let Some(images) = images.filter(|images| *images < update) {
-        let message = format!("an update of {update} images is more than the {images} training images");
-        let keys = [
-            Plain::UpdateBatchSize,
-            Plain::BatchSize,
-            Plain::DataTrainLimit,
-            Plain::ShapesTrain,
-        ];
+        let message =
+            format!("an update of {update} images is more than the {images} training images");
+        let keys =
+            [Plain::UpdateBatchSize, Plain::BatchSize, Plain::DataTrainLimit, Plain::ShapesTrain];
         let fault = cell.fault(message, &keys.map(Key::Plain), "not one whole update");
-        return Err(fault.help("lower `batch_size` and `update_batch_size`, or train on more images"));
+        return Err(
+            fault.help("lower `batch_size` and `update_batch_size`, or train on more images")
+        );
     }
     Ok((batch, update))
 }

@@ -111,7 +111,8 @@ fn more_than_a_million_trials_want_a_yes() {
 fn a_batch_larger_than_the_data_set_is_refused_before_anything_runs() {
     let terminal = Terminal::new();
     let larger = "data.shapes.train = 100\nbatch_size = 128\n";
-    let words = ["an update of 128 images is more than the 100 training images", "lower `batch_size`"];
+    let words =
+        ["an update of 128 images is more than the 100 training images", "lower `batch_size`"];
     refused(&run(&terminal, &format!("{SHAPES}{larger}"), "--devices cpu"), 2, &words);
     for class in ["a", "b"] {
         for half in ["train", "val"] {
