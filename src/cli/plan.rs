@@ -23,6 +23,9 @@ use crate::ui::Ui;
 use crate::ui::style::{Role, Style};
 use crate::ui::words;
 
+/// Trials that a person may want to see; more are counted, and printed for programs.
+const ROWS_SHOWN: usize = 1000;
+
 /// States of the trials that the store knows already.
 pub(super) type States = HashMap<TrainKey, TrialState>;
 
@@ -157,7 +160,7 @@ fn table(plan: &Plan, states: &States, style: Style) -> String {
     columns.extend(plan.axes.iter().map(|axis| (axis.as_str(), Align::Left)));
     columns.extend([("seed", Align::Right), ("state", Align::Left)]);
     let mut table = Table::new(&columns);
-    for trial in &plan.trials {
+    for trial in plan.trials.iter().take(ROWS_SHOWN) {
         let named = Named::from(trial);
         let state = state_of(states, &trial.train_key);
         let mut row = vec![trial.ordinal.to_string(), trial.train_key.short().to_owned()];
@@ -166,7 +169,12 @@ fn table(plan: &Plan, states: &States, style: Style) -> String {
         row.extend([trial.run.seed.to_string(), trials::state(state, None, style)]);
         table.push(row);
     }
-    table.text()
+    match plan.trials.len().saturating_sub(ROWS_SHOWN) {
+        0 => table.text(),
+        more => {
+            format!("{}and {} more, which --json prints\n", table.text(), words::count(more as u64))
+        }
+    }
 }
 
 fn state_of(states: &States, key: &TrainKey) -> TrialState {
