@@ -249,6 +249,20 @@ mod tests {
     }
 
     #[test]
+    fn the_paper_has_a_line_where_it_prints_more_than_the_reference() {
+        let mut sample = samples::Sample::new("low", Some("ablation_batch_size"), &["batch_size"]);
+        for batch_size in [64, 16] {
+            let label = samples::label(json!({ "batch_size": batch_size }));
+            sample.done(label, samples::run("byol", batch_size, 0), 0.5);
+        }
+        let Figure::Lines(figure) = &figures(&sample.0, &analyse(&sample.0))[0] else {
+            panic!("no lines")
+        };
+        assert!(figure.panels.iter().flat_map(|p| &p.lines).all(|l| l.origin == Origin::Ours));
+        assert!(!figure.heading.caption.contains("the paper"));
+    }
+
+    #[test]
     fn figures_of_large_sweeps_keep_their_size() {
         let mut sample = samples::Sample::new("large", None, &["batch_size", "augment.remove"]);
         for at in 0..600u32 {

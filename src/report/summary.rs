@@ -2,9 +2,10 @@
 //! cannot show.
 
 use super::analysis::Analysis;
-use super::cell::{Cell, Change};
+use super::cell::Cell;
 use super::estimate::Estimate;
 use super::metric::Metric;
+use super::reference::Reference;
 use super::words;
 
 /// Returns the sentences at the top of a report.
@@ -13,7 +14,7 @@ pub(super) fn sentences(analysis: &Analysis) -> Vec<String> {
     sentences.extend(best(analysis));
     let methods = methods(analysis);
     sentences.extend(methods.iter().filter_map(|method| above_floor(analysis, method)));
-    sentences.extend(methods.iter().filter_map(|method| largest_fall(analysis, method)));
+    sentences.extend(methods.iter().flat_map(|method| extremes(analysis, method)));
     sentences.extend(certainty(analysis));
     sentences
 }
@@ -101,39 +102,58 @@ fn above_floor(analysis: &Analysis, method: &Method<'_>) -> Option<String> {
     Some(format!("{who} above {level}{by}{told}."))
 }
 
-/// The setting of a method that is furthest below its reference.
-fn largest_fall(analysis: &Analysis, method: &Method<'_>) -> Option<String> {
-    let changed = method.cells.iter().filter_map(|cell| {
-        let change = own_change(cell)?;
-        Some((cell, change, change.ours?))
+/// The settings of a method that are furthest below and above its reference.
+fn extremes(analysis: &Analysis, method: &Method<'_>) -> Vec<String> {
+    let Some(reference) = analysis.reference.map(Reference::words) else { return Vec::new() };
+    let changed: Vec<Changed<'_>> = method.cells.iter().filter_map(|cell| changed(cell)).collect();
+    let lowest = changed.iter().min_by(|a, b| a.ours.mean.total_cmp(&b.ours.mean));
+    let highest = changed.iter().max_by(|a, b| a.ours.mean.total_cmp(&b.ours.mean));
+    let below = lowest.filter(|lowest| lowest.ours.mean < 0.0).map(|lowest| {
+        let what = format!("furthest below {reference}");
+        extreme(analysis, method, lowest, &what)
     });
-    let (cell, change, ours) = changed.min_by(|a, b| a.2.mean.total_cmp(&b.2.mean))?;
+    let above = highest.filter(|highest| highest.ours.mean > 0.0).map(|highest| {
+        let what = format!("furthest above {reference}");
+        extreme(analysis, method, highest, &what)
+    });
+    let nothing_below = (below.is_none() && !changed.is_empty())
+        .then(|| format!("No {} is below {reference}.", method.setting()));
+    below.or(nothing_below).into_iter().chain(above).collect()
+}
+
+/// A setting with its distance to the reference.
+struct Changed<'a> {
+    cell: &'a Cell,
+    ours: Estimate,
+    /// Percentage points.
+    published: Option<f64>,
+}
+
+fn changed(cell: &Cell) -> Option<Changed<'_>> {
+    let change = cell.change.as_ref().filter(|change| !change.is_reference)?;
+    Some(Changed { cell, ours: change.ours?, published: change.published })
+}
+
+fn extreme(analysis: &Analysis, method: &Method<'_>, changed: &Changed<'_>, what: &str) -> String {
     let metric = Metric(&analysis.metric);
-    let reference = analysis.reference?.words();
-    if ours.mean >= 0.0 {
-        return Some(format!("No {} is below {reference}.", method.setting()));
-    }
-    let fall = metric.shown_change(ours.mean);
-    let unit = metric.difference_unit();
+    let ours = changed.ours;
     let mut sentence = format!(
-        "{} furthest below {reference} in the setting “{}”: {fall}{unit}",
+        "{} {what} in the setting “{}”: {}{}",
         method.subject(),
-        cell.name_without_method()
+        changed.cell.name_without_method(),
+        metric.shown_change(ours.mean),
+        metric.difference_unit()
     );
     if let Some((low, high)) = ours.interval() {
-        let may_be_none = if high >= 0.0 { ", so it may be chance" } else { "" };
+        let may_be_none = if low <= 0.0 && high >= 0.0 { ", so it may be chance" } else { "" };
         let (low, high) = (metric.shown(low), metric.shown(high));
         sentence += &format!(" (95 % interval [{low}, {high}]{may_be_none})");
     }
-    if let Some(paper) = change.published {
+    if let Some(paper) = changed.published {
         let paper = Metric("top1").shown_change(paper / 100.0);
         sentence += &format!("; in the paper {paper} points");
     }
-    Some(sentence + ".")
-}
-
-fn own_change(cell: &Cell) -> Option<&Change> {
-    cell.change.as_ref().filter(|change| !change.is_reference)
+    sentence + "."
 }
 
 fn certainty(analysis: &Analysis) -> Option<String> {
@@ -144,4 +164,64 @@ fn certainty(analysis: &Analysis) -> Option<String> {
         (_, _) => "Some settings have",
     };
     Some(format!("{which} one seed only: the spread is unknown, and differences may be chance."))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::analysis::analyse;
+    use super::super::gathered::Gathered;
+    use super::super::samples::{self, Sample};
+    use super::*;
+
+    fn told(gathered: &Gathered, start: &str) -> Vec<String> {
+        let mut sentences = sentences(&analyse(gathered));
+        sentences.retain(|sentence| sentence.starts_with(start));
+        sentences
+    }
+
+    #[test]
+    fn settings_that_an_untrained_encoder_matches_are_counted_out() {
+        let level = "the untrained encoder with calibrated BatchNorm (43.3 %)";
+        assert_eq!(
+            told(&samples::tau_sweep(), "4 of 5"),
+            [format!("4 of 5 BYOL settings are above {level} by the 95 % interval of the mean.")]
+        );
+        let mut low = samples::removal_sweep();
+        for row in &mut low.finals {
+            row.values.insert("linear_top1".to_owned(), 0.4);
+        }
+        assert_eq!(
+            told(&low, "No BYOL setting is above"),
+            ["No BYOL setting is above the untrained encoder with calibrated BatchNorm (43.2 %); \
+              the highest has 40.0 %."]
+        );
+    }
+
+    #[test]
+    fn what_lies_above_the_reference_is_told_beside_the_paper() {
+        let mut sample = Sample::new("up", Some("ablation_batch_size"), &["batch_size"]);
+        for (batch_size, by_seed) in [(256, [0.5, 0.6]), (64, [0.52, 0.61]), (128, [0.5, 0.7])] {
+            for (seed, top1) in (0..).zip(by_seed) {
+                let label = samples::label(json!({ "batch_size": batch_size }));
+                sample.done(label, samples::run("byol", batch_size, seed), top1);
+            }
+        }
+        assert_eq!(told(&sample.0, "No BYOL setting is below").len(), 1);
+        assert_eq!(
+            told(&sample.0, "BYOL is furthest"),
+            ["BYOL is furthest above the largest batch in the setting “batch size 128”: +5.0 \
+              points (95 % interval [−58.5, 68.5], so it may be chance); in the paper −2.2 points."]
+        );
+    }
+
+    #[test]
+    fn one_seed_claims_no_spread() {
+        let sentences = sentences(&analyse(&samples::augmentation_sweep(1)));
+        let last = "Every setting has one seed only: the spread is unknown, and differences may be \
+                    chance.";
+        assert_eq!(sentences.last().map(String::as_str), Some(last));
+        assert!(!sentences.iter().any(|sentence| sentence.contains("interval")));
+    }
 }

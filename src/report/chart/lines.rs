@@ -157,35 +157,55 @@ fn levels(canvas: &mut Canvas, frame: &Frame, panel: &Panel) -> Result<(), Chart
         let (_, y) = frame.spot(frame.x.0, level.at);
         let ends = [(frame.left, y), (frame.right, y)];
         canvas.line(&ends, 2.0, FAINT_INK, Some((3.0, 6.0)))?;
-        match free_side(frame, panel, y - 18.0) {
-            Side::Right => {
-                canvas.words(&level.label, &face, (frame.right, y - 9.0), Anchor::Right, FAINT_INK)
-            }
-            Side::Left => {
-                canvas.words(&level.label, &face, (frame.left, y - 9.0), Anchor::Left, FAINT_INK)
-            }
-        };
+        let words = free_place(frame, panel, y, face.width(&level.label));
+        canvas.words(&level.label, &face, (words.left, words.base), Anchor::Left, FAINT_INK);
     }
     Ok(())
 }
 
-/// An end of the axes.
-#[derive(Clone, Copy)]
-enum Side {
-    Left,
-    Right,
+/// Where the words of a level stand.
+struct Words {
+    left: f64,
+    base: f64,
 }
 
-/// The end at which words at this height are further from all points.
-fn free_side(frame: &Frame, panel: &Panel, y: f64) -> Side {
-    let middle = (frame.left + frame.right) / 2.0;
-    let (mut left, mut right) = (f64::INFINITY, f64::INFINITY);
-    for spot in panel.lines.iter().flat_map(|line| spots(frame, line, 0.0)) {
-        let nearest = if spot.0 < middle { &mut left } else { &mut right };
-        *nearest = nearest.min((spot.1 - y).abs());
-    }
-    // Words stay on the right while there is room.
-    if left > right && right < 40.0 { Side::Left } else { Side::Right }
+/// The place beside a level where words cover the fewest marks: on the right and above it, if they
+/// are free there.
+fn free_place(frame: &Frame, panel: &Panel, y: f64, width: f64) -> Words {
+    let (above, below) = (y - 9.0, y + 26.0);
+    let (left, right) = (frame.left, frame.right - width);
+    let covered = |words: &Words| {
+        let inside = |(x, y): &Spot| {
+            let across = words.left - 12.0..words.left + width + 12.0;
+            let down = words.base - 28.0..words.base + 14.0;
+            across.contains(x) && down.contains(y)
+        };
+        let ink = panel.lines.iter().flat_map(|line| ink(frame, line)).filter(inside).count();
+        // Words below the axes are covered by its numbers.
+        if words.base > frame.bottom { usize::MAX } else { ink }
+    };
+    let places = [(right, above), (right, below), (left, above), (left, below)];
+    let places = places.map(|(left, base)| Words { left, base });
+    let best = places.into_iter().min_by_key(covered);
+    best.unwrap_or(Words { left: right, base: above })
+}
+
+/// Spots along a line and its spreads, close enough to tell what would cover them.
+fn ink(frame: &Frame, line: &Line) -> Vec<Spot> {
+    const STEPS: u32 = 24;
+    let along = |a: Spot, b: Spot| {
+        (0..=STEPS).map(move |step| {
+            let share = f64::from(step) / f64::from(STEPS);
+            (a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share)
+        })
+    };
+    let course = spots(frame, line, 0.0);
+    let lines = course.windows(2).flat_map(|pair| along(pair[0], pair[1]));
+    let spreads = line.points.iter().flat_map(|point| {
+        let reach = point.spread.unwrap_or(0.0);
+        along(frame.spot(point.x, point.y - reach), frame.spot(point.x, point.y + reach))
+    });
+    lines.chain(spreads).collect()
 }
 
 /// Lines at the same setting stand a little apart, so that their spreads do not cover each other.
@@ -247,4 +267,28 @@ fn with_markers(
         canvas.words(DAGGER, &face, (x + offset, y - RADIUS - 8.0), Anchor::Middle, color);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line at `y` over the right half, with spreads that reach down to 0.
+    fn panel(y: f64) -> Panel {
+        let point = |x| Point { x, y, spread: Some(y), seeds: Vec::new(), diverged: false };
+        let points = vec![point(0.5), point(1.0)];
+        let line = Line { name: String::new(), style: 0, origin: Origin::Ours, points };
+        Panel { y_label: String::new(), lines: vec![line], levels: Vec::new() }
+    }
+
+    #[test]
+    fn words_of_a_level_keep_clear_of_marks() {
+        let (left, right) = (0.0, 1000.0);
+        let frame = Frame { left, right, top: 0.0, bottom: 500.0, x: (0.0, 1.0), y: (0.0, 1.0) };
+        let left_end = |y| free_place(&frame, &panel(0.45), y, 300.0).left;
+        assert_eq!(left_end(250.0), left);
+        assert_eq!(left_end(20.0), right - 300.0);
+        let low = free_place(&frame, &Panel { lines: Vec::new(), ..panel(0.0) }, 495.0, 300.0);
+        assert!(low.base < 495.0);
+    }
 }

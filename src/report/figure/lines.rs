@@ -106,7 +106,9 @@ impl Subject {
     fn changes(&self, analysis: &Analysis, metric: Metric<'_>, ticks: &[Tick]) -> Option<Panel> {
         let reference = analysis.reference.filter(|r| r.axis() == Some(self.axis))?;
         let mut lines = self.lines(analysis, ticks, Origin::Ours, |cell| change(metric, cell));
-        lines.extend(self.lines(analysis, ticks, Origin::Paper, printed_change));
+        // A lone reference is 0 by definition and tells nothing of the paper.
+        let published = self.lines(analysis, ticks, Origin::Paper, printed_change).into_iter();
+        lines.extend(published.filter(|line| line.points.len() > 1));
         Some(Panel {
             y_label: format!("change against {}{}", reference.words(), metric.difference_heading()),
             lines,
