@@ -133,7 +133,7 @@ fn footnotes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
     let sizes: Vec<usize> = cells.iter().filter_map(|cell| cell.estimate).map(|e| e.n).collect();
     if sizes.iter().any(|n| *n > 1) {
         notes.push(
-            "± is the standard deviation over seeds (n − 1); intervals are 95 % Student-t intervals of the mean."
+            "± is the standard deviation over seeds (n − 1); intervals are 95 % Student-t intervals of the mean, each setting by itself: they are not widened for picking the extremes of many."
                 .to_owned(),
         );
     }
