@@ -55,7 +55,7 @@ pub enum EvalError {
     Torch(#[from] tch::TchError),
 }
 
-/// Features [images, size] and labels [images] below the number of classes, none empty.
+/// Features `[images, size]` and labels `[images]` below the number of classes, none empty.
 #[derive(Debug)]
 pub struct Labelled {
     features: Tensor,
@@ -90,7 +90,7 @@ impl Labelled {
         &self.features
     }
 
-    /// Returns the labels, i64 [images], on the features' device.
+    /// Returns the labels, i64 `[images]`, on the features' device.
     pub fn labels(&self) -> &Tensor {
         &self.labels
     }
