@@ -15,8 +15,8 @@ use super::lock::{is_held, who};
 use crate::exec::{Executor, JobHandle, JobStatus};
 use crate::ids::TrainKey;
 use crate::outcome::{Exit, Outcome};
+use crate::protocol::Started;
 use crate::protocol::folder::{AttemptFolder, TrialFolder};
-use crate::protocol::{Started, WorkerEvent};
 use crate::store::Store;
 use crate::store::rows::AttemptRow;
 
@@ -125,16 +125,7 @@ async fn introduce(store: &Store, row: &AttemptRow) -> Result<Introduced, DriveE
         // In this order: a worker that leaves has written its lines before it drops the lock.
         let held = lock_is_held(store, row)?;
         let lines = events.drain(store).await?;
-        let first = lines.into_iter().find_map(|line| match line.event {
-            WorkerEvent::Started(started) => Some(started),
-            WorkerEvent::Progress(_)
-            | WorkerEvent::Metrics { .. }
-            | WorkerEvent::Evaluated { .. }
-            | WorkerEvent::Checkpointed { .. }
-            | WorkerEvent::Artifact { .. }
-            | WorkerEvent::Note { .. }
-            | WorkerEvent::Ended { .. } => None,
-        });
+        let first = lines.into_iter().find_map(|line| line.event.into_started());
         let known = match first {
             Some(started) => Some(started),
             None => store.started(row.id).await?,

@@ -136,6 +136,22 @@ pub enum WorkerEvent {
     },
 }
 
+impl WorkerEvent {
+    /// Returns who runs, where this is the line that says so.
+    pub fn into_started(self) -> Option<Started> {
+        match self {
+            Self::Started(started) => Some(started),
+            Self::Progress(_)
+            | Self::Metrics { .. }
+            | Self::Evaluated { .. }
+            | Self::Checkpointed { .. }
+            | Self::Artifact { .. }
+            | Self::Note { .. }
+            | Self::Ended { .. } => None,
+        }
+    }
+}
+
 /// Identity of the worker process and of what it computes with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Started {

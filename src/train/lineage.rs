@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use crate::protocol::folder::AttemptFolder;
-use crate::protocol::{EventLine, Started, WorkDevice, WorkerEvent};
+use crate::protocol::{EventLine, Started, WorkDevice};
 
 /// Returns what a reader of the log should know of a resume from `checkpoint` that is not bit for
 /// bit; `None` where it is.
@@ -23,16 +23,7 @@ pub fn note(checkpoint: &Path, now: &Started, on: WorkDevice) -> Option<String> 
 fn writer(folder: &AttemptFolder) -> Option<Started> {
     let mut line = String::new();
     BufReader::new(File::open(folder.events()).ok()?).read_line(&mut line).ok()?;
-    match serde_json::from_str::<EventLine>(&line).ok()?.event {
-        WorkerEvent::Started(started) => Some(started),
-        WorkerEvent::Progress(_)
-        | WorkerEvent::Metrics { .. }
-        | WorkerEvent::Evaluated { .. }
-        | WorkerEvent::Checkpointed { .. }
-        | WorkerEvent::Artifact { .. }
-        | WorkerEvent::Note { .. }
-        | WorkerEvent::Ended { .. } => None,
-    }
+    serde_json::from_str::<EventLine>(&line).ok()?.event.into_started()
 }
 
 fn differences(before: &Started, now: &Started, on: WorkDevice) -> Vec<String> {
@@ -56,6 +47,7 @@ fn differences(before: &Started, now: &Started, on: WorkDevice) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::WorkerEvent;
 
     fn started(device: &str, threads: u32) -> Started {
         Started {
