@@ -13,7 +13,7 @@ use byol_sweep::plan::{Limit, Request, expand};
 use byol_sweep::spec::run::RunSpec;
 use byol_sweep::train::method::Model;
 use byol_sweep::train::native;
-use byol_sweep::train::optim::Optimizer;
+use byol_sweep::train::optim::{HeadRates, Optimizer};
 use tch::{Device, Kind, Tensor};
 
 /// Images per forward pass and update.
@@ -71,7 +71,7 @@ augment.preset = "{preset}"
 fn step(run: &RunSpec, threads: i32, repetitions: usize) -> anyhow::Result<f64> {
     tch::set_num_threads(threads);
     let mut model = Model::new(run, Device::Cpu, Kind::Float)?;
-    let mut optimizer = Optimizer::new(&run.optimizer, model.online());
+    let mut optimizer = Optimizer::new(&run.optimizer, model.online(), HeadRates::of(run));
     let views = [0, 1].map(|_| {
         let shape = [i64::from(BATCH), 32, 32, 3];
         Tensor::randn(shape, (Kind::Float, Device::Cpu)).permute([0, 3, 1, 2])

@@ -18,7 +18,7 @@ use byol_sweep::train::eval::linear::linear;
 use byol_sweep::train::features;
 use byol_sweep::train::loader::Loader;
 use byol_sweep::train::net::{Declarations, Mode, Network, ParamSet, Sequential};
-use byol_sweep::train::optim::{Optimizer, schedule};
+use byol_sweep::train::optim::{HeadRates, Optimizer, schedule};
 use byol_sweep::train::stream::ImageStream;
 use tch::{Device, Kind, Tensor};
 
@@ -84,7 +84,7 @@ fn supervised(run: &RunSpec, set: &Arc<Dataset>) -> anyhow::Result<f64> {
         Sequential::new(vec![scope.linear("0", encoder.out(), 10)], 10)
     });
     let params = ParamSet::drawn(&declarations, run.seed, Device::Cpu, Kind::Float);
-    let mut optimizer = Optimizer::new(&run.optimizer, &params);
+    let mut optimizer = Optimizer::new(&run.optimizer, &params, HeadRates::EQUAL);
     let updates = run.updates(set.train.len() as u64);
     let train_labels = labels(&set.train)?;
     let mut loader = Loader::start(run, Arc::clone(set), 0, updates);

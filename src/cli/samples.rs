@@ -11,14 +11,19 @@ use crate::outcome::{FailureReason, Outcome, Verdict};
 use crate::plan::{Facts, Label, Plan, PlannedTrial, RuleCount};
 use crate::spec::eval::{EVAL_SEMANTICS, EvalSpec, KnnSpec, LinearSpec};
 use crate::spec::run::{
-    DataSpec, EncoderSpec, HeadSpec, Loss, OptimizerSpec, OutputNorm, RunSpec, SEMANTICS, Source,
-    Target, TauSchedule, ViewRecipe, Views,
+    DataSpec, EncoderSpec, HeadSpec, Loss, Normalization, OptimizerSpec, OutputNorm, Predictor,
+    RunSpec, SEMANTICS, Source, Target, TauSchedule, ViewRecipe, Views,
 };
 use crate::spec::sweep::{Resources, SweepMeta};
 use crate::store::rows::{AttemptKind, AttemptRow, Finals, SweepRow, TrialRow, TrialState};
 
 pub(super) fn run(batch_size: u32, seed: u64) -> RunSpec {
-    let head = || HeadSpec { hidden: vec![32], out: 16, output_norm: OutputNorm::None };
+    let head = || HeadSpec {
+        hidden: vec![32],
+        out: 16,
+        output_norm: OutputNorm::None,
+        lr_multiplier: 1.0,
+    };
     let source = Source::Shapes { train: 512, test: 128, side: 32, seed: 0 };
     RunSpec {
         semantics: SEMANTICS,
@@ -27,9 +32,9 @@ pub(super) fn run(batch_size: u32, seed: u64) -> RunSpec {
         views: Views { t: ViewRecipe::default(), t_prime: ViewRecipe::default() },
         encoder: EncoderSpec::Convnet { width: 0.25 },
         projector: head(),
-        predictor: Some(head()),
+        predictor: Some(Predictor::Head(head())),
         target: Target::Average { tau_base: 0.99, schedule: TauSchedule::Cosine },
-        loss: Loss::Regression,
+        loss: Loss::Regression { normalization: Normalization::L2 },
         optimizer: OptimizerSpec::Sgd { base_lr: 0.1, momentum: 0.9, weight_decay: 1e-6 },
         epochs: 3,
         warmup_epochs: 0.0,

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::ids::{GroupKey, TrainKey};
 use crate::spec::run::{
-    DataSpec, EncoderSpec, HeadSpec, Loss, OptimizerSpec, RunSpec, Semantics, Target, Views,
-    canonical,
+    DataSpec, EncoderSpec, HeadSpec, Loss, OptimizerSpec, Predictor, RunSpec, Semantics, Target,
+    Views, canonical,
 };
 
 /// The last value of a part with its canonical JSON.
@@ -37,7 +37,7 @@ pub(crate) struct Identity {
     views: Part<Views>,
     encoder: Part<EncoderSpec>,
     projector: Part<HeadSpec>,
-    predictor: Part<Option<HeadSpec>>,
+    predictor: Part<Option<Predictor>>,
     target: Part<Target>,
     loss: Part<Loss>,
     optimizer: Part<OptimizerSpec>,

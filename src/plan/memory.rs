@@ -2,7 +2,7 @@
 //! device at hand can hold are seen before they run. Counts floats that backward needs; allocator
 //! slack, workspaces and libtorch itself come on top as a constant.
 
-use crate::spec::run::{EncoderSpec, HeadSpec, RunSpec, Stem, Target};
+use crate::spec::run::{EncoderSpec, HeadSpec, Predictor, RunSpec, Stem, Target, TauSchedule};
 
 /// What a process takes before the first tensor (libtorch loaded, measured on a CPU: 120 MB).
 const BASE: u64 = 120 << 20;
@@ -16,10 +16,15 @@ const FLOAT: u64 = 4;
 pub fn estimate(run: &RunSpec) -> u64 {
     let size = encoder(&run.encoder, u64::from(run.data.image_size));
     let projector = head(&run.projector, size.representation);
-    let predictor = run.predictor.as_ref().map(|h| head(h, u64::from(run.projector.out)));
+    let predictor = match &run.predictor {
+        Some(Predictor::Head(spec)) => Some(head(spec, u64::from(run.projector.out))),
+        Some(Predictor::Optimal(_)) | None => None,
+    };
     let predictor_parameters = predictor.as_ref().map_or(0, |h| h.parameters);
     let online = size.parameters + projector.parameters + predictor_parameters;
     let target = match run.target {
+        // A copy of the online network is no second one.
+        Target::Average { tau_base: 0.0, schedule: TauSchedule::Constant } => 0,
         Target::Average { .. } => size.parameters + projector.parameters,
         Target::Online => 0,
     };

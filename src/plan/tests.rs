@@ -258,6 +258,51 @@ fn defaults_are_the_papers() {
 }
 
 #[test]
+fn the_knobs_of_the_family_reach_every_corner() {
+    use crate::spec::run::{
+        Loss, Normalization, NtXentScale, OptimalPredictor, OutputNorm, Predictor, Target,
+        TauSchedule,
+    };
+    let run = |rest: &str| plan(rest).trials[0].run.clone();
+    let byol = run("");
+    let copy = Target::Average { tau_base: 0.0, schedule: TauSchedule::Constant };
+    assert_eq!(run("target = \"stop_gradient\"").target, copy);
+    assert_eq!(run("tau_base = 0").target, copy);
+    assert_eq!(run("target = \"online\"").target, Target::Online);
+    assert_eq!(run("predictor.kind = \"none\"").predictor, None);
+    let optimal = Some(Predictor::Optimal(OptimalPredictor::OptimalLinear));
+    assert_eq!(run("predictor.kind = \"optimal_linear\"\nprojector.out = 16").predictor, optimal);
+
+    let regression = |normalization| Loss::Regression { normalization };
+    assert_eq!(run("loss_normalization = \"layer\"").loss, regression(Normalization::Layer));
+    assert_eq!(run("beta = 0.5").loss, Loss::InfoNce { beta: 0.5, temperature: 0.1 });
+    assert_eq!(
+        run("beta = 1\ntemperature = 3").loss,
+        Loss::InfoNce { beta: 1.0, temperature: 3.0 }
+    );
+
+    let simclr = run("method = \"simclr\"");
+    let nt_xent = |scale| Loss::NtXent { temperature: 0.1, scale };
+    assert_eq!(simclr.loss, nt_xent(NtXentScale::MeanOverViews));
+    assert_eq!(simclr.projector.output_norm, OutputNorm::BatchNorm);
+    let named =
+        run("method = \"simclr\"\nloss_scale = \"info_nce\"\nprojector.output_norm = \"none\"");
+    let knobs = run("predictor.kind = \"none\"\ntarget = \"online\"\nbeta = 1");
+    assert_eq!(named, knobs, "the method's name is no part of a trial");
+    assert_eq!(run("predictor.kind = \"mlp\"\nbeta = 0\ntarget = \"average\""), byol);
+
+    let hidden = |rest: &str| match run(rest).predictor {
+        Some(Predictor::Head(head)) => head.hidden,
+        Some(Predictor::Optimal(_)) | None => panic!("no head"),
+    };
+    assert_eq!(hidden("predictor.depth = 1"), [0; 0]);
+    assert_eq!(hidden("predictor.depth = 3\npredictor.hidden = 64"), [64, 64]);
+    assert_eq!(hidden("predictor.hidden = [64, 32]"), [64, 32]);
+    let depths = plan("predictor.hidden = 64\n[grid]\npredictor.depth = [1, 2]");
+    assert_eq!(depths.trials.len(), 2, "a depth of 1 drops the size that [base] says");
+}
+
+#[test]
 fn a_measured_digest_is_the_identity_of_a_folder() {
     let text = file(
         "[base]\ndata.name = \"image_folder\"\nbatch_size = 8\n[grid]\ndata.path = [\"a\", \"b\"]\n",

@@ -9,7 +9,7 @@ use super::words;
 use crate::ids::TrainKey;
 use crate::plan::Label;
 use crate::published::PublishedValue;
-use crate::spec::run::{Loss, RunSpec, Target};
+use crate::spec::run::{Loss, Predictor, RunSpec, Target};
 
 /// A setting: trials that differ only in the seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,13 +83,13 @@ pub(super) fn method_of(label: &Label, run: &RunSpec) -> Option<String> {
     if let Some(Value::String(method)) = label.axes.get("method") {
         return Some(method.clone());
     }
-    match (run.predictor.is_some(), run.target, run.loss) {
-        (true, Target::Average { .. }, Loss::Regression) => Some("byol".to_owned()),
-        (false, Target::Online, Loss::NtXent { .. }) => Some("simclr".to_owned()),
-        (true, Target::Average { .. }, Loss::NtXent { .. })
-        | (true, Target::Online, _)
-        | (false, Target::Average { .. }, _)
-        | (false, Target::Online, Loss::Regression) => None,
+    match (&run.predictor, run.target, run.loss) {
+        (Some(Predictor::Head(_)), Target::Average { .. }, Loss::Regression { .. }) => {
+            Some("byol".to_owned())
+        }
+        (None, Target::Online, Loss::NtXent { .. }) => Some("simclr".to_owned()),
+        (None, Target::Online, Loss::InfoNce { beta: 1.0, .. }) => Some("simclr".to_owned()),
+        (Some(_) | None, Target::Average { .. } | Target::Online, _) => None,
     }
 }
 

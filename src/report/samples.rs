@@ -9,8 +9,8 @@ use crate::outcome::{FailureReason, Verdict};
 use crate::plan::Label;
 use crate::spec::eval::{EvalSpec, KnnSpec, LinearSpec};
 use crate::spec::run::{
-    DataSpec, EncoderSpec, HeadSpec, Loss, NtXentScale, OptimizerSpec, OutputNorm, RunSpec,
-    SEMANTICS, Source, Stem, Target, TauSchedule, ViewRecipe, Views,
+    DataSpec, EncoderSpec, HeadSpec, Loss, Normalization, NtXentScale, OptimizerSpec, OutputNorm,
+    Predictor, RunSpec, SEMANTICS, Source, Stem, Target, TauSchedule, ViewRecipe, Views,
 };
 use crate::store::rows::{Finals, Series, TrialRow, TrialState};
 
@@ -118,7 +118,12 @@ pub(super) fn arm(name: &str, published: Option<&str>, axes: Value) -> Label {
 
 /// A run at CIFAR-10 scale.
 pub(super) fn run(method: &str, batch_size: u32, seed: u64) -> RunSpec {
-    let head = HeadSpec { hidden: vec![4096], out: 256, output_norm: OutputNorm::None };
+    let head = HeadSpec {
+        hidden: vec![4096],
+        out: 256,
+        output_norm: OutputNorm::None,
+        lr_multiplier: 1.0,
+    };
     let byol = method == "byol";
     let average = Target::Average { tau_base: 0.99, schedule: TauSchedule::Cosine };
     RunSpec {
@@ -134,10 +139,10 @@ pub(super) fn run(method: &str, batch_size: u32, seed: u64) -> RunSpec {
         views: Views { t: ViewRecipe::default(), t_prime: ViewRecipe::default() },
         encoder: EncoderSpec::Resnet { depth: 18, width: 1, stem: Stem::Small },
         projector: head.clone(),
-        predictor: byol.then_some(head),
+        predictor: byol.then_some(Predictor::Head(head)),
         target: if byol { average } else { Target::Online },
         loss: if byol {
-            Loss::Regression
+            Loss::Regression { normalization: Normalization::L2 }
         } else {
             Loss::NtXent { temperature: 0.1, scale: NtXentScale::SumOfDirections }
         },

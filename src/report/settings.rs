@@ -83,12 +83,14 @@ const SETTINGS: [Setting; 12] = [
         },
     },
     Setting {
-        name: "SimCLR temperature",
+        name: "temperature",
         axis: "temperature",
         paper: None,
         here: |run| match run.loss {
-            Loss::NtXent { temperature, .. } => Some(temperature.to_string()),
-            Loss::Regression => None,
+            Loss::NtXent { temperature, .. } | Loss::InfoNce { temperature, .. } => {
+                Some(temperature.to_string())
+            }
+            Loss::Regression { .. } => None,
         },
     },
     Setting {

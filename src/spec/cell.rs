@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::error::{Fault, Site};
-use super::keys::{Acts, Key, Plain, Scope};
+use super::keys::{Acts, Key, Of, Plain, Scope};
 use super::rules::Match;
 use super::value::{Setting, Value};
 
@@ -157,8 +157,13 @@ impl<'s> Cell<'s> {
             Plain::EncoderStem => {
                 Value::Word(if self.int(Plain::DataImageSize) <= 64 { "small" } else { "imagenet" })
             }
+            Plain::ProjectorDepth => self.depth_of(Plain::ProjectorHidden),
             Plain::ProjectorHidden => Value::Sizes(vec![by_encoder(by_method(4096, 2048), 512)]),
             Plain::ProjectorOut => int(by_encoder(by_method(256, 128), 128)),
+            Plain::ProjectorOutputNorm => Value::Word(if simclr() { "batch_norm" } else { "none" }),
+            Plain::ProjectorLr | Plain::PredictorLr => Value::Float(1.0),
+            Plain::PredictorKind => Value::Word(if simclr() { "none" } else { "mlp" }),
+            Plain::PredictorDepth => self.depth_of(Plain::PredictorHidden),
             Plain::PredictorHidden => Value::Sizes(vec![by_encoder(4096, 512)]),
             Plain::PredictorOut => Value::Int(self.long(Plain::ProjectorOut)),
             Plain::Epochs => Value::Int(300),
@@ -167,10 +172,13 @@ impl<'s> Cell<'s> {
             }
             Plain::UpdateBatchSize => Value::Word("same"),
             Plain::BatchSize => int(by_encoder(4096, 256)),
+            Plain::Target => Value::Word(if simclr() { "online" } else { "average" }),
             Plain::TauBase => Value::Float(0.99),
             Plain::TauSchedule => Value::Word("cosine"),
+            Plain::Beta => Value::Float(if simclr() { 1.0 } else { 0.0 }),
             Plain::Temperature => Value::Float(0.1),
-            Plain::LossScale => Value::Word("mean_over_views"),
+            Plain::LossScale => Value::Word(if simclr() { "mean_over_views" } else { "info_nce" }),
+            Plain::LossNormalization => Value::Word("l2"),
             Plain::OptimizerName => Value::Word("lars"),
             Plain::BaseLr => Value::Float(0.3),
             Plain::Momentum => Value::Float(0.9),
@@ -181,11 +189,20 @@ impl<'s> Cell<'s> {
         })
     }
 
+    /// A list of hidden sizes says how deep a head is.
+    fn depth_of(&self, hidden: Plain) -> Value {
+        match self.sizes(hidden).as_slice() {
+            [] => Value::Int(1),
+            sizes => Value::Int(sizes.len() as u64 + 1),
+        }
+    }
+
     /// Returns whether a key acts in this cell.
     pub(crate) fn acts(&self, key: Key) -> bool {
         match key.info().acts {
             Acts::Always => true,
             Acts::Where(other, words) => words.contains(&self.word(other)),
+            Acts::Number(other, of) => of.holds(self.float(other)),
             Acts::With(other) => self.said(Key::Plain(other)).is_some(),
         }
     }
@@ -215,29 +232,16 @@ impl<'s> Cell<'s> {
         };
         Err(match setting.key.info().acts {
             Acts::Where(other, words) => {
-                let found = self.word(other);
-                let other_path = other.info().path;
-                let message =
-                    format!("`{path}` cannot act in cells with `{other_path} = \"{found}\"`");
-                let acting = words.first().unwrap_or(&"");
-                let help = match layer {
-                    Layer::Axis => format!(
-                        "give it to the cells where it acts:\n[[when]]\nmatch = {{ {other_path} = \"{acting}\" }}\ngrid = {{ {path} = ... }}"
-                    ),
-                    Layer::Arm => format!(
-                        "an arm changes every cell: leave the other cells out of this sweep, or make it an axis:\n[[when]]\nmatch = {{ {other_path} = \"{acting}\" }}\ngrid = {{ {path} = ... }}"
-                    ),
-                    Layer::Base | Layer::Include | Layer::Set => {
-                        format!("it acts with `{other_path} = \"{acting}\"`; leave it out here")
-                    }
+                let acting = format!("\"{}\"", words.first().unwrap_or(&""));
+                self.idle(layer, setting, label, self.reason(other, acting))
+            }
+            Acts::Number(other, of) => {
+                let acting = match of {
+                    Of::Zero => "0",
+                    Of::One => "1",
+                    Of::Positive => "0.5",
                 };
-                let fault = Fault::new(message, &setting.key_site, label).help(help);
-                match self.said(Key::Plain(other)) {
-                    Some(said) => {
-                        fault.and(&said.setting.value_site, format!("\"{found}\" comes from here"))
-                    }
-                    None => fault,
-                }
+                self.idle(layer, setting, label, self.reason(other, acting.to_owned()))
             }
             Acts::Always | Acts::With(_) => {
                 let needs = setting.key.info().acts.to_string();
@@ -245,6 +249,51 @@ impl<'s> Cell<'s> {
                 Fault::new(message, &setting.key_site, label)
             }
         })
+    }
+
+    /// Says which setting keeps one that needs `acting` from acting. A knob of the family that
+    /// follows from the method is told as the method.
+    fn reason(&self, knob: Plain, acting: String) -> Reason {
+        let follows = [Plain::Target, Plain::PredictorKind, Plain::Beta].contains(&knob);
+        if follows && self.said(Key::Plain(knob)).is_none() {
+            let (found, acting) = match self.word(Plain::Method) {
+                "simclr" => ("simclr", "byol"),
+                byol => (byol, "simclr"),
+            };
+            let quoted = |word: &str| format!("\"{word}\"");
+            return Reason { key: Plain::Method, found: quoted(found), acting: quoted(acting) };
+        }
+        let found = match self.value(Key::Plain(knob)).as_deref() {
+            Some(Value::Word(word)) => format!("\"{word}\""),
+            Some(Value::Float(number)) => number.to_string(),
+            Some(Value::Int(_) | Value::Text(_) | Value::Sizes(_) | Value::Ops(_)) | None => {
+                String::new()
+            }
+        };
+        Reason { key: knob, found, acting }
+    }
+
+    fn idle(&self, layer: Layer, setting: &Setting, label: &str, reason: Reason) -> Fault {
+        let path = setting.key.path();
+        let Reason { key, found, acting } = reason;
+        let other = key.info().path;
+        let message = format!("`{path}` cannot act in cells with `{other} = {found}`");
+        let help = match layer {
+            Layer::Axis => format!(
+                "give it to the cells where it acts:\n[[when]]\nmatch = {{ {other} = {acting} }}\ngrid = {{ {path} = ... }}"
+            ),
+            Layer::Arm => format!(
+                "an arm changes every cell: leave the other cells out of this sweep, or make it an axis:\n[[when]]\nmatch = {{ {other} = {acting} }}\ngrid = {{ {path} = ... }}"
+            ),
+            Layer::Base | Layer::Include | Layer::Set => {
+                format!("it acts with `{other} = {acting}`; leave it out here")
+            }
+        };
+        let fault = Fault::new(message, &setting.key_site, label).help(help);
+        match self.said(Key::Plain(key)) {
+            Some(said) => fault.and(&said.setting.value_site, format!("{found} comes from here")),
+            None => fault,
+        }
     }
 
     /// Returns the fault of values that do not go together, at the one that was said last.
@@ -258,6 +307,15 @@ impl<'s> Cell<'s> {
             None => fault,
         }
     }
+}
+
+/// What keeps a setting from acting.
+struct Reason {
+    key: Plain,
+    /// As a file would say it.
+    found: String,
+    /// With which it would act.
+    acting: String,
 }
 
 /// Stands for a kind that the table of settings excludes; a test goes through all of them.

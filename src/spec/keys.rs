@@ -78,8 +78,42 @@ pub enum Acts {
     Always,
     /// Where another setting has one of these values.
     Where(Plain, &'static [&'static str]),
+    /// Where another setting, a number, is of this kind.
+    Number(Plain, Of),
     /// Where another setting is said.
     With(Plain),
+}
+
+/// Kinds of numbers on which it depends whether a setting acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Exactly 0.
+    Zero,
+    /// Exactly 1.
+    One,
+    /// Above 0.
+    Positive,
+}
+
+impl Of {
+    /// Returns whether a number is one of these.
+    pub(crate) fn holds(self, number: f64) -> bool {
+        match self {
+            Of::Zero => number == 0.0,
+            Of::One => number == 1.0,
+            Of::Positive => number > 0.0,
+        }
+    }
+}
+
+impl fmt::Display for Of {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Of::Zero => "= 0",
+            Of::One => "= 1",
+            Of::Positive => "> 0",
+        })
+    }
 }
 
 impl fmt::Display for Acts {
@@ -87,6 +121,7 @@ impl fmt::Display for Acts {
         match self {
             Acts::Always => f.write_str("always"),
             Acts::Where(key, values) => write!(f, "{} = {}", key.info().path, values.join(" | ")),
+            Acts::Number(key, of) => write!(f, "{} {of}", key.info().path),
             Acts::With(key) => write!(f, "{} is set", key.info().path),
         }
     }
@@ -136,8 +171,10 @@ const fn words(valid: &'static [&'static str]) -> Kind {
     Kind::Word { valid, planned: &[] }
 }
 
-const BYOL: Acts = Acts::Where(Plain::Method, &["byol"]);
-const SIMCLR: Acts = Acts::Where(Plain::Method, &["simclr"]);
+const RATE: Kind = Kind::Float(Bound::Included(0.0), Bound::Unbounded);
+const DEPTH: Kind = Kind::Int(1, 16);
+const HEAD_Q: Acts = Acts::Where(Plain::PredictorKind, &["mlp"]);
+const AVERAGED: Acts = Acts::Where(Plain::Target, &["average"]);
 const SHAPES: Acts = Acts::Where(Plain::DataName, &["shapes"]);
 const ON_DISK: Acts = Acts::Where(Plain::DataName, &["idx", "image_folder"]);
 const RESNETS: &[&str] =
@@ -180,15 +217,28 @@ plain_keys! {
     EncoderStem, "encoder.stem", words(&["small", "imagenet"]),
         Acts::Where(Plain::EncoderName, RESNETS), "small up to 64 pixels, else imagenet",
         "First layers of a ResNet: 3x3 with stride 1, or 7x7 with stride 2 and pooling.";
+    ProjectorDepth, "projector.depth", DEPTH, Acts::Always, "2, or one more than hidden layers",
+        "Linear layers of the projector; BatchNorm and ReLU follow all but the last.";
     ProjectorHidden, "projector.hidden", Kind::Sizes, Acts::Always,
         "4096 (BYOL) or 2048 (SimCLR); 512 for the convnet",
-        "Sizes of the projector's hidden layers; a list makes it deeper, [] is one linear layer.";
+        "Sizes of the projector's hidden layers: one for all, or a list; [] is one linear layer.";
     ProjectorOut, "projector.out", Kind::Int(1, 65536), Acts::Always,
         "256 (BYOL) or 128 (SimCLR); 128 for the convnet", "Size of the projection.";
-    PredictorHidden, "predictor.hidden", Kind::Sizes, BYOL, "4096; 512 for the convnet",
-        "Sizes of the predictor's hidden layers; a list makes it deeper, [] is one linear layer.";
-    PredictorOut, "predictor.out", Kind::Int(1, 65536), BYOL, "projector.out",
+    ProjectorOutputNorm, "projector.output_norm", words(&["none", "batch_norm"]), Acts::Always,
+        "none (BYOL) or batch_norm (SimCLR)", "What follows the projector's last layer.";
+    ProjectorLr, "projector.lr_multiplier", RATE, Acts::Always, "1",
+        "Multiplies the learning rate of the projector (mu in Table 22).";
+    PredictorKind, "predictor.kind", words(&["mlp", "optimal_linear", "none"]), Acts::Always,
+        "mlp (BYOL) or none (SimCLR)",
+        "What predicts the target: a trained head, the best matrix on each batch (appendix I.2), or nothing.";
+    PredictorDepth, "predictor.depth", DEPTH, HEAD_Q, "2, or one more than hidden layers",
+        "Linear layers of the predictor; BatchNorm and ReLU follow all but the last.";
+    PredictorHidden, "predictor.hidden", Kind::Sizes, HEAD_Q, "4096; 512 for the convnet",
+        "Sizes of the predictor's hidden layers: one for all, or a list; [] is one linear layer.";
+    PredictorOut, "predictor.out", Kind::Int(1, 65536), HEAD_Q, "projector.out",
         "Size of the prediction; it is compared with a projection, so the two must agree.";
+    PredictorLr, "predictor.lr_multiplier", RATE, HEAD_Q, "1",
+        "Multiplies the learning rate of the predictor (lambda in Tables 21 and 22).";
     Epochs, "epochs", Kind::Int(1, 1_000_000), Acts::Always, "300",
         "Passes over the training images.";
     WarmupEpochs, "warmup_epochs", Kind::Float(Bound::Included(0.0), Bound::Unbounded),
@@ -198,13 +248,23 @@ plain_keys! {
         "Images per optimizer and target update; gradients are averaged up to it.";
     BatchSize, "batch_size", COUNT, Acts::Always, "4096; 256 for the convnet",
         "Images per forward pass: what BatchNorm and SimCLR's negatives see.";
-    TauBase, "tau_base", UNIT, BYOL, "0.99",
+    Target, "target", words(&["average", "stop_gradient", "online"]), Acts::Always,
+        "average (BYOL) or online (SimCLR)",
+        "Whose projection is compared with: a moving average's, or the online network's own without or with gradient.";
+    TauBase, "tau_base", UNIT, AVERAGED, "0.99",
         "Decay of the target network at the first update; 0 copies the online network.";
-    TauSchedule, "tau_schedule", words(&["cosine", "constant"]), BYOL, "cosine",
+    TauSchedule, "tau_schedule", words(&["cosine", "constant"]), AVERAGED, "cosine",
         "Course of the decay; tau_base = 0 is constant always.";
-    Temperature, "temperature", POSITIVE, SIMCLR, "0.1", "Temperature of NT-Xent.";
-    LossScale, "loss_scale", words(&["mean_over_views", "sum_of_directions", "info_nce"]), SIMCLR,
-        "mean_over_views", "Constant in front of NT-Xent: 1, 2, or 4 temperature.";
+    Beta, "beta", RATE, Acts::Always, "0 (BYOL) or 1 (SimCLR)",
+        "Weight of the negatives in InfoNCE (equation 8); 0 leaves BYOL's regression.";
+    Temperature, "temperature", POSITIVE, Acts::Number(Plain::Beta, Of::Positive), "0.1",
+        "Temperature of InfoNCE and NT-Xent (alpha in the paper).";
+    LossScale, "loss_scale", words(&["mean_over_views", "sum_of_directions", "info_nce"]),
+        Acts::Number(Plain::Beta, Of::One), "info_nce (BYOL) or mean_over_views (SimCLR)",
+        "Constant in front of NT-Xent: 1, 2, or 4 temperature.";
+    LossNormalization, "loss_normalization", words(&["l2", "layer", "batch", "none"]),
+        Acts::Number(Plain::Beta, Of::Zero), "l2",
+        "What predictions and targets go through before their squared distance (Table 20).";
     OptimizerName, "optimizer.name", words(&["lars", "sgd"]), Acts::Always, "lars", "Optimizer.";
     BaseLr, "optimizer.base_lr", POSITIVE, Acts::Always, "0.3",
         "Learning rate at 256 images an update; scaled by update_batch_size / 256.";

@@ -5,11 +5,9 @@ use std::path::PathBuf;
 
 use super::cell::Cell;
 use super::error::Fault;
+use super::family::{Family, family};
 use super::keys::{Key, Plain};
-use super::run::{
-    DataSpec, EncoderSpec, HeadSpec, Loss, NtXentScale, OptimizerSpec, OutputNorm, RunSpec,
-    SEMANTICS, Stem, Target, TauSchedule,
-};
+use super::run::{DataSpec, EncoderSpec, OptimizerSpec, RunSpec, SEMANTICS, Stem};
 use super::source::{Digests, data, train_images};
 use super::views::views;
 
@@ -29,7 +27,7 @@ pub struct Resolved {
 pub fn resolve(cell: &Cell<'_>, digests: &Digests) -> Result<Resolved, Fault> {
     let (data, data_path) = data(cell, digests)?;
     let (batch_size, update_batch_size) = batches(cell, &data)?;
-    let method = method(cell)?;
+    let Family { projector, predictor, target, loss } = family(cell)?;
     let (epochs, warmup_epochs) = epochs(cell)?;
     let run = RunSpec {
         semantics: SEMANTICS,
@@ -37,10 +35,10 @@ pub fn resolve(cell: &Cell<'_>, digests: &Digests) -> Result<Resolved, Fault> {
         data,
         views: views(cell)?,
         encoder: encoder(cell)?,
-        projector: method.projector,
-        predictor: method.predictor,
-        target: method.target,
-        loss: method.loss,
+        projector,
+        predictor,
+        target,
+        loss,
         optimizer: optimizer(cell),
         epochs,
         warmup_epochs,
@@ -110,66 +108,6 @@ fn encoder(cell: &Cell<'_>) -> Result<EncoderSpec, Fault> {
         _ => Stem::Imagenet,
     };
     Ok(EncoderSpec::Resnet { depth, width, stem })
-}
-
-struct MethodParts {
-    projector: HeadSpec,
-    predictor: Option<HeadSpec>,
-    target: Target,
-    loss: Loss,
-}
-
-fn method(cell: &Cell<'_>) -> Result<MethodParts, Fault> {
-    let head = |hidden, out, output_norm| HeadSpec {
-        hidden: cell.sizes(hidden),
-        out: cell.int(out),
-        output_norm,
-    };
-    let projector = |norm| head(Plain::ProjectorHidden, Plain::ProjectorOut, norm);
-    if cell.word(Plain::Method) == "simclr" {
-        return Ok(MethodParts {
-            projector: projector(OutputNorm::BatchNorm),
-            predictor: None,
-            target: Target::Online,
-            loss: Loss::NtXent {
-                temperature: cell.float(Plain::Temperature),
-                scale: match cell.word(Plain::LossScale) {
-                    "sum_of_directions" => NtXentScale::SumOfDirections,
-                    "info_nce" => NtXentScale::InfoNce,
-                    _ => NtXentScale::MeanOverViews,
-                },
-            },
-        });
-    }
-    let parts = MethodParts {
-        projector: projector(OutputNorm::None),
-        predictor: Some(head(Plain::PredictorHidden, Plain::PredictorOut, OutputNorm::None)),
-        target: average(cell),
-        loss: Loss::Regression,
-    };
-    let predicted = cell.int(Plain::PredictorOut);
-    if predicted != parts.projector.out {
-        let keys = [Plain::PredictorOut, Plain::ProjectorOut].map(Key::Plain);
-        let message = format!(
-            "`predictor.out` is {predicted} and `projector.out` is {}, but one is compared with the other",
-            parts.projector.out,
-        );
-        return Err(cell
-            .fault(message, &keys, "another size")
-            .help("leave `predictor.out` out: it follows"));
-    }
-    Ok(parts)
-}
-
-fn average(cell: &Cell<'_>) -> Target {
-    let tau_base = cell.float(Plain::TauBase);
-    let schedule = match cell.word(Plain::TauSchedule) {
-        // A copy of the online network stays one: tau = 0 throughout (BYOL, Table 5a).
-        // At both ends there is nothing to move: a cosine from 1 to 1, and the online network itself.
-        "cosine" if tau_base > 0.0 && tau_base < 1.0 => TauSchedule::Cosine,
-        _ => TauSchedule::Constant,
-    };
-    Target::Average { tau_base, schedule }
 }
 
 fn optimizer(cell: &Cell<'_>) -> OptimizerSpec {

@@ -39,8 +39,8 @@ pub struct RunSpec {
     pub encoder: EncoderSpec,
     /// Head g on the representation.
     pub projector: HeadSpec,
-    /// Head q on the online projection (BYOL); absent in SimCLR.
-    pub predictor: Option<HeadSpec>,
+    /// q, on the online projection (BYOL); absent in SimCLR.
+    pub predictor: Option<Predictor>,
     /// What the prediction is compared with.
     pub target: Target,
     /// What is minimised.
@@ -263,6 +263,38 @@ pub struct HeadSpec {
     pub out: u32,
     /// BatchNorm on the output, as SimCLR's projector has it and BYOL's heads do not.
     pub output_norm: OutputNorm,
+    /// Multiplies the learning rate of its parameters (BYOL, Tables 21 and 22: lambda of the
+    /// predictor, mu of the projector); 0 leaves them as they were drawn.
+    #[serde(default = "unscaled", skip_serializing_if = "is_unscaled")]
+    pub lr_multiplier: f64,
+}
+
+/// What stands between the online projection and the target's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Predictor {
+    /// A trained head.
+    Head(HeadSpec),
+    /// The matrix that predicts best on the batch.
+    Optimal(OptimalPredictor),
+}
+
+/// A predictor without parameters of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimalPredictor {
+    /// `(Z^T Z)^-1 Z^T Z'` on the batch, constant for the gradient (BYOL, section 5 and appendix
+    /// I.2).
+    OptimalLinear,
+}
+
+fn unscaled() -> f64 {
+    1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_unscaled(multiplier: &f64) -> bool {
+    *multiplier == 1.0
 }
 
 /// What follows the last linear layer of a head.
@@ -304,16 +336,50 @@ pub enum TauSchedule {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Loss {
-    /// Mean over images of the SUM over both directions of `2 - 2 cos(prediction, target)`
-    /// (BYOL, equation 2).
-    Regression,
-    /// NT-Xent over the 2N views of a batch.
+    /// Mean over images of the SUM over both directions of `|n(prediction) - n(target)|^2`, which
+    /// is `2 - 2 cos` with n the l2 normalisation (BYOL, equation 2).
+    Regression {
+        /// n.
+        #[serde(default, skip_serializing_if = "Normalization::is_l2")]
+        normalization: Normalization,
+    },
+    /// NT-Xent over the 2N views of a batch, with SimCLR's constants.
     NtXent {
         /// Divides the cosine similarities.
         temperature: f64,
         /// The constant in front. It matters: LARS leaves BatchNorm and biases unscaled.
         scale: NtXentScale,
     },
+    /// BYOL's InfoNCE, both orders of the views summed (equation 8). At beta = 1 it is NT-Xent
+    /// times 4 temperature; at beta = 0 it is the regression less 4.
+    InfoNce {
+        /// Weighs the negatives; above 0.
+        beta: f64,
+        /// alpha: divides the cosine similarities, and multiplies the negative term.
+        temperature: f64,
+    },
+}
+
+/// What predictions and targets go through before their squared distance (BYOL, Table 20).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalization {
+    /// Division by the length.
+    #[default]
+    L2,
+    /// Over the dimensions of a vector, without parameters, then division by sqrt(d).
+    Layer,
+    /// Over the batch, without parameters, then division by sqrt(d).
+    Batch,
+    /// Nothing.
+    None,
+}
+
+impl Normalization {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+    fn is_l2(&self) -> bool {
+        *self == Self::L2
+    }
 }
 
 /// Constant in front of NT-Xent, relative to its mean over the 2N views.
@@ -324,8 +390,6 @@ pub enum NtXentScale {
     MeanOverViews,
     /// 2: the sum of the two directional means (SimCLR's code).
     SumOfDirections,
-    /// 4 temperature: both orders of BYOL's InfoNCE at beta = 1 (BYOL, F.4 and F.5).
-    InfoNce,
 }
 
 /// How weights move. The learning rate is `base_lr * update_batch_size / 256`, after a linear

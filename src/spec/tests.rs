@@ -402,3 +402,73 @@ fn the_other_tables_have_their_defaults_and_values() {
     assert_eq!(said.meta.resources.time_limit.map(|limit| limit.as_secs()), Some(43_200));
     assert_eq!(said.meta.report_metric, "knn_top1");
 }
+
+/// Knobs that do not go together, each with what the message must say.
+#[test]
+fn knobs_of_the_family_that_do_not_go_together() {
+    let shapes = "[base]\ndata.name = \"shapes\"\n";
+    let cases = [
+        (
+            "predictor.kind = \"none\"\n[grid]\npredictor.lr_multiplier = [1, 2]",
+            "`predictor.lr_multiplier` cannot act in cells with `predictor.kind = \"none\"`",
+        ),
+        (
+            "method = \"simclr\"\n[grid]\npredictor.lr_multiplier = [1, 2]",
+            "`predictor.lr_multiplier` cannot act in cells with `method = \"simclr\"`",
+        ),
+        (
+            "[grid]\npredictor.kind = [\"mlp\", \"none\"]\npredictor.depth = [1, 2]",
+            "`predictor.depth` cannot act in cells with `predictor.kind = \"none\"`",
+        ),
+        (
+            "projector.depth = 1\nprojector.hidden = 512",
+            "`projector.depth = 1` is one linear layer: it has no hidden layer",
+        ),
+        (
+            "predictor.depth = 1\n[grid]\npredictor.hidden = [64, 128]",
+            "`predictor.depth = 1` is one linear layer: it has no hidden layer",
+        ),
+        (
+            "projector.depth = 4\nprojector.hidden = [512, 256]",
+            "`projector.depth` is 4, which leaves 3 hidden layers, but `projector.hidden` sizes 2",
+        ),
+        (
+            "target = \"stop_gradient\"\n[grid]\ntau_base = [0.9, 0.99]",
+            "`tau_base` cannot act in cells with `target = \"stop_gradient\"`",
+        ),
+        (
+            "target = \"online\"\n[grid]\ntau_schedule = [\"cosine\", \"constant\"]",
+            "`tau_schedule` cannot act in cells with `target = \"online\"`",
+        ),
+        (
+            "beta = 0\n[grid]\ntemperature = [0.1, 1]",
+            "`temperature` cannot act in cells with `beta = 0`",
+        ),
+        (
+            "[grid]\nbeta = [0, 1]\ntemperature = [0.1, 1]",
+            "`temperature` cannot act in cells with `beta = 0`",
+        ),
+        (
+            "beta = 0.5\n[grid]\nloss_normalization = [\"l2\", \"layer\"]",
+            "`loss_normalization` cannot act in cells with `beta = 0.5`",
+        ),
+        (
+            "beta = 0.5\n[grid]\nloss_scale = [\"info_nce\", \"mean_over_views\"]",
+            "`loss_scale` cannot act in cells with `beta = 0.5`",
+        ),
+        ("beta = -1", "`beta`"),
+        (
+            "predictor.kind = \"optimal_linear\"\nbatch_size = 64",
+            "the optimal linear predictor needs more images in a batch than the projection has",
+        ),
+        (
+            "predictor.kind = \"optimal_linear\"\nprojector.out = 8\n[grid]\npredictor.depth = [1, 2]",
+            "`predictor.depth` cannot act in cells with `predictor.kind = \"optimal_linear\"`",
+        ),
+    ];
+    for (rest, says) in cases {
+        let message = shown(&format!("{shapes}{rest}"));
+        assert!(message.contains(says), "{rest}\n{message}");
+        assert!(message.contains("sweep.toml:"), "{message}");
+    }
+}

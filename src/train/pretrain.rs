@@ -14,8 +14,8 @@ use super::error::TrainError;
 use super::loader::Loader;
 use super::method::{self, Model};
 use super::net::StateError;
-use super::optim::Optimizer;
 use super::optim::schedule;
+use super::optim::{HeadRates, Optimizer};
 use super::sink::Sink;
 use crate::data::Dataset;
 use crate::protocol::folder::AttemptFolder;
@@ -64,7 +64,7 @@ pub fn pretrain(
     let spec = &run.order.run;
     let clock = Clock::new(spec, run.images.train.len() as u64)?;
     let mut model = Model::new(spec, run.device, Kind::Float)?;
-    let mut optimizer = Optimizer::new(&spec.optimizer, model.online());
+    let mut optimizer = Optimizer::new(&spec.optimizer, model.online(), HeadRates::of(spec));
     let mut position = Position::default();
     if let Some(path) = resume {
         position = restore(path, &mut model, &mut optimizer)?;

@@ -6,14 +6,14 @@
 #![expect(clippy::unwrap_used, reason = "an unreadable fixture is a failed test")]
 
 use byol_sweep::spec::run::{
-    HeadSpec, Loss, NtXentScale, OptimizerSpec, OutputNorm, Target, TauSchedule,
+    HeadSpec, Loss, Normalization, NtXentScale, OptimizerSpec, OutputNorm, Target, TauSchedule,
 };
 use byol_sweep::train::method::loss::{self, Pair};
-use byol_sweep::train::method::{Architecture, Model};
+use byol_sweep::train::method::{Architecture, Model, Prediction};
 use byol_sweep::train::net::{
     Activation, Declarations, Fill, Network, ParamSet, Role, Sequential, head,
 };
-use byol_sweep::train::optim::{Optimizer, schedule};
+use byol_sweep::train::optim::{HeadRates, Optimizer, schedule};
 use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
@@ -94,7 +94,7 @@ fn byol_loss_and_its_gradients() {
     for (n, case) in cases("byol_loss").iter().enumerate() {
         let (p1, p2) = (leaf(&case["p1"]), leaf(&case["p2"]));
         let targets = pair(&tensor(&case["z1"]), &tensor(&case["z2"]));
-        let loss = loss::regression(&pair(&p1, &p2), &targets);
+        let loss = loss::regression(&pair(&p1, &p2), &targets, Normalization::L2);
         loss.backward();
         assert_number(loss.double_value(&[]), number(&case["loss"]), &format!("loss {n}"));
         if has_gradients(case) {
@@ -123,7 +123,10 @@ fn nt_xent_and_its_gradients_at_every_scale() {
 
         let (sum, ..) = of_scale(NtXentScale::SumOfDirections);
         assert_number(sum, 2.0 * number(&case["loss"]), &format!("sum {n}"));
-        let (info_nce, grad, _) = of_scale(NtXentScale::InfoNce);
+        let (z1, z2) = (leaf(&case["z1"]), leaf(&case["z2"]));
+        let info_nce = loss::info_nce(&pair(&z1, &z2), &pair(&z1, &z2), 1.0, temperature);
+        info_nce.backward();
+        let (info_nce, grad) = (info_nce.double_value(&[]), z1.grad());
         assert_number(info_nce, 4.0 * temperature * mean, &format!("InfoNCE {n}"));
         assert!(grad.allclose(&(grad_z1 * 4.0 * temperature), 1e-9, 1e-9, false));
     }
@@ -220,7 +223,7 @@ fn lars_step_by_step() {
     for case in all["cases"].as_array().unwrap() {
         assert_eq!(case["variant"], "official");
         let params = parameters(object(&all["params0"]), &excluded);
-        let mut optimizer = Optimizer::new(&lars(case), &params);
+        let mut optimizer = Optimizer::new(&lars(case), &params, HeadRates::EQUAL);
         let steps = case["steps"].as_array().unwrap();
         for ((step, gradients), lr) in
             steps.iter().zip(all["grads"].as_array().unwrap()).zip(&rates)
@@ -251,10 +254,11 @@ fn small_architecture() -> Architecture {
             vec![scope.linear_without_bias("0", 6, 5), scope.batch_norm("1", 5, Activation::Relu)];
         Sequential::new(layers, 5)
     });
-    let spec = HeadSpec { hidden: vec![8], out: 4, output_norm: OutputNorm::None };
+    let spec =
+        HeadSpec { hidden: vec![8], out: 4, output_norm: OutputNorm::None, lr_multiplier: 1.0 };
     let projector = head(&spec, 5, declarations.scope("projector"));
     let shared_with_target = declarations.all().len();
-    let predictor = Some(head(&spec, 4, declarations.scope("predictor")));
+    let predictor = Prediction::Head(head(&spec, 4, declarations.scope("predictor")));
     Architecture { declarations, encoder, projector, predictor, shared_with_target }
 }
 
@@ -282,9 +286,14 @@ fn a_whole_small_byol_run() {
     let architecture = small_architecture();
     let online = ParamSet::drawn(&architecture.declarations, 0, DOUBLE.1, DOUBLE.0);
     let target = Target::Average { tau_base, schedule: TauSchedule::Cosine };
-    let mut model = Model::assemble(architecture, online, target, Loss::Regression);
+    let mut model = Model::assemble(
+        architecture,
+        online,
+        target,
+        Loss::Regression { normalization: Normalization::L2 },
+    );
     initialise(&mut model, object(&run["init"]));
-    let mut optimizer = Optimizer::new(&lars(&run), model.online());
+    let mut optimizer = Optimizer::new(&lars(&run), model.online(), HeadRates::EQUAL);
 
     for step in run["steps"].as_array().unwrap() {
         let k = whole(&step["k"]);

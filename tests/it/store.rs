@@ -36,7 +36,12 @@ fn spec(seed: u64) -> RunSpec {
         },
         views: Views { t: view.clone(), t_prime: view },
         encoder: EncoderSpec::Convnet { width: 1.0 },
-        projector: HeadSpec { hidden: vec![64], out: 32, output_norm: OutputNorm::BatchNorm },
+        projector: HeadSpec {
+            hidden: vec![64],
+            out: 32,
+            output_norm: OutputNorm::BatchNorm,
+            lr_multiplier: 1.0,
+        },
         predictor: None,
         target: Target::Online,
         loss: Loss::NtXent { temperature: 0.1, scale: NtXentScale::MeanOverViews },

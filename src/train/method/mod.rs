@@ -7,14 +7,27 @@
 //! draws it from another seed and reports no difference.
 
 pub mod loss;
+mod notes;
 
 use tch::{Device, Kind, Tensor};
 
 use self::loss::Pair;
-use crate::spec::run::{Loss, NtXentScale, OptimizerSpec, RunSpec, Target, TauSchedule};
+pub use self::notes::describe;
+use crate::spec::run::{Loss, OptimalPredictor, Predictor, RunSpec, Target, TauSchedule};
 use crate::train::net::{
     Declarations, Mode, NetError, Network, ParamSet, StateError, head, restore, smallest_side,
 };
+
+/// What makes a prediction of an online projection.
+#[derive(Debug)]
+pub enum Prediction {
+    /// The projection is the prediction.
+    Itself,
+    /// A head.
+    Head(Network),
+    /// The best matrix on the batch.
+    OptimalLinear,
+}
 
 /// The networks of a method, without values.
 #[derive(Debug)]
@@ -26,7 +39,7 @@ pub struct Architecture {
     /// g.
     pub projector: Network,
     /// q.
-    pub predictor: Option<Network>,
+    pub predictor: Prediction,
     /// How many tensors, from the first, belong to encoder and projector.
     pub shared_with_target: usize,
 }
@@ -43,7 +56,7 @@ impl Architecture {
         if side < smallest {
             return Err(NetError::ImageTooSmall { side, smallest });
         }
-        if let Some(predictor) = &spec.predictor
+        if let Some(Predictor::Head(predictor)) = &spec.predictor
             && predictor.out != spec.projector.out
         {
             let (predictor, projector) = (predictor.out, spec.projector.out);
@@ -53,10 +66,13 @@ impl Architecture {
         let encoder = Network::encoder(&spec.encoder, declarations.scope("encoder"))?;
         let projector = head(&spec.projector, encoder.out(), declarations.scope("projector"));
         let shared_with_target = declarations.all().len();
-        let predictor = spec
-            .predictor
-            .as_ref()
-            .map(|spec| head(spec, projector.out(), declarations.scope("predictor")));
+        let predictor = match &spec.predictor {
+            Some(Predictor::Head(spec)) => {
+                Prediction::Head(head(spec, projector.out(), declarations.scope("predictor")))
+            }
+            Some(Predictor::Optimal(OptimalPredictor::OptimalLinear)) => Prediction::OptimalLinear,
+            None => Prediction::Itself,
+        };
         Ok(Architecture { declarations, encoder, projector, predictor, shared_with_target })
     }
 }
@@ -96,7 +112,6 @@ pub struct Model {
 struct Online {
     representation: Tensor,
     projection: Tensor,
-    prediction: Tensor,
 }
 
 impl Model {
@@ -139,24 +154,36 @@ impl Model {
     /// Returns the loss, and what it was made from for probes and diagnostics. Counts as one
     /// batch for each view in every BatchNorm.
     pub fn forward(&self, view1: &Tensor, view2: &Tensor) -> Forward {
+        self.forward_in(Mode::Train, view1, view2)
+    }
+
+    /// Returns what [`Model::forward`] does with BatchNorm in another mode: in [`Mode::Eval`]
+    /// nothing depends on the batch but the negatives.
+    pub fn forward_in(&self, mode: Mode, view1: &Tensor, view2: &Tensor) -> Forward {
         // Before the online passes, whose activations are kept for the gradient.
         let average = match &self.branch {
             Branch::Average(params) => Some(Pair {
-                first: self.target_projection(params, view1),
-                second: self.target_projection(params, view2),
+                first: self.target_projection(params, view1, mode),
+                second: self.target_projection(params, view2, mode),
             }),
             Branch::StopGradient | Branch::Online => None,
         };
-        let (one, two) = (self.online_pass(view1), self.online_pass(view2));
+        let (one, two) = (self.online_pass(view1, mode), self.online_pass(view2, mode));
         let projections = Pair { first: one.projection.detach(), second: two.projection.detach() };
         let targets = average.unwrap_or_else(|| match &self.branch {
-            Branch::Online => Pair { first: one.projection, second: two.projection },
+            Branch::Online => Pair {
+                first: one.projection.shallow_clone(),
+                second: two.projection.shallow_clone(),
+            },
             Branch::StopGradient | Branch::Average(_) => Pair {
                 first: projections.first.shallow_clone(),
                 second: projections.second.shallow_clone(),
             },
         });
-        let predictions = Pair { first: one.prediction, second: two.prediction };
+        let predictions = Pair {
+            first: self.predict(one.projection, &targets.second, mode),
+            second: self.predict(two.projection, &targets.first, mode),
+        };
         Forward {
             loss: self.compare(&predictions, &targets),
             representations: Pair {
@@ -167,22 +194,26 @@ impl Model {
         }
     }
 
-    fn online_pass(&self, view: &Tensor) -> Online {
-        let Architecture { encoder, projector, predictor, .. } = &self.architecture;
-        let representation = encoder.forward(&self.online, view, Mode::Train);
-        let projection = projector.forward(&self.online, &representation, Mode::Train);
-        let prediction = match predictor {
-            Some(predictor) => predictor.forward(&self.online, &projection, Mode::Train),
-            None => projection.shallow_clone(),
-        };
-        Online { representation, projection, prediction }
+    fn online_pass(&self, view: &Tensor, mode: Mode) -> Online {
+        let Architecture { encoder, projector, .. } = &self.architecture;
+        let representation = encoder.forward(&self.online, view, mode);
+        let projection = projector.forward(&self.online, &representation, mode);
+        Online { representation, projection }
     }
 
-    fn target_projection(&self, params: &ParamSet, view: &Tensor) -> Tensor {
+    fn predict(&self, projection: Tensor, target: &Tensor, mode: Mode) -> Tensor {
+        match &self.architecture.predictor {
+            Prediction::Itself => projection,
+            Prediction::Head(predictor) => predictor.forward(&self.online, &projection, mode),
+            Prediction::OptimalLinear => loss::optimal_prediction(&projection, target),
+        }
+    }
+
+    fn target_projection(&self, params: &ParamSet, view: &Tensor, mode: Mode) -> Tensor {
         let Architecture { encoder, projector, .. } = &self.architecture;
         tch::no_grad(|| {
-            let representation = encoder.forward(params, view, Mode::Train);
-            projector.forward(params, &representation, Mode::Train)
+            let representation = encoder.forward(params, view, mode);
+            projector.forward(params, &representation, mode)
         })
     }
 
@@ -191,9 +222,14 @@ impl Model {
         tch::autocast(false, || {
             let (predictions, targets) = (widened(predictions), widened(targets));
             match self.loss {
-                Loss::Regression => loss::regression(&predictions, &targets),
+                Loss::Regression { normalization } => {
+                    loss::regression(&predictions, &targets, normalization)
+                }
                 Loss::NtXent { temperature, scale } => {
                     loss::nt_xent(&predictions, &targets, temperature, scale)
+                }
+                Loss::InfoNce { beta, temperature } => {
+                    loss::info_nce(&predictions, &targets, beta, temperature)
                 }
             }
         })
@@ -272,62 +308,6 @@ fn widened(pair: &Pair) -> Pair {
         _ => x.shallow_clone(),
     };
     Pair { first: widen(&pair.first), second: widen(&pair.second) }
-}
-
-/// Returns what a reader of a run's log should know about the variants it uses, a line each.
-pub fn describe(spec: &RunSpec) -> Vec<String> {
-    vec![optimizer_note(&spec.optimizer), loss_note(&spec.loss), target_note(&spec.target)]
-}
-
-fn optimizer_note(optimizer: &OptimizerSpec) -> String {
-    match optimizer {
-        OptimizerSpec::Lars { trust_coefficient, .. } => format!(
-            "LARS: official variant (weight decay enters the norm; no clipping, no epsilon; \
-             trust coefficient {trust_coefficient}); biases and BatchNorm excluded from decay \
-             and adaptation; learning rate outside the momentum buffer"
-        ),
-        OptimizerSpec::Sgd { .. } => "SGD with momentum, no Nesterov; biases and BatchNorm \
-                                      excluded from decay"
-            .to_owned(),
-    }
-}
-
-fn loss_note(loss: &Loss) -> String {
-    match *loss {
-        Loss::Regression => {
-            "loss: mean over images of the sum of both directions of 2 - 2 cos".to_owned()
-        }
-        Loss::NtXent { temperature, scale } => {
-            let name = match scale {
-                NtXentScale::MeanOverViews => "mean over 2N views (SimCLR, equation 1)",
-                NtXentScale::SumOfDirections => {
-                    "sum of the two directional means (SimCLR's code): 2 x the mean over views"
-                }
-                NtXentScale::InfoNce => {
-                    "InfoNCE of BYOL's appendix F.4, both orders: 4 x temperature x the mean over \
-                     views"
-                }
-            };
-            format!("loss: NT-Xent at temperature {temperature}, {name}")
-        }
-    }
-}
-
-fn target_note(target: &Target) -> String {
-    match *target {
-        Target::Average { tau_base: 0.0, schedule: TauSchedule::Constant } => {
-            "target: the online network without gradient (tau = 0 throughout)".to_owned()
-        }
-        Target::Average { tau_base, schedule: TauSchedule::Constant } => format!(
-            "target: starts equal to the online network; moving average with constant tau \
-             {tau_base}; BatchNorm in training mode"
-        ),
-        Target::Average { tau_base, schedule: TauSchedule::Cosine } => format!(
-            "target: starts equal to the online network; moving average with tau from {tau_base} \
-             to 1 on a cosine; BatchNorm in training mode"
-        ),
-        Target::Online => "target: the online network itself, with gradient".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 use super::*;
 use crate::spec::run::{
-    Crop, DataSpec, EncoderSpec, HeadSpec, OutputNorm, SEMANTICS, Source, ViewRecipe, Views,
+    Crop, DataSpec, EncoderSpec, HeadSpec, Normalization, NtXentScale, OptimizerSpec, OutputNorm,
+    SEMANTICS, Source, ViewRecipe, Views,
 };
-use crate::train::optim::Optimizer;
+use crate::train::optim::{HeadRates, Optimizer};
 
 const AVERAGE: Target = Target::Average { tau_base: 0.9, schedule: TauSchedule::Cosine };
 const COPY: Target = Target::Average { tau_base: 0.0, schedule: TauSchedule::Constant };
 const NT_XENT: Loss = Loss::NtXent { temperature: 0.1, scale: NtXentScale::MeanOverViews };
 
 fn head_spec(hidden: u32, out: u32) -> HeadSpec {
-    HeadSpec { hidden: vec![hidden], out, output_norm: OutputNorm::None }
+    HeadSpec { hidden: vec![hidden], out, output_norm: OutputNorm::None, lr_multiplier: 1.0 }
 }
 
 fn spec(predictor: Option<HeadSpec>, target: Target, loss: Loss) -> RunSpec {
@@ -28,7 +29,7 @@ fn spec(predictor: Option<HeadSpec>, target: Target, loss: Loss) -> RunSpec {
         views: Views { t: recipe.clone(), t_prime: recipe },
         encoder: EncoderSpec::Convnet { width: 0.125 },
         projector: head_spec(16, 8),
-        predictor,
+        predictor: predictor.map(Predictor::Head),
         target,
         loss,
         optimizer: OptimizerSpec::Lars {
@@ -49,7 +50,7 @@ fn model(predictor: Option<HeadSpec>, target: Target, loss: Loss) -> Model {
 }
 
 fn byol() -> Model {
-    model(Some(head_spec(16, 8)), AVERAGE, Loss::Regression)
+    model(Some(head_spec(16, 8)), AVERAGE, Loss::Regression { normalization: Normalization::L2 })
 }
 
 fn views() -> (Tensor, Tensor) {
@@ -109,6 +110,7 @@ fn the_target_follows_by_tau_and_keeps_its_statistics() {
     Optimizer::new(
         &OptimizerSpec::Sgd { base_lr: 1.0, momentum: 0.9, weight_decay: 0.0 },
         model.online(),
+        HeadRates::EQUAL,
     )
     .step(1.0);
     let _ = model.represent(&one, Mode::Train);
@@ -131,7 +133,8 @@ fn the_target_follows_by_tau_and_keeps_its_statistics() {
 #[test]
 fn a_copied_target_is_the_online_network_without_gradient() {
     let (one, two) = views();
-    let copied = model(Some(head_spec(16, 8)), COPY, Loss::Regression);
+    let copied =
+        model(Some(head_spec(16, 8)), COPY, Loss::Regression { normalization: Normalization::L2 });
     let averaged = byol();
     let (first, second) = (copied.loss(&one, &two), averaged.loss(&one, &two));
     assert!(first.allclose(&second, 1e-5, 1e-6, false), "equal at the start");
@@ -145,8 +148,13 @@ fn a_copied_target_is_the_online_network_without_gradient() {
 #[test]
 fn an_online_target_lets_the_gradient_through() {
     let (one, two) = views();
-    let through = model(Some(head_spec(16, 8)), Target::Online, Loss::Regression);
-    let stopped = model(Some(head_spec(16, 8)), COPY, Loss::Regression);
+    let through = model(
+        Some(head_spec(16, 8)),
+        Target::Online,
+        Loss::Regression { normalization: Normalization::L2 },
+    );
+    let stopped =
+        model(Some(head_spec(16, 8)), COPY, Loss::Regression { normalization: Normalization::L2 });
     through.loss(&one, &two).backward();
     stopped.loss(&one, &two).backward();
     let name = "projector.3.weight";
@@ -184,7 +192,11 @@ fn a_reloaded_model_computes_the_same() {
     let first = byol();
     let (one, two) = views();
     let _ = first.loss(&one, &two);
-    let mut other = spec(Some(head_spec(16, 8)), AVERAGE, Loss::Regression);
+    let mut other = spec(
+        Some(head_spec(16, 8)),
+        AVERAGE,
+        Loss::Regression { normalization: Normalization::L2 },
+    );
     other.seed = 4;
     let mut second = Model::new(&other, Device::Cpu, Kind::Float).unwrap();
     assert!(!second.loss(&one, &two).equal(&first.loss(&one, &two)));
@@ -203,7 +215,11 @@ fn too_small_views_are_refused() {
 
 #[test]
 fn predictions_must_have_the_size_of_projections() {
-    let unequal = spec(Some(head_spec(16, 9)), AVERAGE, Loss::Regression);
+    let unequal = spec(
+        Some(head_spec(16, 9)),
+        AVERAGE,
+        Loss::Regression { normalization: Normalization::L2 },
+    );
     let error = Model::new(&unequal, Device::Cpu, Kind::Float).unwrap_err();
     assert_eq!(error, NetError::PredictorSize { predictor: 9, projector: 8 });
 }

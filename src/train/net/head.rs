@@ -45,7 +45,7 @@ mod tests {
     fn names(hidden: &[u32], output_norm: OutputNorm) -> Vec<String> {
         let mut declarations = Declarations::default();
         head(
-            &HeadSpec { hidden: hidden.to_vec(), out: 4, output_norm },
+            &HeadSpec { hidden: hidden.to_vec(), out: 4, output_norm, lr_multiplier: 1.0 },
             6,
             declarations.scope("projector"),
         );
@@ -71,7 +71,12 @@ mod tests {
     fn a_normalised_output_has_a_scale_and_no_bias_anywhere() {
         assert_eq!(names(&[], OutputNorm::BatchNorm), ["0.weight", "1.weight"]);
         let mut declarations = Declarations::default();
-        let spec = HeadSpec { hidden: vec![8], out: 4, output_norm: OutputNorm::BatchNorm };
+        let spec = HeadSpec {
+            hidden: vec![8],
+            out: 4,
+            output_norm: OutputNorm::BatchNorm,
+            lr_multiplier: 1.0,
+        };
         let network = head(&spec, 6, declarations.scope("projector"));
         let params = ParamSet::drawn(&declarations, 1, Device::Cpu, Kind::Float);
         let z = network.forward(

@@ -167,6 +167,22 @@ impl ParamSet {
         &self.flat
     }
 
+    /// Cuts [`ParamSet::flat`] into stretches that share a value, in order: each with its begin and
+    /// its length, padding included.
+    pub(crate) fn stretches(&self, value: impl Fn(&str) -> f64) -> Vec<(f64, i64, i64)> {
+        let mut stretches: Vec<(f64, i64, i64)> = Vec::new();
+        let mut begin = 0;
+        for declared in self.declared.iter().filter(|d| d.is_trainable()) {
+            let (value, length) = (value(&declared.name), room(declared));
+            match stretches.last_mut() {
+                Some((last, _, total)) if *last == value => *total += length,
+                Some(_) | None => stretches.push((value, begin, length)),
+            }
+            begin += length;
+        }
+        stretches
+    }
+
     /// Returns zeros in the layout of [`ParamSet::flat`], and views of them in the order and with
     /// the strides of [`ParamSet::trainable`].
     pub(crate) fn zeros_alike(&self) -> (Tensor, Vec<Tensor>) {

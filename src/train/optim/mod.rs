@@ -6,19 +6,59 @@
 //! 2. LARS: `g <- g trust |w| / |g|`, with factor 1 where either norm is 0
 //! 3. `m <- momentum m + g`, `w <- w - lr m`
 //!
-//! Biases and normalisation parameters skip 1 and 2. Nothing waits for the device.
+//! Biases and normalisation parameters skip 1 and 2. In projector and predictor the learning rate
+//! is that of the head (BYOL, Tables 21 and 22). Nothing waits for the device.
 
 pub mod schedule;
 
 use tch::{Kind, Tensor};
 
-use crate::spec::run::OptimizerSpec;
+use crate::spec::run::{OptimizerSpec, Predictor, RunSpec};
 use crate::train::net::{ParamSet, Role, StateError, restore};
 
 /// One parameter and its momentum.
 #[derive(Debug)]
 struct Moved {
     parameter: Tensor,
+    momentum: Tensor,
+}
+
+/// What multiplies the learning rate in the heads.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeadRates {
+    /// mu.
+    pub projector: f64,
+    /// lambda.
+    pub predictor: f64,
+}
+
+impl HeadRates {
+    /// The same everywhere.
+    pub const EQUAL: Self = Self { projector: 1.0, predictor: 1.0 };
+
+    /// Returns the rates of a run.
+    pub fn of(spec: &RunSpec) -> Self {
+        let predictor = match &spec.predictor {
+            Some(Predictor::Head(head)) => head.lr_multiplier,
+            Some(Predictor::Optimal(_)) | None => 1.0,
+        };
+        Self { projector: spec.projector.lr_multiplier, predictor }
+    }
+
+    fn at(self, parameter: &str) -> f64 {
+        match parameter.split_once('.').map(|(network, _)| network) {
+            Some("projector") => self.projector,
+            Some("predictor") => self.predictor,
+            Some(_) | None => 1.0,
+        }
+    }
+}
+
+/// Neighbouring parameters with one learning rate, and their momentum.
+#[derive(Debug)]
+struct Stretch {
+    rate: f64,
+    parameters: Tensor,
     momentum: Tensor,
 }
 
@@ -33,20 +73,19 @@ pub struct Optimizer {
     weights: Vec<Moved>,
     excluded: Vec<Moved>,
     names: Vec<(String, Tensor)>,
-    flat_parameters: Tensor,
     flat_momentum: Tensor,
+    stretches: Vec<Stretch>,
 }
 
 impl Optimizer {
     /// Builds an optimizer with zero momentum for all trained tensors of `params`.
-    pub fn new(spec: &OptimizerSpec, params: &ParamSet) -> Self {
+    pub fn new(spec: &OptimizerSpec, params: &ParamSet, rates: HeadRates) -> Self {
         let (momentum, weight_decay, trust) = match *spec {
             OptimizerSpec::Lars { momentum, weight_decay, trust_coefficient, .. } => {
                 (momentum, weight_decay, Some(trust_coefficient))
             }
             OptimizerSpec::Sgd { momentum, weight_decay, .. } => (momentum, weight_decay, None),
         };
-        let flat_parameters = params.flat().shallow_clone();
         let (flat_momentum, momenta) = params.zeros_alike();
         let (mut weights, mut excluded, mut names) = (Vec::new(), Vec::new(), Vec::new());
         for (trainable, momentum) in params.trainable().into_iter().zip(momenta) {
@@ -58,14 +97,19 @@ impl Optimizer {
                 Role::Buffer | Role::Count => {}
             }
         }
+        let stretch = |(rate, begin, length): (f64, i64, i64)| Stretch {
+            rate,
+            parameters: params.flat().narrow(0, begin, length),
+            momentum: flat_momentum.narrow(0, begin, length),
+        };
         Optimizer {
             momentum,
-            weight_decay: number(weight_decay, &flat_parameters),
+            weight_decay: number(weight_decay, params.flat()),
             trust,
             weights,
             excluded,
             names,
-            flat_parameters,
+            stretches: params.stretches(|name| rates.at(name)).into_iter().map(stretch).collect(),
             flat_momentum,
         }
     }
@@ -83,8 +127,10 @@ impl Optimizer {
                     let _ = momentum.g_add_(&gradient);
                 }
             }
-            let lr = number(-lr, &self.flat_parameters);
-            let _ = self.flat_parameters.addcmul_(&self.flat_momentum, &lr);
+            for Stretch { rate, parameters, momentum } in &mut self.stretches {
+                let lr = number(-lr * *rate, parameters);
+                let _ = parameters.addcmul_(momentum, &lr);
+            }
         });
     }
 
@@ -198,7 +244,7 @@ mod tests {
     #[test]
     fn sgd_decays_weights_only_and_keeps_momentum() {
         let params = params();
-        let mut sgd = Optimizer::new(&SGD, &params);
+        let mut sgd = Optimizer::new(&SGD, &params, HeadRates::EQUAL);
         backward(&params);
         sgd.step(1.0);
         close(&values(&params), [2.0 - 1.2, 2.0 - 1.0]);
@@ -211,10 +257,10 @@ mod tests {
     #[test]
     fn a_reloaded_optimizer_goes_on_as_the_first_would() {
         let (first, second) = (params(), params());
-        let mut one = Optimizer::new(&SGD, &first);
+        let mut one = Optimizer::new(&SGD, &first, HeadRates::EQUAL);
         backward(&first);
         one.step(0.0);
-        let mut other = Optimizer::new(&SGD, &second);
+        let mut other = Optimizer::new(&SGD, &second, HeadRates::EQUAL);
         other.load_state(&one.state()).unwrap();
         one.zero_grad();
         one.step(1.0);
@@ -226,6 +272,28 @@ mod tests {
     }
 
     #[test]
+    fn heads_move_at_their_own_rates() {
+        let mut declarations = Declarations::default();
+        for network in ["encoder", "projector", "predictor"] {
+            let mut scope = declarations.scope(network);
+            scope.tensor("weight", &[1, 1], Role::Weight, Fill::Ones);
+            scope.tensor("bias", &[1], Role::Bias, Fill::Ones);
+        }
+        let params = ParamSet::drawn(&declarations, 0, Device::Cpu, Kind::Double);
+        let rates = HeadRates { projector: 3.0, predictor: 0.0 };
+        let spec = OptimizerSpec::Sgd { base_lr: 1.0, momentum: 0.5, weight_decay: 0.0 };
+        let before = values(&params);
+        let mut sgd = Optimizer::new(&spec, &params, rates);
+        backward(&params);
+        sgd.step(0.1);
+        let moved: Vec<f64> =
+            before.iter().zip(values(&params)).map(|(before, after)| before - after).collect();
+        for (found, expected) in moved.iter().zip([0.1, 0.1, 0.3, 0.3, 0.0, 0.0]) {
+            assert!((found - expected).abs() < 1e-12, "{moved:?}");
+        }
+    }
+
+    #[test]
     fn parameters_without_gradient_stay() {
         let params = params();
         let spec = OptimizerSpec::Lars {
@@ -234,7 +302,7 @@ mod tests {
             weight_decay: 0.1,
             trust_coefficient: 1e-3,
         };
-        Optimizer::new(&spec, &params).step(1.0);
+        Optimizer::new(&spec, &params, HeadRates::EQUAL).step(1.0);
         close(&values(&params), [2.0, 2.0]);
     }
 }
