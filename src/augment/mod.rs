@@ -17,6 +17,7 @@
 //! ```
 
 mod apply;
+mod blend;
 mod blur;
 mod color;
 mod crop;

@@ -338,6 +338,56 @@ fn removals_that_do_nothing_are_refused() {
 }
 
 #[test]
+fn the_jitter_has_the_arithmetic_that_is_named() {
+    use crate::spec::run::JitterArithmetic::{Paper, Torchvision};
+
+    let arithmetics = |rest: &str| {
+        let of = |views: &crate::spec::run::Views| {
+            [views.t.color_jitter, views.t_prime.color_jitter]
+                .map(|jitter| jitter.map(|j| j.arithmetic))
+        };
+        plan(rest).trials.iter().map(|trial| of(&trial.run.views)).collect::<Vec<_>>()
+    };
+    assert_eq!(arithmetics(""), [[Some(Paper); 2]]);
+    let both = arithmetics("[grid]\naugment.jitter = [\"paper\", \"torchvision\"]\n");
+    assert_eq!(both, [[Some(Paper); 2], [Some(Torchvision); 2]]);
+    let one = "augment.t.remove = [\"color_jitter\"]\n[grid]\naugment.jitter = [\"torchvision\"]\n";
+    assert_eq!(arithmetics(one), [[None, Some(Torchvision)]]);
+
+    // Said where there is nothing to jitter: dropped from [base], refused elsewhere.
+    let only = "augment.only = [\"crop\"]\n";
+    assert_eq!(arithmetics(&format!("augment.jitter = \"torchvision\"\n{only}")), [[None; 2]]);
+    for without in [
+        only,
+        "augment.remove = [\"color_jitter\"]\n",
+        "augment.t.remove = [\"color_jitter\"]\naugment.t_prime.remove = [\"color_jitter\"]\n",
+        "augment.color_jitter.p = 0\n",
+    ] {
+        for said in [
+            "[grid]\naugment.jitter = [\"paper\", \"torchvision\"]\n",
+            "[[arm]]\nname = \"a\"\naugment.jitter = \"torchvision\"\n",
+        ] {
+            let message = message(&format!("{without}{said}"));
+            assert!(
+                message.contains("neither view has a colour jitter"),
+                "{without}{said}: {message}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_papers_jitter_keeps_its_json_and_its_key() {
+    let run = |rest: &str| plan(rest).trials[0].run.clone();
+    let (silent, said) = (run(""), run("augment.jitter = \"paper\"\n"));
+    assert_eq!(said.train_key(), silent.train_key());
+    assert!(!silent.canonical_json().contains("arithmetic"));
+    let other = run("augment.jitter = \"torchvision\"\n");
+    assert_ne!(other.train_key(), silent.train_key());
+    assert_eq!(other, serde_json::from_str(&other.canonical_json()).unwrap());
+}
+
+#[test]
 fn settings_must_go_together() {
     let cases = [
         ("update_batch_size = 100\n", "batch_size` 64 does not divide `update_batch_size` 100"),

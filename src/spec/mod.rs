@@ -5,6 +5,7 @@ mod axis;
 pub mod cell;
 mod error;
 pub mod eval;
+mod jitter;
 mod keys;
 mod read;
 pub mod resolve;
