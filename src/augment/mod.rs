@@ -21,6 +21,8 @@ mod blend;
 mod blur;
 mod color;
 mod crop;
+#[cfg(test)]
+mod distribution;
 mod draw;
 mod frame;
 mod pipeline;
