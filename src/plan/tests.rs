@@ -314,6 +314,29 @@ fn views_follow_preset_parameters_only_and_remove() {
     assert_eq!((later.t.blur.unwrap().p, later.t_prime.blur.unwrap().p), (0.75, 0.75));
 }
 
+/// Table 6 of the paper; the thresholds and the sigmas are those of its appendix B.
+#[test]
+fn the_byol_preset_is_the_papers_table() {
+    let views = serde_json::to_value(&plan("").trials[0].run.views).unwrap();
+    let table = |blur: f64, solarize: serde_json::Value| {
+        serde_json::json!({
+            "crop": {
+                "min_area": 0.08, "max_area": 1.0, "min_aspect": 3.0 / 4.0, "max_aspect": 4.0 / 3.0,
+            },
+            "flip": { "p": 0.5 },
+            "color_jitter": {
+                "p": 0.8, "brightness": 0.4, "contrast": 0.4, "saturation": 0.2, "hue": 0.1,
+            },
+            "grayscale": { "p": 0.2 },
+            "blur": { "p": blur, "min_sigma": 0.1, "max_sigma": 2.0 },
+            "solarize": solarize,
+        })
+    };
+    let solarize = serde_json::json!({ "p": 0.2, "threshold": 0.5 });
+    assert_eq!(views["t"], table(1.0, serde_json::Value::Null));
+    assert_eq!(views["t_prime"], table(0.1, solarize));
+}
+
 #[test]
 fn removals_that_do_nothing_are_refused() {
     let cases = [
