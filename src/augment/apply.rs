@@ -77,7 +77,9 @@ mod tests {
 
     use super::*;
     use crate::augment::{Adjustment, Coordinates, CropDraw, View, draw};
-    use crate::spec::run::{Blur, ColorJitter, Crop, Flip, Grayscale, Solarize, ViewRecipe};
+    use crate::spec::run::{
+        Blur, ColorJitter, Crop, Flip, Grayscale, JitterArithmetic, Solarize, ViewRecipe,
+    };
 
     fn image(width: u32, height: u32) -> Vec<u8> {
         (0..width * height * 3).map(|i| (i * 89 % 251) as u8).collect()
@@ -185,13 +187,16 @@ mod tests {
                 max_aspect,
             },
         );
-        let jitter = (p(), 0.0..=1.0, 0.0..=1.0, 0.0..=1.0, 0.0..=0.5).prop_map(
-            |(p, brightness, contrast, saturation, hue)| ColorJitter {
+        let arithmetic =
+            prop::sample::select(vec![JitterArithmetic::Paper, JitterArithmetic::Torchvision]);
+        let jitter = (p(), 0.0..=1.0, 0.0..=1.0, 0.0..=1.0, 0.0..=0.5, arithmetic).prop_map(
+            |(p, brightness, contrast, saturation, hue, arithmetic)| ColorJitter {
                 p,
                 brightness,
                 contrast,
                 saturation,
                 hue,
+                arithmetic,
             },
         );
         let blur = (p(), 0.0..3.0, 0.0..3.0).prop_map(|(p, min_sigma, more)| Blur {

@@ -1,7 +1,9 @@
 //! Colour operators on planes of values in [0, 1], with the arithmetic of BYOL's code: unlike
-//! torchvision's, brightness adds and contrast turns about each channel's own mean. Every result
-//! is clipped to [0, 1]. Loops have no branch and no call, so that they compile to vectors.
+//! torchvision's, which is in [`blend`], brightness adds and contrast turns about each channel's
+//! own mean. Every result is clipped to [0, 1]. Loops have no branch and no call, so that they
+//! compile to vectors.
 
+use super::blend;
 use super::draw::Adjustment;
 
 /// R, G and B of one view, equally long.
@@ -21,6 +23,9 @@ pub(super) fn adjust(planes: &mut Planes<'_>, adjustment: Adjustment) {
         }
         Adjustment::Saturation(factor) => saturation(planes, factor as f32),
         Adjustment::Hue(shift) => hue(planes, shift),
+        Adjustment::Scale(factor) => blend::with_black(planes, factor as f32),
+        Adjustment::AboutMeanLuma(factor) => blend::with_mean_luma(planes, factor as f32),
+        Adjustment::AboutLuma(factor) => blend::with_luma(planes, factor as f32),
     }
 }
 
@@ -72,9 +77,14 @@ fn hue([r, g, b]: &mut Planes<'_>, shift: f64) {
 /// Luma in all three channels.
 pub(super) fn grayscale([r, g, b]: &mut Planes<'_>) {
     for ((r, g), b) in r.iter_mut().zip(g.iter_mut()).zip(b.iter_mut()) {
-        let luma = 0.2989 * *r + 0.5870 * *g + 0.1140 * *b;
+        let luma = luma(*r, *g, *b);
         (*r, *g, *b) = (luma, luma, luma);
     }
+}
+
+/// The gray of a colour, the same in BYOL's code and in torchvision.
+pub(super) fn luma(r: f32, g: f32, b: f32) -> f32 {
+    0.2989 * r + 0.5870 * g + 0.1140 * b
 }
 
 /// Inverts values from the threshold up.
@@ -86,7 +96,7 @@ pub(super) fn solarize(plane: &mut [f32], threshold: f64) {
 }
 
 /// Mean in eight running sums a block, which vectors can hold; blocks are short enough for f32.
-fn mean(plane: &[f32]) -> f32 {
+pub(super) fn mean(plane: &[f32]) -> f32 {
     let sum: f64 = plane.chunks(4096).map(|block| f64::from(block_sum(block))).sum();
     (sum / plane.len() as f64) as f32
 }
@@ -102,7 +112,7 @@ fn block_sum(block: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
 }
 
-fn clip(value: f32) -> f32 {
+pub(super) fn clip(value: f32) -> f32 {
     value.clamp(0.0, 1.0)
 }
 

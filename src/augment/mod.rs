@@ -17,9 +17,12 @@
 //! ```
 
 mod apply;
+mod blend;
 mod blur;
 mod color;
 mod crop;
+#[cfg(test)]
+mod distribution;
 mod draw;
 mod frame;
 mod pipeline;

@@ -52,12 +52,18 @@ mod tests {
     use rayon::prelude::*;
 
     use super::*;
-    use crate::spec::run::{Blur, ColorJitter, Crop, Flip, Solarize, ViewRecipe};
+    use crate::spec::run::{Blur, ColorJitter, Crop, Flip, JitterArithmetic, Solarize, ViewRecipe};
 
     fn pipeline() -> Pipeline {
         let crop = Crop { min_area: 0.08, max_area: 1.0, min_aspect: 0.75, max_aspect: 4.0 / 3.0 };
-        let jitter =
-            ColorJitter { p: 0.8, brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1 };
+        let jitter = ColorJitter {
+            p: 0.8,
+            brightness: 0.4,
+            contrast: 0.4,
+            saturation: 0.2,
+            hue: 0.1,
+            arithmetic: JitterArithmetic::Paper,
+        };
         let t = ViewRecipe {
             crop: Some(crop),
             flip: Some(Flip { p: 0.5 }),

@@ -12,7 +12,6 @@ pub mod idx;
 pub mod image_folder;
 pub mod shapes;
 mod split;
-mod stats;
 mod subset;
 
 use std::path::Path;
@@ -22,7 +21,6 @@ pub use self::error::DataError;
 pub use self::histogram::{COLOR_BINS, color_histogram};
 pub use self::image_folder::manifest_digest;
 pub use self::split::{Dataset, Image, Images, Split};
-pub use self::stats::stats;
 pub use self::subset::subset;
 
 use crate::spec::run::Source;

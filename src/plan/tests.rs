@@ -359,6 +359,29 @@ fn views_follow_preset_parameters_only_and_remove() {
     assert_eq!((later.t.blur.unwrap().p, later.t_prime.blur.unwrap().p), (0.75, 0.75));
 }
 
+/// Table 6 of the paper; the thresholds and the sigmas are those of its appendix B.
+#[test]
+fn the_byol_preset_is_the_papers_table() {
+    let views = serde_json::to_value(&plan("").trials[0].run.views).unwrap();
+    let table = |blur: f64, solarize: serde_json::Value| {
+        serde_json::json!({
+            "crop": {
+                "min_area": 0.08, "max_area": 1.0, "min_aspect": 3.0 / 4.0, "max_aspect": 4.0 / 3.0,
+            },
+            "flip": { "p": 0.5 },
+            "color_jitter": {
+                "p": 0.8, "brightness": 0.4, "contrast": 0.4, "saturation": 0.2, "hue": 0.1,
+            },
+            "grayscale": { "p": 0.2 },
+            "blur": { "p": blur, "min_sigma": 0.1, "max_sigma": 2.0 },
+            "solarize": solarize,
+        })
+    };
+    let solarize = serde_json::json!({ "p": 0.2, "threshold": 0.5 });
+    assert_eq!(views["t"], table(1.0, serde_json::Value::Null));
+    assert_eq!(views["t_prime"], table(0.1, solarize));
+}
+
 #[test]
 fn removals_that_do_nothing_are_refused() {
     let cases = [
@@ -380,6 +403,56 @@ fn removals_that_do_nothing_are_refused() {
     let dropped =
         plan("augment.blur.p = 0.3\n[[arm]]\nname = \"no blur\"\naugment.remove = [\"blur\"]\n");
     assert_eq!(dropped.trials.len(), 2);
+}
+
+#[test]
+fn the_jitter_has_the_arithmetic_that_is_named() {
+    use crate::spec::run::JitterArithmetic::{Paper, Torchvision};
+
+    let arithmetics = |rest: &str| {
+        let of = |views: &crate::spec::run::Views| {
+            [views.t.color_jitter, views.t_prime.color_jitter]
+                .map(|jitter| jitter.map(|j| j.arithmetic))
+        };
+        plan(rest).trials.iter().map(|trial| of(&trial.run.views)).collect::<Vec<_>>()
+    };
+    assert_eq!(arithmetics(""), [[Some(Paper); 2]]);
+    let both = arithmetics("[grid]\naugment.jitter = [\"paper\", \"torchvision\"]\n");
+    assert_eq!(both, [[Some(Paper); 2], [Some(Torchvision); 2]]);
+    let one = "augment.t.remove = [\"color_jitter\"]\n[grid]\naugment.jitter = [\"torchvision\"]\n";
+    assert_eq!(arithmetics(one), [[None, Some(Torchvision)]]);
+
+    // Said where there is nothing to jitter: dropped from [base], refused elsewhere.
+    let only = "augment.only = [\"crop\"]\n";
+    assert_eq!(arithmetics(&format!("augment.jitter = \"torchvision\"\n{only}")), [[None; 2]]);
+    for without in [
+        only,
+        "augment.remove = [\"color_jitter\"]\n",
+        "augment.t.remove = [\"color_jitter\"]\naugment.t_prime.remove = [\"color_jitter\"]\n",
+        "augment.color_jitter.p = 0\n",
+    ] {
+        for said in [
+            "[grid]\naugment.jitter = [\"paper\", \"torchvision\"]\n",
+            "[[arm]]\nname = \"a\"\naugment.jitter = \"torchvision\"\n",
+        ] {
+            let message = message(&format!("{without}{said}"));
+            assert!(
+                message.contains("neither view has a colour jitter"),
+                "{without}{said}: {message}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_papers_jitter_keeps_its_json_and_its_key() {
+    let run = |rest: &str| plan(rest).trials[0].run.clone();
+    let (silent, said) = (run(""), run("augment.jitter = \"paper\"\n"));
+    assert_eq!(said.train_key(), silent.train_key());
+    assert!(!silent.canonical_json().contains("arithmetic"));
+    let other = run("augment.jitter = \"torchvision\"\n");
+    assert_ne!(other.train_key(), silent.train_key());
+    assert_eq!(other, serde_json::from_str(&other.canonical_json()).unwrap());
 }
 
 #[test]

@@ -186,6 +186,7 @@ impl<'s> Cell<'s> {
             Plain::TrustCoefficient => Value::Float(1e-3),
             Plain::AugmentPreset => Value::Word("byol"),
             Plain::AugmentOnly => return None,
+            Plain::AugmentJitter => Value::Word("paper"),
         })
     }
 

@@ -279,6 +279,8 @@ plain_keys! {
         "How views are made; the small ones leave blur out, as is the custom at 32 pixels.";
     AugmentOnly, "augment.only", Kind::Ops, Acts::Always, "all",
         "Keeps these operators of both views, and no other.";
+    AugmentJitter, "augment.jitter", words(&["paper", "torchvision"]), Acts::Always, "paper",
+        "Arithmetic of the colour jitter: that of BYOL's code, or of torchvision's ColorJitter.";
 }
 
 impl Plain {
@@ -351,7 +353,8 @@ params! {
     CropMaxAspect, Crop, "max_aspect", POSITIVE, "4/3", "Largest width over height.";
     FlipP, Flip, "p", UNIT, "0.5", "Probability of the flip.";
     JitterP, ColorJitter, "p", UNIT, "0.8", "Probability of the colour jitter.";
-    Brightness, ColorJitter, "brightness", UNIT, "0.4 (byol)", "Largest brightness delta.";
+    Brightness, ColorJitter, "brightness", UNIT, "0.4 (byol)",
+        "Brightness delta is 0 plus or minus it; torchvision's factor is 1 plus or minus it.";
     Contrast, ColorJitter, "contrast", UNIT, "0.4 (byol)", "Contrast factor is 1 plus or minus it.";
     Saturation, ColorJitter, "saturation", UNIT, "0.2 (byol)",
         "Saturation factor is 1 plus or minus it.";

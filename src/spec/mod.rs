@@ -6,6 +6,7 @@ pub mod cell;
 mod error;
 pub mod eval;
 mod family;
+mod jitter;
 mod keys;
 mod read;
 pub mod resolve;

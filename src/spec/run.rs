@@ -176,20 +176,45 @@ pub struct Flip {
     pub p: f64,
 }
 
-/// Colour jitter with the arithmetic of the paper's code.
+/// Colour jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColorJitter {
     /// Probability that any of the four is applied.
     pub p: f64,
-    /// Largest brightness delta: uniform in [-b, b], added.
+    /// Strength b of the brightness.
     pub brightness: f64,
-    /// Contrast factor uniform in [1 - c, 1 + c] about the per-channel mean.
+    /// Strength c of the contrast.
     pub contrast: f64,
-    /// HSV saturation factor uniform in [1 - s, 1 + s].
+    /// Strength s of the saturation.
     pub saturation: f64,
-    /// Hue shift uniform in [-h, h], as a fraction of the circle.
+    /// Strength h of the hue: its shift is uniform in [-h, h], as a fraction of the circle.
     pub hue: f64,
+    /// What the strengths mean.
+    #[serde(default, skip_serializing_if = "JitterArithmetic::is_paper")]
+    pub arithmetic: JitterArithmetic,
+}
+
+/// What a colour jitter computes. The hue is the same in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JitterArithmetic {
+    /// The code of BYOL's authors: brightness adds a delta uniform in [-b, b]; contrast multiplies
+    /// by a factor uniform in [1 - c, 1 + c] about the mean of each channel; the HSV saturation is
+    /// multiplied by a factor uniform in [1 - s, 1 + s].
+    #[default]
+    Paper,
+    /// `ColorJitter` of torchvision: brightness multiplies by a factor uniform in
+    /// [max(0, 1 - b), 1 + b]; contrast and saturation, with factors uniform in the same way,
+    /// blend with the mean of the gray image and with the gray image.
+    Torchvision,
+}
+
+impl JitterArithmetic {
+    /// Specs at the default are written as before there was a choice, which keeps their keys.
+    fn is_paper(&self) -> bool {
+        *self == JitterArithmetic::Paper
+    }
 }
 
 /// Grayscale.

@@ -2,8 +2,11 @@
 
 use super::cell::{Cell, Layer, Said};
 use super::error::Fault;
+use super::jitter;
 use super::keys::{Key, OPS, Op, Param, Plain, Scope};
-use super::run::{Blur, ColorJitter, Crop, Flip, Grayscale, Solarize, ViewRecipe, Views};
+use super::run::{
+    Blur, ColorJitter, Crop, Flip, Grayscale, JitterArithmetic, Solarize, ViewRecipe, Views,
+};
 use super::value::Value;
 
 const CROP: Crop =
@@ -24,6 +27,7 @@ fn byol(scope: Scope) -> ViewRecipe {
             contrast: 0.4,
             saturation: 0.2,
             hue: 0.1,
+            arithmetic: JitterArithmetic::Paper,
         }),
         grayscale: Some(Grayscale { p: 0.2 }),
         blur: Some(Blur { p: blur, min_sigma: 0.1, max_sigma: 2.0 }),
@@ -44,6 +48,7 @@ fn simclr(strength: f64) -> ViewRecipe {
             contrast: 0.8 * strength,
             saturation: 0.8 * strength,
             hue: 0.2 * strength,
+            arithmetic: JitterArithmetic::Paper,
         }),
         grayscale: Some(Grayscale { p: 0.2 }),
         blur: Some(Blur { p: 0.5, min_sigma: 0.1, max_sigma: 2.0 }),
@@ -117,14 +122,16 @@ pub(crate) fn views(cell: &Cell<'_>) -> Result<Views, Fault> {
             }
         }
     }
-    Ok(Views { t, t_prime })
+    let mut views = Views { t, t_prime };
+    jitter::set_arithmetic(cell, &mut views)?;
+    Ok(views)
 }
 
 fn path(said: &Said<'_>) -> &'static str {
     said.setting.key.path()
 }
 
-fn ops<'s>(said: &Said<'s>) -> &'s [Op] {
+pub(super) fn ops<'s>(said: &Said<'s>) -> &'s [Op] {
     match &said.setting.value {
         Value::Ops(ops) => ops,
         Value::Int(_) | Value::Float(_) | Value::Word(_) | Value::Text(_) | Value::Sizes(_) => &[],

@@ -14,8 +14,9 @@ use std::sync::{Arc, Mutex};
 
 use byol_sweep::data::check::{ClassCount, Kind, SizeRange};
 use byol_sweep::data::fetch::{Archive, FetchError, Fetched, Step, fetch};
-use byol_sweep::data::{DataError, check, color_histogram, load, stats, subset};
+use byol_sweep::data::{DataError, check, color_histogram, load, subset};
 use byol_sweep::spec::run::{Source, Subset};
+use byol_sweep::spec::source::stats;
 use md5::{Digest, Md5};
 
 fn real(set: &str) -> PathBuf {

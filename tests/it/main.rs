@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod augment;
 mod bad_input;
 mod cli;
 mod data;

@@ -14,9 +14,11 @@ use byol_sweep::protocol::{End, EventLine, FORMAT, Work, WorkDevice, WorkOrder, 
 use byol_sweep::spec::eval::EVAL_SEMANTICS;
 use byol_sweep::spec::parse;
 use byol_sweep::spec::run::{RunSpec, SEMANTICS};
+use byol_sweep::train::checkpoint;
 use byol_sweep::train::evaluate::{self, LabelledImages};
 use byol_sweep::train::loader::Loader;
 use byol_sweep::train::method::Model;
+use byol_sweep::train::net::Mode;
 use byol_sweep::train::sink::Sink;
 use byol_sweep::train::{self, StopAt};
 use serde_json::{Value, json};
@@ -27,12 +29,21 @@ use tch::{Device, Kind, Tensor};
 const UPDATES: u64 = 7;
 
 fn plan(method: &str) -> Plan {
-    let text = format!(
-        r#"
+    plan_with(&format!("method={method}"))
+}
+
+/// A plan of one trial with these settings, `key=value` and spaces between.
+fn plan_with(settings: &str) -> Plan {
+    let pair = |setting: &str| {
+        let (key, value) = setting.split_once('=').unwrap();
+        (key.to_owned(), value.to_owned())
+    };
+    let overrides: Vec<_> = settings.split_whitespace().map(pair).collect();
+    let text = r#"
         schema = 1
         name = "tiny"
         [base]
-        method = "{method}"
+        method = "byol"
         data.name = "shapes"
         data.shapes.train = 40
         data.shapes.test = 20
@@ -47,13 +58,12 @@ fn plan(method: &str) -> Plan {
         optimizer.name = "lars"
         augment.preset = "byol"
         [eval]
-        linear = {{ epochs = 2, batch_size = 16, learning_rates = [0.4, 0.1] }}
-        knn = {{ k = 5, temperature = 0.1 }}
-        "#
-    );
+        linear = { epochs = 2, batch_size = 16, learning_rates = [0.4, 0.1] }
+        knn = { k = 5, temperature = 0.1 }
+        "#;
     let unknown = |_: &Path| None;
-    let request = Request { overrides: &[], digests: &unknown, limit: Limit::Million };
-    expand(&parse("sweep.toml", &text).unwrap(), &request).unwrap()
+    let request = Request { overrides: &overrides, digests: &unknown, limit: Limit::Million };
+    expand(&parse("sweep.toml", text).unwrap(), &request).unwrap()
 }
 
 fn run_of(method: &str) -> RunSpec {
@@ -145,18 +155,18 @@ fn never(_: u64) -> bool {
 }
 
 #[track_caller]
-fn resumes_exactly(method: &str) {
-    let plan = plan(method);
+fn resumes_exactly(settings: &str, stops: &[u64]) {
+    let plan = plan_with(settings);
     let whole = Attempt::train(&plan, None, &never);
     assert_eq!(whole.series().last().unwrap().0, UPDATES);
     let bytes = whole.weight_bytes();
-    for stop in [1, 3, 4, UPDATES - 1] {
+    for &stop in stops {
         let begun = Attempt::train(&plan, None, &|update| update == stop);
         assert_eq!(begun.end, End::Stopped);
         assert!(!begun.weights().exists());
         let rest = Attempt::train(&plan, Some(begun.checkpoint()), &never);
         assert_eq!(rest.end, whole.end);
-        assert!(rest.weight_bytes() == bytes, "{method}: other weights after a stop at {stop}");
+        assert!(rest.weight_bytes() == bytes, "{settings}: other weights after a stop at {stop}");
         assert_eq!([begun.series(), rest.series()].concat(), whole.series(), "stop at {stop}");
         assert_eq!(rest.evaluated(), whole.evaluated(), "stop at {stop}");
     }
@@ -164,12 +174,39 @@ fn resumes_exactly(method: &str) {
 
 #[test]
 fn byol_resumes_exactly_wherever_it_was_stopped() {
-    resumes_exactly("byol");
+    resumes_exactly("", &[1, 3, 4, UPDATES - 1]);
 }
 
 #[test]
 fn simclr_resumes_exactly_wherever_it_was_stopped() {
-    resumes_exactly("simclr");
+    resumes_exactly("method=simclr", &[1, 3, 4, UPDATES - 1]);
+}
+
+#[test]
+fn every_corner_of_the_family_resumes_exactly() {
+    let corners = [
+        "tau_base=1",
+        "target=stop_gradient",
+        "target=online",
+        "predictor.kind=none",
+        "predictor.kind=none target=stop_gradient",
+        "predictor.kind=none target=online",
+        "predictor.kind=none beta=1",
+        "predictor.kind=none target=online beta=1",
+        "target=online beta=1",
+        "beta=0.5 temperature=0.3",
+        "loss_normalization=layer",
+        "loss_normalization=batch",
+        "loss_normalization=none",
+        "target=stop_gradient projector.lr_multiplier=2 predictor.lr_multiplier=0",
+        "target=stop_gradient predictor.kind=optimal_linear projector.out=4",
+        "projector.depth=3 predictor.depth=1",
+        "optimizer.name=sgd optimizer.base_lr=0.1",
+        "augment.jitter=torchvision",
+    ];
+    for corner in corners {
+        resumes_exactly(corner, &[3, 4]);
+    }
 }
 
 #[test]
@@ -228,6 +265,86 @@ fn an_update_sees_the_same_views_at_every_batch_size() {
     for (late, all) in late.iter().zip(&expected) {
         assert_eq!(*late, all.narrow(0, start, all.size()[0] - start));
     }
+}
+
+/// With running statistics nothing depends on the batch but the negatives: averaged gradients of
+/// batches are those of the whole update, and SimCLR sees the negatives of its own batch only.
+#[test]
+fn batches_of_an_update_add_up_to_it() {
+    let (whole, part) = (16, 4);
+    let double = |tensor: &Tensor| tensor.to_kind(Kind::Double);
+    for settings in ["", "target=stop_gradient", "loss_normalization=layer"] {
+        let run = RunSpec { batch_size: whole, ..plan_with(settings).trials.remove(0).run };
+        let [first, second] = views(&run, 0..1).map(|view| double(&view));
+        let gradients = |batch: i64| {
+            let model = Model::new(&run, Device::Cpu, Kind::Double).unwrap();
+            let batches = i64::from(whole) / batch;
+            let loss: f64 = (0..batches)
+                .map(|n| {
+                    let [one, two] = [&first, &second].map(|view| view.narrow(0, n * batch, batch));
+                    let loss = model.forward_in(Mode::Eval, &one, &two).loss / batches as f64;
+                    loss.backward();
+                    loss.double_value(&[])
+                })
+                .sum();
+            let flat: Vec<Tensor> =
+                model.online().trainable().iter().map(|p| p.tensor.grad().reshape([-1])).collect();
+            (loss, Tensor::cat(&flat, 0))
+        };
+        let (loss, expected) = gradients(i64::from(whole));
+        let (sum, found) = gradients(part);
+        assert!((sum - loss).abs() < 1e-12, "{settings}: {sum} {loss}");
+        assert!(expected.abs().max().double_value(&[]) > 1e-3);
+        assert!(found.allclose(&expected, 1e-9, 1e-12, false), "{settings}");
+    }
+}
+
+#[test]
+fn simclr_sees_no_negatives_of_another_batch() {
+    let run = run_of("simclr");
+    let [first, second] = views(&run, 0..1).map(|view| view.to_kind(Kind::Double));
+    let model = Model::new(&run, Device::Cpu, Kind::Double).unwrap();
+    let loss = |first: &Tensor, second: &Tensor| {
+        model.forward_in(Mode::Eval, first, second).loss.double_value(&[])
+    };
+    let halves = |view: &Tensor| [view.narrow(0, 0, 8), view.narrow(0, 8, 8)];
+    let ([a, b], [c, d]) = (halves(&first), halves(&second));
+    let (mean, whole) = ((loss(&a, &c) + loss(&b, &d)) / 2.0, loss(&first, &second));
+    assert!(whole > mean + 0.1, "more negatives cost more: {mean} {whole}");
+
+    // The loss that a run reports of its first update is the mean over its batches.
+    let alone = Attempt::train(&plan("simclr"), None, &|update| update == 1);
+    let trained = Model::new(&run, Device::Cpu, Kind::Float).unwrap();
+    let [first, second] = views(&run, 0..1);
+    let batch = |n: i64| {
+        let [one, two] = [&first, &second].map(|view| view.narrow(0, n * 8, 8));
+        trained.loss(&one, &two).double_value(&[])
+    };
+    let expected = (batch(0) + batch(1)) / 2.0;
+    let position = alone.checkpoint();
+    let saved = checkpoint::read(&position).unwrap();
+    let epoch_loss = checkpoint::take_position(&position, &mut { saved }).unwrap().epoch_loss;
+    assert!((epoch_loss - expected).abs() < 1e-5, "{epoch_loss} {expected}");
+}
+
+#[test]
+fn an_update_moves_the_target_once_after_the_optimizer() {
+    // Constant tau and a learning rate that does not warm up: the target after one update is
+    // tau times its start plus the rest times the new weights, however many batches it took.
+    let plan = plan_with("tau_base=0.75 tau_schedule=constant batch_size=2 warmup_epochs=0");
+    let run = &plan.trials[0].run;
+    let start = Model::new(run, Device::Cpu, Kind::Float).unwrap().state();
+    let after = Attempt::train(&plan, None, &|update| update == 1);
+    let saved = checkpoint::read(&after.checkpoint()).unwrap();
+    let named = |state: &[(String, Tensor)], name: &str| {
+        state.iter().find(|(n, _)| n == name).unwrap().1.copy()
+    };
+    let name = "encoder.conv1.weight";
+    let (old, new) =
+        (named(&start, &format!("target.{name}")), named(&saved, &format!("online.{name}")));
+    assert!(!new.allclose(&old, 1e-6, 1e-8, false), "the optimizer moved it");
+    let expected = old * 0.75 + new * 0.25;
+    assert!(named(&saved, &format!("target.{name}")).allclose(&expected, 1e-5, 1e-7, false));
 }
 
 #[test]
