@@ -13,6 +13,7 @@ use byol_sweep::protocol::folder::AttemptFolder;
 use byol_sweep::protocol::lock::hold;
 use byol_sweep::protocol::process::ProcessId;
 use byol_sweep::protocol::{End, FORMAT, Started, Work, WorkDevice, WorkOrder, WorkerEvent};
+use byol_sweep::spec::sweep::Kernels;
 use byol_sweep::train::error::{first_line, reason_of_io, reason_of_message};
 use byol_sweep::train::sink::Sink;
 use byol_sweep::train::{self, StopAt, lineage, native};
@@ -125,6 +126,10 @@ fn work(
     sink: &mut Sink,
     stop: StopAt<'_>,
 ) -> io::Result<End> {
+    match order.kernels {
+        Kernels::Fastest => {}
+        Kernels::Deterministic => native::only_deterministic(),
+    }
     tch::set_num_threads(order.threads as i32);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(order.threads as usize).build_global();
     if let Err(error) = pool {
@@ -156,7 +161,8 @@ fn work(
         threads: order.threads,
         resumed: checkpoint.is_some(),
     };
-    let note = checkpoint.and_then(|path| lineage::note(path, &started, order.device));
+    let note =
+        checkpoint.and_then(|path| lineage::note(path, &started, order.device, order.kernels));
     sink.send(WorkerEvent::Started(started))?;
     for text in precision.into_iter().chain(note) {
         sink.send(WorkerEvent::Note { text })?;

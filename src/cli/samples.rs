@@ -11,10 +11,10 @@ use crate::outcome::{FailureReason, Outcome, Verdict};
 use crate::plan::{Facts, Label, Plan, PlannedTrial, RuleCount};
 use crate::spec::eval::{EVAL_SEMANTICS, EvalSpec, KnnSpec, LinearSpec};
 use crate::spec::run::{
-    DataSpec, EncoderSpec, HeadSpec, Loss, Normalization, OptimizerSpec, OutputNorm, Predictor,
-    RunSpec, SEMANTICS, Source, Target, TauSchedule, ViewRecipe, Views,
+    DataSpec, EncoderSpec, HeadSpec, Loss, Normalization, OptimizerSpec, OutputNorm, Precision,
+    Predictor, RunSpec, SEMANTICS, Source, Target, TauSchedule, ViewRecipe, Views,
 };
-use crate::spec::sweep::{Resources, SweepMeta};
+use crate::spec::sweep::{Kernels, Resources, SweepMeta};
 use crate::store::rows::{AttemptKind, AttemptRow, Finals, SweepRow, TrialRow, TrialState};
 
 pub(super) fn run(batch_size: u32, seed: u64) -> RunSpec {
@@ -40,6 +40,7 @@ pub(super) fn run(batch_size: u32, seed: u64) -> RunSpec {
         warmup_epochs: 0.0,
         update_batch_size: 128,
         batch_size,
+        precision: Precision::Fp32,
     }
 }
 
@@ -76,7 +77,11 @@ pub(super) fn plan() -> Plan {
             description: "Batch size, and nothing else".into(),
             reproduces: Some("ablation_batch_size".into()),
             eval_data_path: None,
-            resources: Resources { slots_per_device: 1, time_limit: None },
+            resources: Resources {
+                slots_per_device: 1,
+                time_limit: None,
+                kernels: Kernels::Fastest,
+            },
             max_retries: 2,
             checkpoint_every: Duration::from_secs(600),
             report_metric: "linear_top1".into(),

@@ -67,6 +67,7 @@ pub(super) fn order(
             DeviceId::Cuda { .. } => WorkDevice::Cuda,
         },
         threads: particulars.threads,
+        kernels: plan.meta.resources.kernels,
         checkpoint_every_ms: u64::try_from(every).unwrap_or(u64::MAX),
         lock: TrialFolder::new(particulars.state, &trial.train_key).lock(),
     }

@@ -22,7 +22,7 @@ use crate::schedule::policy::Backoff;
 use crate::schedule::{Millis, StopRequest};
 use crate::spec::eval::{EVAL_SEMANTICS, EvalSpec, KnnSpec, LinearSpec};
 use crate::spec::run::RunSpec;
-use crate::spec::sweep::{Resources, SweepMeta};
+use crate::spec::sweep::{Kernels, Resources, SweepMeta};
 use crate::store::rows::{AttemptKind, AttemptRow, TrialState};
 use crate::store::{NewAttempt, Store};
 
@@ -162,7 +162,11 @@ fn plan_with_eval(seeds: u64, knn: u32) -> Plan {
             description: String::new(),
             reproduces: None,
             eval_data_path: None,
-            resources: Resources { slots_per_device: 1, time_limit: None },
+            resources: Resources {
+                slots_per_device: 1,
+                time_limit: None,
+                kernels: Kernels::Fastest,
+            },
             max_retries: 2,
             checkpoint_every: Duration::from_secs(60),
             report_metric: "linear_top1".into(),

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::ids::{GroupKey, TrainKey};
 use crate::spec::run::{
-    DataSpec, EncoderSpec, HeadSpec, Loss, OptimizerSpec, Predictor, RunSpec, Semantics, Target,
-    Views, canonical,
+    DataSpec, EncoderSpec, HeadSpec, Loss, OptimizerSpec, Precision, Predictor, RunSpec, Semantics,
+    Target, Views, canonical,
 };
 
 /// The last value of a part with its canonical JSON.
@@ -71,13 +71,14 @@ impl Identity {
             warmup_epochs,
             update_batch_size,
             batch_size,
+            precision,
         } = run;
         self.json.clear();
         let written = write!(
             self.json,
             concat!(
                 r#"{{"batch_size":{},"data":{},"encoder":{},"epochs":{},"loss":{},"optimizer":{},"#,
-                r#""predictor":{},"projector":{},"seed":{},"semantics":{},"target":{},"#,
+                r#"{}"predictor":{},"projector":{},"seed":{},"semantics":{},"target":{},"#,
                 r#""update_batch_size":{},"views":{},"warmup_epochs":{}}}"#,
             ),
             batch_size,
@@ -86,6 +87,12 @@ impl Identity {
             epochs,
             self.loss.json(loss),
             self.optimizer.json(optimizer),
+            match precision {
+                // Left out of the JSON, as the spec leaves it out.
+                Precision::Fp32 => "",
+                Precision::Tf32 => r#""precision":"tf32","#,
+                Precision::Bf16 => r#""precision":"bf16","#,
+            },
             self.predictor.json(predictor),
             self.projector.json(projector),
             seed,

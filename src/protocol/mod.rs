@@ -15,6 +15,7 @@ use crate::ids::{AttemptNo, EvalKey, TrainKey};
 use crate::outcome::{FailureReason, Verdict};
 use crate::spec::eval::EvalSpec;
 use crate::spec::run::RunSpec;
+use crate::spec::sweep::Kernels;
 
 /// Version of orders and events. A reader refuses a newer one.
 pub const FORMAT: u32 = 1;
@@ -45,6 +46,9 @@ pub struct WorkOrder {
     pub device: WorkDevice,
     /// Intra-op threads, frozen at the trial's first attempt since they change float sums.
     pub threads: u32,
+    /// Which kernels CUDA may use.
+    #[serde(default)]
+    pub kernels: Kernels,
     /// Least time between two checkpoints in milliseconds.
     pub checkpoint_every_ms: u64,
     /// The trial's lock file, held by the worker while it lives.

@@ -10,7 +10,7 @@ use crate::plan::Label;
 use crate::spec::eval::{EvalSpec, KnnSpec, LinearSpec};
 use crate::spec::run::{
     DataSpec, EncoderSpec, HeadSpec, Loss, Normalization, NtXentScale, OptimizerSpec, OutputNorm,
-    Predictor, RunSpec, SEMANTICS, Source, Stem, Target, TauSchedule, ViewRecipe, Views,
+    Precision, Predictor, RunSpec, SEMANTICS, Source, Stem, Target, TauSchedule, ViewRecipe, Views,
 };
 use crate::store::rows::{Finals, Series, TrialRow, TrialState};
 
@@ -156,6 +156,7 @@ pub(super) fn run(method: &str, batch_size: u32, seed: u64) -> RunSpec {
         warmup_epochs: 10.0,
         update_batch_size: 1024,
         batch_size,
+        precision: Precision::Fp32,
     }
 }
 

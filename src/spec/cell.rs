@@ -184,6 +184,7 @@ impl<'s> Cell<'s> {
             Plain::Momentum => Value::Float(0.9),
             Plain::WeightDecay => Value::Float(1e-6),
             Plain::TrustCoefficient => Value::Float(1e-3),
+            Plain::Precision => Value::Word("fp32"),
             Plain::AugmentPreset => Value::Word("byol"),
             Plain::AugmentOnly => return None,
             Plain::AugmentJitter => Value::Word("paper"),

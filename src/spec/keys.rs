@@ -274,6 +274,8 @@ plain_keys! {
         "Weight decay; biases and normalisation are left out.";
     TrustCoefficient, "optimizer.trust_coefficient", POSITIVE,
         Acts::Where(Plain::OptimizerName, &["lars"]), "1e-3", "eta of LARS.";
+    Precision, "precision", words(&["fp32", "tf32", "bf16"]), Acts::Always, "fp32",
+        "Numbers in which the networks compute; bf16 is slow on CPUs without AVX-512.";
     AugmentPreset, "augment.preset", words(&["byol", "byol_small", "simclr", "simclr_small"]),
         Acts::Always, "byol",
         "How views are made; the small ones leave blur out, as is the custom at 32 pixels.";

@@ -7,7 +7,7 @@ use super::cell::Cell;
 use super::error::Fault;
 use super::family::{Family, family};
 use super::keys::{Key, Plain};
-use super::run::{DataSpec, EncoderSpec, OptimizerSpec, RunSpec, SEMANTICS, Stem};
+use super::run::{DataSpec, EncoderSpec, OptimizerSpec, Precision, RunSpec, SEMANTICS, Stem};
 use super::source::{Digests, data, train_images};
 use super::views::views;
 
@@ -44,6 +44,11 @@ pub fn resolve(cell: &Cell<'_>, digests: &Digests) -> Result<Resolved, Fault> {
         warmup_epochs,
         update_batch_size,
         batch_size,
+        precision: match cell.word(Plain::Precision) {
+            "tf32" => Precision::Tf32,
+            "bf16" => Precision::Bf16,
+            _ => Precision::Fp32,
+        },
     };
     Ok(Resolved { run, data_path })
 }

@@ -56,6 +56,29 @@ pub struct RunSpec {
     /// Images per forward pass: what BatchNorm and SimCLR's negatives see. Divides
     /// `update_batch_size`.
     pub batch_size: u32,
+    /// In which numbers the networks compute. Weights, losses and evaluation are float32 always.
+    #[serde(default, skip_serializing_if = "Precision::is_fp32")]
+    pub precision: Precision,
+}
+
+/// In which numbers the networks compute while they train.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// float32.
+    #[default]
+    Fp32,
+    /// float32 whose products round their inputs to 10 bits of mantissa on CUDA; float32 on a CPU.
+    Tf32,
+    /// bfloat16 in convolutions and matrix products.
+    Bf16,
+}
+
+impl Precision {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+    fn is_fp32(&self) -> bool {
+        *self == Self::Fp32
+    }
 }
 
 /// Which images are trained on.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Everything in a sweep file that is not part of a trial's training spec.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepMeta {
@@ -31,4 +33,18 @@ pub struct Resources {
     pub slots_per_device: u32,
     /// Longest time of one attempt.
     pub time_limit: Option<Duration>,
+    /// Which kernels CUDA may use.
+    pub kernels: Kernels,
+}
+
+/// Which kernels libtorch may use on CUDA; on a CPU all are deterministic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kernels {
+    /// Whichever is fastest: sums may come in another order, and a resume may differ in its last
+    /// bits.
+    #[default]
+    Fastest,
+    /// Those that give the same bits in every run.
+    Deterministic,
 }

@@ -9,7 +9,7 @@ use super::error::{Fault, Faults, Site, Source};
 use super::eval::{KnnSpec, LinearSpec};
 use super::keys::{Key, Plain};
 use super::read::{Entry, Node, entries, number, settings, unknown_key, wrong_type};
-use super::sweep::{Resources, SweepMeta};
+use super::sweep::{Kernels, Resources, SweepMeta};
 use super::value::{Setting, canonical_float};
 
 /// Names of the tables and keys that [`Tables::read`] reads.
@@ -54,7 +54,11 @@ impl Default for Tables {
                 description: String::new(),
                 reproduces: None,
                 eval_data_path: None,
-                resources: Resources { slots_per_device: 1, time_limit: None },
+                resources: Resources {
+                    slots_per_device: 1,
+                    time_limit: None,
+                    kernels: Kernels::Fastest,
+                },
                 max_retries: 2,
                 checkpoint_every: Duration::from_mins(10),
                 report_metric: "linear_top1".into(),
@@ -90,16 +94,20 @@ impl Tables {
                 source,
                 "resources",
                 entry,
-                &["slots_per_device", "time_limit"],
+                &["slots_per_device", "time_limit", "deterministic"],
                 faults,
                 |entry, faults| {
                     let resources = &mut meta.resources;
-                    if entry.name == "time_limit" {
-                        let limit = faults.keep(duration("resources.time_limit", entry));
-                        set(&mut resources.time_limit, limit.map(Some));
-                    } else {
-                        let slots = faults.keep(small("resources.slots_per_device", entry, 1, 64));
-                        set(&mut resources.slots_per_device, slots);
+                    match entry.name {
+                        "time_limit" => {
+                            let limit = faults.keep(duration("resources.time_limit", entry));
+                            set(&mut resources.time_limit, limit.map(Some));
+                        }
+                        "deterministic" => set(&mut resources.kernels, faults.keep(kernels(entry))),
+                        _ => {
+                            let slots = small("resources.slots_per_device", entry, 1, 64);
+                            set(&mut resources.slots_per_device, faults.keep(slots));
+                        }
                     }
                 },
             ),
@@ -282,6 +290,14 @@ fn duration(path: &str, entry: &Entry<'_, '_>) -> Result<Duration, Fault> {
         Ok(Duration::ZERO) => Err(refuse("it must be above 0".into())),
         Ok(duration) => Ok(duration),
         Err(error) => Err(refuse(error.to_string())),
+    }
+}
+
+fn kernels(entry: &Entry<'_, '_>) -> Result<Kernels, Fault> {
+    match entry.node.get_ref() {
+        DeValue::Boolean(true) => Ok(Kernels::Deterministic),
+        DeValue::Boolean(false) => Ok(Kernels::Fastest),
+        _ => Err(wrong_type("resources.deterministic", "true or false", entry.node, &entry.site)),
     }
 }
 

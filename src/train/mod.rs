@@ -25,7 +25,7 @@ use crate::data::{self, Dataset};
 use crate::outcome::Verdict;
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{End, Progress, Stage, Work, WorkDevice, WorkOrder, WorkerEvent};
-use crate::spec::run::DataSpec;
+use crate::spec::run::{DataSpec, Precision};
 use error::TrainError;
 use evaluate::LabelledImages;
 use method::Model;
@@ -56,6 +56,10 @@ pub fn attempt(
             ));
         }
     };
+    native::allow_tf32(match order.run.precision {
+        Precision::Fp32 | Precision::Bf16 => false,
+        Precision::Tf32 => true,
+    });
     sink.send(WorkerEvent::Progress(Progress::at(Stage::Load, &order.run)))?;
     let set = Arc::new(training_set(&order.run.data, order.data_path.as_deref())?);
     let eval_set = match &order.eval.data {

@@ -18,7 +18,7 @@ use byol_sweep::schedule::policy::Backoff;
 use byol_sweep::schedule::{Millis, StopRequest};
 use byol_sweep::spec::eval::{EVAL_SEMANTICS, EvalSpec, KnnSpec, LinearSpec};
 use byol_sweep::spec::run::RunSpec;
-use byol_sweep::spec::sweep::{Resources, SweepMeta};
+use byol_sweep::spec::sweep::{Kernels, Resources, SweepMeta};
 use byol_sweep::store::Store;
 use byol_sweep::store::rows::AttemptRow;
 use nix::sys::signal::{Signal, raise};
@@ -120,7 +120,11 @@ fn plan() -> Plan {
             description: String::new(),
             reproduces: None,
             eval_data_path: None,
-            resources: Resources { slots_per_device: 1, time_limit: None },
+            resources: Resources {
+                slots_per_device: 1,
+                time_limit: None,
+                kernels: Kernels::Fastest,
+            },
             max_retries: 1,
             checkpoint_every: Duration::from_secs(60),
             report_metric: "linear_top1".into(),

@@ -11,10 +11,10 @@ use byol_sweep::plan::{Label, Plan, PlannedTrial};
 use byol_sweep::protocol::{EventLine, Started, WorkerEvent};
 use byol_sweep::spec::eval::{EVAL_SEMANTICS, EvalSpec, KnnSpec, LinearSpec};
 use byol_sweep::spec::run::{
-    DataSpec, EncoderSpec, HeadSpec, Loss, NtXentScale, OptimizerSpec, OutputNorm, RunSpec,
-    SEMANTICS, Source, Target, ViewRecipe, Views,
+    DataSpec, EncoderSpec, HeadSpec, Loss, NtXentScale, OptimizerSpec, OutputNorm, Precision,
+    RunSpec, SEMANTICS, Source, Target, ViewRecipe, Views,
 };
-use byol_sweep::spec::sweep::{Resources, SweepMeta};
+use byol_sweep::spec::sweep::{Kernels, Resources, SweepMeta};
 use byol_sweep::store::rows::{AttemptKind, AttemptRow, TrialState};
 use byol_sweep::store::{DATABASE, NewAttempt, Store, StoreError};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -50,6 +50,7 @@ fn spec(seed: u64) -> RunSpec {
         warmup_epochs: 0.0,
         update_batch_size: 64,
         batch_size: 64,
+        precision: Precision::Fp32,
     }
 }
 
@@ -92,7 +93,11 @@ fn plan(name: &str, seeds: impl IntoIterator<Item = u64>) -> Plan {
             description: String::new(),
             reproduces: None,
             eval_data_path: None,
-            resources: Resources { slots_per_device: 1, time_limit: None },
+            resources: Resources {
+                slots_per_device: 1,
+                time_limit: None,
+                kernels: Kernels::Fastest,
+            },
             max_retries: 0,
             checkpoint_every: std::time::Duration::from_secs(60),
             report_metric: "linear_top1".into(),

@@ -14,6 +14,7 @@ use byol_sweep::protocol::{End, EventLine, FORMAT, Work, WorkDevice, WorkOrder, 
 use byol_sweep::spec::eval::EVAL_SEMANTICS;
 use byol_sweep::spec::parse;
 use byol_sweep::spec::run::{RunSpec, SEMANTICS};
+use byol_sweep::spec::sweep::Kernels;
 use byol_sweep::train::checkpoint;
 use byol_sweep::train::evaluate::{self, LabelledImages};
 use byol_sweep::train::loader::Loader;
@@ -99,6 +100,7 @@ impl Attempt {
             eval_data_path: None,
             device: WorkDevice::Cpu,
             threads: 1,
+            kernels: Kernels::Fastest,
             checkpoint_every_ms: 3_600_000,
             lock: folder.path().join("lock"),
         };

@@ -13,7 +13,10 @@ use tch::{Device, Kind, Tensor};
 
 use self::loss::Pair;
 pub use self::notes::describe;
-use crate::spec::run::{Loss, OptimalPredictor, Predictor, RunSpec, Target, TauSchedule};
+use crate::spec::run::{
+    Loss, OptimalPredictor, Precision, Predictor, RunSpec, Target, TauSchedule,
+};
+use crate::train::native;
 use crate::train::net::{
     Declarations, Mode, NetError, Network, ParamSet, StateError, head, restore, smallest_side,
 };
@@ -106,6 +109,15 @@ pub struct Model {
     online: ParamSet,
     branch: Branch,
     loss: Loss,
+    precision: Precision,
+}
+
+/// What the networks make of both views.
+struct Outputs {
+    predictions: Pair,
+    targets: Pair,
+    representations: Pair,
+    projections: Pair,
 }
 
 /// Online outputs of one view.
@@ -124,10 +136,11 @@ impl Model {
     pub fn new(spec: &RunSpec, device: Device, kind: Kind) -> Result<Self, NetError> {
         let architecture = Architecture::of(spec)?;
         let online = ParamSet::drawn(&architecture.declarations, spec.seed, device, kind);
-        Ok(Model::assemble(architecture, online, spec.target, spec.loss))
+        let model = Model::assemble(architecture, online, spec.target, spec.loss);
+        Ok(Model { precision: spec.precision, ..model })
     }
 
-    /// Builds a model from its parts.
+    /// Builds a model from its parts, which computes in the precision of its weights.
     pub fn assemble(
         architecture: Architecture,
         online: ParamSet,
@@ -143,7 +156,7 @@ impl Model {
             }
             Target::Online => Branch::Online,
         };
-        Model { architecture, online, branch, loss }
+        Model { architecture, online, branch, loss, precision: Precision::Fp32 }
     }
 
     /// Returns the loss of two views `[n, 3, h, w]` of the same images, with gradient.
@@ -160,6 +173,18 @@ impl Model {
     /// Returns what [`Model::forward`] does with BatchNorm in another mode: in [`Mode::Eval`]
     /// nothing depends on the batch but the negatives.
     pub fn forward_in(&self, mode: Mode, view1: &Tensor, view2: &Tensor) -> Forward {
+        let outputs = match self.precision {
+            Precision::Fp32 | Precision::Tf32 => self.outputs(mode, view1, view2),
+            Precision::Bf16 => native::in_bf16(view1.device(), || self.outputs(mode, view1, view2)),
+        };
+        Forward {
+            loss: self.compare(&outputs.predictions, &outputs.targets),
+            representations: outputs.representations,
+            projections: outputs.projections,
+        }
+    }
+
+    fn outputs(&self, mode: Mode, view1: &Tensor, view2: &Tensor) -> Outputs {
         // Before the online passes, whose activations are kept for the gradient.
         let average = match &self.branch {
             Branch::Average(params) => Some(Pair {
@@ -184,8 +209,9 @@ impl Model {
             first: self.predict(one.projection, &targets.second, mode),
             second: self.predict(two.projection, &targets.first, mode),
         };
-        Forward {
-            loss: self.compare(&predictions, &targets),
+        Outputs {
+            predictions,
+            targets,
             representations: Pair {
                 first: one.representation.detach(),
                 second: two.representation.detach(),
@@ -219,20 +245,18 @@ impl Model {
 
     /// In single precision even where the networks ran in half.
     fn compare(&self, predictions: &Pair, targets: &Pair) -> Tensor {
-        tch::autocast(false, || {
-            let (predictions, targets) = (widened(predictions), widened(targets));
-            match self.loss {
-                Loss::Regression { normalization } => {
-                    loss::regression(&predictions, &targets, normalization)
-                }
-                Loss::NtXent { temperature, scale } => {
-                    loss::nt_xent(&predictions, &targets, temperature, scale)
-                }
-                Loss::InfoNce { beta, temperature } => {
-                    loss::info_nce(&predictions, &targets, beta, temperature)
-                }
+        let (predictions, targets) = (widened(predictions), widened(targets));
+        match self.loss {
+            Loss::Regression { normalization } => {
+                loss::regression(&predictions, &targets, normalization)
             }
-        })
+            Loss::NtXent { temperature, scale } => {
+                loss::nt_xent(&predictions, &targets, temperature, scale)
+            }
+            Loss::InfoNce { beta, temperature } => {
+                loss::info_nce(&predictions, &targets, beta, temperature)
+            }
+        }
     }
 
     /// Moves the target after an optimizer step: `xi <- tau xi + (1 - tau) theta` with the new

@@ -1,8 +1,8 @@
 //! What a run's log says of the variants it uses. Knows no tensors.
 
 use crate::spec::run::{
-    Loss, Normalization, NtXentScale, OptimalPredictor, OptimizerSpec, Predictor, RunSpec, Target,
-    TauSchedule,
+    Loss, Normalization, NtXentScale, OptimalPredictor, OptimizerSpec, Precision, Predictor,
+    RunSpec, Target, TauSchedule,
 };
 use crate::train::optim::HeadRates;
 
@@ -10,7 +10,24 @@ use crate::train::optim::HeadRates;
 pub fn describe(spec: &RunSpec) -> Vec<String> {
     let of_every_run =
         [optimizer_note(&spec.optimizer), loss_note(&spec.loss), target_note(&spec.target)];
-    of_every_run.into_iter().chain(predictor_note(spec)).chain(rates_note(spec)).collect()
+    of_every_run
+        .into_iter()
+        .chain(predictor_note(spec))
+        .chain(rates_note(spec))
+        .chain(precision_note(spec))
+        .collect()
+}
+
+fn precision_note(spec: &RunSpec) -> Option<String> {
+    match spec.precision {
+        Precision::Fp32 => None,
+        Precision::Tf32 => Some("precision: float32, with TF32 products on CUDA".to_owned()),
+        Precision::Bf16 => Some(
+            "precision: bfloat16 in convolutions and matrix products; weights, loss, optimizer and \
+             evaluation in float32"
+                .to_owned(),
+        ),
+    }
 }
 
 fn predictor_note(spec: &RunSpec) -> Option<String> {

@@ -42,6 +42,7 @@ fn spec(predictor: Option<HeadSpec>, target: Target, loss: Loss) -> RunSpec {
         warmup_epochs: 0.0,
         update_batch_size: 8,
         batch_size: 8,
+        precision: Precision::Fp32,
     }
 }
 
@@ -222,6 +223,29 @@ fn predictions_must_have_the_size_of_projections() {
     );
     let error = Model::new(&unequal, Device::Cpu, Kind::Float).unwrap_err();
     assert_eq!(error, NetError::PredictorSize { predictor: 9, projector: 8 });
+}
+
+#[test]
+fn bf16_is_near_float32_and_moves_float32_weights() {
+    let (one, two) = views();
+    let (full, mut half) = (byol(), byol());
+    half.precision = Precision::Bf16;
+    let (exact, rounded) = (full.forward(&one, &two), half.forward(&one, &two));
+    assert_eq!(rounded.projections.first.kind(), Kind::BFloat16, "the networks ran in bfloat16");
+    assert_eq!(rounded.loss.kind(), Kind::Float);
+    assert!(!rounded.loss.equal(&exact.loss));
+    assert!(rounded.loss.allclose(&exact.loss, 0.05, 0.05, false));
+    rounded.loss.backward();
+    exact.loss.backward();
+    for p in half.online.trainable() {
+        assert_eq!(p.tensor.grad().kind(), Kind::Float, "{}", p.name);
+    }
+    let (found, expected) =
+        (gradient(&half, "projector.3.weight"), gradient(&full, "projector.3.weight"));
+    let alike = (&found * &expected).sum(Kind::Float) / (found.norm() * expected.norm());
+    assert!(alike.double_value(&[]) > 0.9, "{alike}");
+    // The switch is off again.
+    assert_eq!(full.forward(&one, &two).projections.first.kind(), Kind::Float);
 }
 
 #[test]
