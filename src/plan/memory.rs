@@ -106,7 +106,7 @@ fn encoder(spec: &EncoderSpec, side: u64) -> Size {
                 net.conv(((channels * width).round() as u64).max(8), 3, 1);
             }
         }
-        EncoderSpec::Resnet { depth, width, stem } => {
+        EncoderSpec::Resnet { depth, width, stem, last_scale: _ } => {
             let width = u64::from(*width);
             match stem {
                 Stem::Small => net.conv(64 * width, 3, 1),
@@ -158,12 +158,15 @@ fn blocks(depth: u32) -> [u64; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::run::LastScale;
 
     #[test]
     fn parameters_are_those_of_the_known_networks() {
         // torchvision without the classifier, plus the projection of group 1 in ResNet-18.
-        let resnet =
-            |depth| encoder(&EncoderSpec::Resnet { depth, width: 1, stem: Stem::Imagenet }, 224);
+        let resnet = |depth| {
+            let (stem, last_scale) = (Stem::Imagenet, LastScale::One);
+            encoder(&EncoderSpec::Resnet { depth, width: 1, stem, last_scale }, 224)
+        };
         assert_eq!(resnet(18).parameters, 11_176_512 + 64 * 64 + 2 * 64);
         assert_eq!(resnet(50).parameters, 23_508_032);
         assert_eq!(resnet(50).representation, 2048);

@@ -9,8 +9,9 @@ use crate::outcome::{FailureReason, Verdict};
 use crate::plan::Label;
 use crate::spec::eval::{EvalSpec, KnnSpec, LinearSpec};
 use crate::spec::run::{
-    DataSpec, EncoderSpec, HeadSpec, Loss, Normalization, NtXentScale, OptimizerSpec, OutputNorm,
-    Precision, Predictor, RunSpec, SEMANTICS, Source, Stem, Target, TauSchedule, ViewRecipe, Views,
+    DataSpec, EncoderSpec, HeadSpec, LastScale, Loss, Normalization, NtXentScale, OptimizerSpec,
+    OutputNorm, Precision, Predictor, RunSpec, SEMANTICS, Source, Stem, Target, TauSchedule,
+    ViewRecipe, Views,
 };
 use crate::store::rows::{Finals, Series, TrialRow, TrialState};
 
@@ -137,7 +138,12 @@ pub(super) fn run(method: &str, batch_size: u32, seed: u64) -> RunSpec {
             std: [0.25, 0.24, 0.26],
         },
         views: Views { t: ViewRecipe::default(), t_prime: ViewRecipe::default() },
-        encoder: EncoderSpec::Resnet { depth: 18, width: 1, stem: Stem::Small },
+        encoder: EncoderSpec::Resnet {
+            depth: 18,
+            width: 1,
+            stem: Stem::Small,
+            last_scale: LastScale::One,
+        },
         projector: head.clone(),
         predictor: byol.then_some(Predictor::Head(head)),
         target: if byol { average } else { Target::Online },

@@ -224,7 +224,7 @@ fn source_words(source: &Source) -> String {
 fn encoder(encoder: &EncoderSpec) -> String {
     match encoder {
         EncoderSpec::Convnet { width } => wide("a convnet of four layers".to_owned(), *width),
-        EncoderSpec::Resnet { depth, width, stem } => {
+        EncoderSpec::Resnet { depth, width, stem, last_scale: _ } => {
             let stem = match stem {
                 Stem::Small => " with the small stem",
                 Stem::Imagenet => "",

@@ -157,6 +157,7 @@ impl<'s> Cell<'s> {
             Plain::EncoderStem => {
                 Value::Word(if self.int(Plain::DataImageSize) <= 64 { "small" } else { "imagenet" })
             }
+            Plain::EncoderLastScale => Value::Word("one"),
             Plain::ProjectorDepth => self.depth_of(Plain::ProjectorHidden),
             Plain::ProjectorHidden => Value::Sizes(vec![by_encoder(by_method(4096, 2048), 512)]),
             Plain::ProjectorOut => int(by_encoder(by_method(256, 128), 128)),

@@ -217,6 +217,9 @@ plain_keys! {
     EncoderStem, "encoder.stem", words(&["small", "imagenet"]),
         Acts::Where(Plain::EncoderName, RESNETS), "small up to 64 pixels, else imagenet",
         "First layers of a ResNet: 3x3 with stride 1, or 7x7 with stride 2 and pooling.";
+    EncoderLastScale, "encoder.last_scale", words(&["one", "zero"]),
+        Acts::Where(Plain::EncoderName, RESNETS), "one",
+        "Where the last BatchNorm scale of each residual block starts: 1 in the paper, 0 in later code.";
     ProjectorDepth, "projector.depth", DEPTH, Acts::Always, "2, or one more than hidden layers",
         "Linear layers of the projector; BatchNorm and ReLU follow all but the last.";
     ProjectorHidden, "projector.hidden", Kind::Sizes, Acts::Always,

@@ -7,7 +7,9 @@ use super::cell::Cell;
 use super::error::Fault;
 use super::family::{Family, family};
 use super::keys::{Key, Plain};
-use super::run::{DataSpec, EncoderSpec, OptimizerSpec, Precision, RunSpec, SEMANTICS, Stem};
+use super::run::{
+    DataSpec, EncoderSpec, LastScale, OptimizerSpec, Precision, RunSpec, SEMANTICS, Stem,
+};
 use super::source::{Digests, data, train_images};
 use super::views::views;
 
@@ -112,7 +114,11 @@ fn encoder(cell: &Cell<'_>) -> Result<EncoderSpec, Fault> {
         "small" => Stem::Small,
         _ => Stem::Imagenet,
     };
-    Ok(EncoderSpec::Resnet { depth, width, stem })
+    let last_scale = match cell.word(Plain::EncoderLastScale) {
+        "zero" => LastScale::Zero,
+        _ => LastScale::One,
+    };
+    Ok(EncoderSpec::Resnet { depth, width, stem, last_scale })
 }
 
 fn optimizer(cell: &Cell<'_>) -> OptimizerSpec {

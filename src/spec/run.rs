@@ -288,7 +288,28 @@ pub enum EncoderSpec {
         width: u32,
         /// First layers.
         stem: Stem,
+        /// Where the last BatchNorm of each block starts.
+        #[serde(default, skip_serializing_if = "LastScale::is_one")]
+        last_scale: LastScale,
     },
+}
+
+/// Scale with which the last BatchNorm of each residual block starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastScale {
+    /// 1, as in the paper's results.
+    #[default]
+    One,
+    /// 0, as the released code with a current Haiku: every block starts as the identity.
+    Zero,
+}
+
+impl LastScale {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+    fn is_one(&self) -> bool {
+        *self == Self::One
+    }
 }
 
 /// First layers of a ResNet.

@@ -136,8 +136,19 @@ impl Scope<'_> {
 
     /// Declares a BatchNorm with scale and offset, and what follows it.
     pub fn batch_norm(&mut self, name: &str, channels: i64, then: Activation) -> Layer {
+        self.batch_norm_scaled(name, channels, Fill::Ones, then)
+    }
+
+    /// Declares a BatchNorm whose scale starts as `scale` says.
+    pub fn batch_norm_scaled(
+        &mut self,
+        name: &str,
+        channels: i64,
+        scale: Fill,
+        then: Activation,
+    ) -> Layer {
         let mut scope = self.within(name);
-        let scale = scope.tensor("weight", &[channels], Role::Norm, Fill::Ones);
+        let scale = scope.tensor("weight", &[channels], Role::Norm, scale);
         let offset = Some(scope.tensor("bias", &[channels], Role::Norm, Fill::Zeros));
         let (mean, variance) = scope.running(channels);
         Layer::BatchNorm { scale, offset, mean, variance, then }

@@ -101,8 +101,8 @@ impl Network {
     pub fn encoder(spec: &EncoderSpec, mut scope: Scope<'_>) -> Result<Self, NetError> {
         let layers = match spec {
             EncoderSpec::Convnet { width } => convnet::convnet(*width, &mut scope),
-            EncoderSpec::Resnet { depth, width, stem } => {
-                resnet::resnet(*depth, *width, *stem, &mut scope)?
+            EncoderSpec::Resnet { depth, width, stem, last_scale } => {
+                resnet::resnet(*depth, *width, *stem, *last_scale, &mut scope)?
             }
         };
         Ok(Network::new(scope, |_| layers))
@@ -147,7 +147,7 @@ mod tests {
     use tch::{Device, Kind, Tensor};
 
     use super::*;
-    use crate::spec::run::Stem;
+    use crate::spec::run::{LastScale, Stem};
 
     const CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
 
@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn resnet(depth: u32, width: u32, stem: Stem) -> EncoderSpec {
-        EncoderSpec::Resnet { depth, width, stem }
+        EncoderSpec::Resnet { depth, width, stem, last_scale: LastScale::One }
     }
 
     #[test]
@@ -181,6 +181,23 @@ mod tests {
         let (declarations, network) = declared(&resnet(200, 2, Stem::Imagenet));
         assert_eq!(declarations.trainable_numbers() / 10_000_000, 25);
         assert_eq!(network.out(), 4096);
+    }
+
+    #[test]
+    fn blocks_whose_last_scale_is_zero_start_as_their_shortcut() {
+        let spec = EncoderSpec::Resnet {
+            depth: 50,
+            width: 1,
+            stem: Stem::Small,
+            last_scale: LastScale::Zero,
+        };
+        let (declarations, _) = declared(&spec);
+        let params = ParamSet::drawn(&declarations, 1, Device::Cpu, Kind::Float);
+        let scale = |name: &str| params.named(name).unwrap().sum(Kind::Double).double_value(&[]);
+        assert_eq!(scale("encoder.layer1.0.bn3.weight"), 0.0);
+        assert_eq!(scale("encoder.layer4.2.bn3.weight"), 0.0);
+        assert_eq!(scale("encoder.layer1.0.bn2.weight"), 64.0);
+        assert_eq!(scale("encoder.layer1.0.downsample.1.weight"), 256.0);
     }
 
     #[test]

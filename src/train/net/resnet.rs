@@ -1,12 +1,13 @@
 //! ResNet v1 as BYOL's code builds it: stride on the 3x3 convolution, a projection in the first
-//! block of all four groups (for 18 and 34 too, unlike torchvision), every BatchNorm scale at 1.
+//! block of all four groups (for 18 and 34 too, unlike torchvision), every BatchNorm scale at 1 unless the run
+//! asks for 0 in the last of each block.
 //!
 //! Names are torchvision's, so that exported weights load there.
 
 use super::NetError;
-use super::declare::Scope;
+use super::declare::{Fill, Scope};
 use super::layer::{Activation, Layer, Residual, Sequential};
-use crate::spec::run::Stem;
+use crate::spec::run::{LastScale, Stem};
 
 #[derive(Clone, Copy)]
 enum Block {
@@ -33,6 +34,7 @@ pub(super) fn resnet(
     depth: u32,
     width: u32,
     stem: Stem,
+    last_scale: LastScale,
     scope: &mut Scope<'_>,
 ) -> Result<Sequential, NetError> {
     let (block, groups) = groups(depth)?;
@@ -48,7 +50,7 @@ pub(super) fn resnet(
         for n in 0..blocks {
             let stride = if n == 0 && group > 1 { 2 } else { 1 };
             let mut scope = scope.within(&n.to_string());
-            let main = block.main(from, to, stride, &mut scope);
+            let main = block.main(from, to, stride, last_scale, &mut scope);
             let shortcut = match n {
                 0 => projection(from, to, stride, &mut scope.within("downsample")),
                 _ => Sequential::new(Vec::new(), to),
@@ -84,13 +86,24 @@ fn projection(from: i64, to: i64, stride: i64, scope: &mut Scope<'_>) -> Sequent
 }
 
 impl Block {
-    fn main(self, from: i64, to: i64, stride: i64, scope: &mut Scope<'_>) -> Sequential {
+    fn main(
+        self,
+        from: i64,
+        to: i64,
+        stride: i64,
+        last_scale: LastScale,
+        scope: &mut Scope<'_>,
+    ) -> Sequential {
+        let scale = match last_scale {
+            LastScale::One => Fill::Ones,
+            LastScale::Zero => Fill::Zeros,
+        };
         let layers = match self {
             Block::Basic => vec![
                 scope.conv("conv1", from, to, 3, stride),
                 scope.batch_norm("bn1", to, Activation::Relu),
                 scope.conv("conv2", to, to, 3, 1),
-                scope.batch_norm("bn2", to, Activation::Identity),
+                scope.batch_norm_scaled("bn2", to, scale, Activation::Identity),
             ],
             Block::Bottleneck => vec![
                 scope.conv("conv1", from, to / 4, 1, 1),
@@ -98,7 +111,7 @@ impl Block {
                 scope.conv("conv2", to / 4, to / 4, 3, stride),
                 scope.batch_norm("bn2", to / 4, Activation::Relu),
                 scope.conv("conv3", to / 4, to, 1, 1),
-                scope.batch_norm("bn3", to, Activation::Identity),
+                scope.batch_norm_scaled("bn3", to, scale, Activation::Identity),
             ],
         };
         Sequential::new(layers, to)
