@@ -115,7 +115,9 @@ fn outcome(outcome: Option<&Outcome>) -> String {
     match outcome {
         None => "running".to_owned(),
         Some(Outcome::Finished { verdict: Verdict::Healthy }) => "finished".to_owned(),
-        Some(Outcome::Finished { verdict: Verdict::Diverged }) => "diverged".to_owned(),
+        Some(Outcome::Finished { verdict: verdict @ (Verdict::Diverged | Verdict::Collapsed) }) => {
+            verdict.as_str().to_owned()
+        }
         Some(Outcome::Stopped) => "stopped".to_owned(),
         Some(Outcome::Failed { reason, .. }) => reason.as_str().to_owned(),
     }

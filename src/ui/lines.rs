@@ -149,6 +149,13 @@ impl Lines {
             Outcome::Finished { verdict: Verdict::Diverged } => {
                 format!("{}  {label}{metric}", self.style.paint(Role::Warning, "diverged"))
             }
+            Outcome::Finished { verdict: Verdict::Collapsed } => {
+                let (done, collapsed) = (
+                    self.style.paint(Role::Good, "done"),
+                    self.style.paint(Role::Warning, "collapsed"),
+                );
+                format!("{done}, {collapsed}  {label}{metric}")
+            }
             Outcome::Stopped => {
                 let stopped = self.style.paint(Role::Warning, "stopped");
                 let next = match after {
