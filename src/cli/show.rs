@@ -183,6 +183,17 @@ mod tests {
     }
 
     #[test]
+    fn a_collapse_is_told_of_the_trial_and_of_its_attempt() {
+        let trial = &samples::trials()[6];
+        let attempt =
+            samples::attempt(trial, Some(Outcome::Finished { verdict: Verdict::Collapsed }));
+        let text = text(trial, &[attempt.clone()], None, Style::Plain);
+        assert!(text.lines().next().unwrap_or_default().ends_with(": collapsed"), "{text}");
+        assert_eq!(text.matches("collapsed").count(), 2, "{text}");
+        assert_eq!(json(trial, &[attempt], None)["attempts"][0]["outcome"]["verdict"], "collapsed");
+    }
+
+    #[test]
     fn a_failure_stands_above_everything_else() {
         let trial = &samples::trials()[3];
         let text = text(trial, &[], None, Style::Plain);

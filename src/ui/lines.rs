@@ -346,6 +346,7 @@ mod tests {
             (21, begun(AttemptNo(2), false)),
             (22, at(100, Stage::Evaluate)),
             (60, ended(Outcome::Finished { verdict: Verdict::Healthy }, Some(0.6125), false)),
+            (60, ended(Outcome::Finished { verdict: Verdict::Collapsed }, Some(0.1), false)),
             (61, RunEvent::Stopping { times: 1 }),
             (
                 62,
