@@ -7,10 +7,24 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Trained to the end with a finite loss.
+    /// Trained to the end with a finite loss, to an embedding that tells images apart.
     Healthy,
     /// The loss or a weight became infinite or NaN.
     Diverged,
+    /// Trained to the end, and all images are embedded in nearly one place or along one line. Its
+    /// encoder is evaluated like any other.
+    Collapsed,
+}
+
+impl Verdict {
+    /// Returns the name that the store, the CLI and the reports use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Diverged => "diverged",
+            Self::Collapsed => "collapsed",
+        }
+    }
 }
 
 /// Why an attempt failed. The set is closed: a new reason forces a decision in

@@ -126,5 +126,6 @@ mod tests {
         assert_eq!(document["trials"][0]["results"]["linear_top1"], 0.6125);
         assert_eq!(document["trials"][3]["failure"]["reason"], "out_of_memory");
         assert_eq!(document["trials"][5]["results"], serde_json::Value::Null);
+        assert_eq!(document["trials"][6]["verdict"], "collapsed");
     }
 }

@@ -113,7 +113,7 @@ pub(super) fn sweep() -> SweepRow {
     }
 }
 
-/// One trial of each state.
+/// One trial of each state and verdict.
 pub(super) fn trials() -> Vec<TrialRow> {
     let states = [
         (TrialState::Done, Some(Verdict::Healthy), None),
@@ -122,6 +122,7 @@ pub(super) fn trials() -> Vec<TrialRow> {
         (TrialState::Failed, None, Some((FailureReason::OutOfMemory, "CUDA out of memory".into()))),
         (TrialState::Stopped, None, None),
         (TrialState::Pending, None, None),
+        (TrialState::Done, Some(Verdict::Collapsed), None),
     ];
     let trial = |(place, (state, verdict, failure))| {
         let run = run(128_u32 >> place, 0);

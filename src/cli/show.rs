@@ -115,7 +115,9 @@ fn outcome(outcome: Option<&Outcome>) -> String {
     match outcome {
         None => "running".to_owned(),
         Some(Outcome::Finished { verdict: Verdict::Healthy }) => "finished".to_owned(),
-        Some(Outcome::Finished { verdict: Verdict::Diverged }) => "diverged".to_owned(),
+        Some(Outcome::Finished { verdict: verdict @ (Verdict::Diverged | Verdict::Collapsed) }) => {
+            verdict.as_str().to_owned()
+        }
         Some(Outcome::Stopped) => "stopped".to_owned(),
         Some(Outcome::Failed { reason, .. }) => reason.as_str().to_owned(),
     }
@@ -178,6 +180,17 @@ mod tests {
         assert_eq!(document["schema"], 1);
         assert_eq!(document["attempts"][0]["ended_ms"], 1_700_000_060_000_i64);
         assert_eq!(document["run"]["epochs"], 3);
+    }
+
+    #[test]
+    fn a_collapse_is_told_of_the_trial_and_of_its_attempt() {
+        let trial = &samples::trials()[6];
+        let attempt =
+            samples::attempt(trial, Some(Outcome::Finished { verdict: Verdict::Collapsed }));
+        let text = text(trial, &[attempt.clone()], None, Style::Plain);
+        assert!(text.lines().next().unwrap_or_default().ends_with(": collapsed"), "{text}");
+        assert_eq!(text.matches("collapsed").count(), 2, "{text}");
+        assert_eq!(json(trial, &[attempt], None)["attempts"][0]["outcome"]["verdict"], "collapsed");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::places::Places;
 use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Verdict};
 use crate::store::rows::{AttemptRow, SweepRow, TrialRow, TrialState};
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
@@ -27,6 +27,9 @@ const ORDER: [TrialState; 6] = [
     TrialState::Trained,
     TrialState::Pending,
 ];
+
+/// Verdicts that are told beside the number of done trials.
+const MARKED: [Verdict; 2] = [Verdict::Collapsed, Verdict::Diverged];
 
 /// What is known of a sweep.
 #[derive(Debug)]
@@ -101,9 +104,29 @@ fn counts(trials: &[TrialRow], style: Style) -> String {
     let of = |state| trials.iter().filter(|trial| trial.state == state).count();
     let counts = ORDER.iter().map(|state| (*state, of(*state))).filter(|(_, count)| *count > 0);
     let phrase = |(state, count): (TrialState, usize)| {
-        format!("{} {}", words::count(count as u64), trials::state(state, None, style))
+        let phrase =
+            format!("{} {}", words::count(count as u64), trials::state(state, None, style));
+        if state == TrialState::Done { phrase + &marks(trials, style) } else { phrase }
     };
     counts.map(phrase).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns how many of the done trials turned out other than healthy: ` (1 collapsed)`.
+fn marks(trials: &[TrialRow], style: Style) -> String {
+    let phrase = |verdict: Verdict| match with_verdict(trials, verdict) {
+        0 => None,
+        count => {
+            let word = style.paint(Role::Warning, verdict.as_str());
+            Some(format!("{} {word}", words::count(count as u64)))
+        }
+    };
+    let marks: Vec<String> = MARKED.into_iter().filter_map(phrase).collect();
+    if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) }
+}
+
+fn with_verdict(trials: &[TrialRow], verdict: Verdict) -> usize {
+    let has = |trial: &&TrialRow| trial.state == TrialState::Done && trial.verdict == Some(verdict);
+    trials.iter().filter(has).count()
 }
 
 fn failures(trials: &[TrialRow], axes: &[String], style: Style) -> String {
@@ -167,6 +190,10 @@ pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
             .map(|state| (*state, trials.iter().filter(|trial| trial.state == *state).count()))
             .map(|(state, count)| (trials::state_name(state).to_owned(), json!(count)))
             .collect();
+        let verdicts: serde_json::Map<String, serde_json::Value> = MARKED
+            .iter()
+            .map(|v| (v.as_str().to_owned(), json!(with_verdict(trials, *v))))
+            .collect();
         let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
         let running = live.map(|attempt| {
             json!({
@@ -180,6 +207,7 @@ pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
             "sweep": sweep.name,
             "trials": trials.len(),
             "counts": counts,
+            "verdicts": verdicts,
             "running": running.collect::<Vec<_>>(),
             "seconds_left": remaining(trials, attempts).map(|time| time.as_secs_f64()),
         })
@@ -191,7 +219,6 @@ pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
 mod tests {
     use super::super::samples;
     use super::*;
-    use crate::outcome::Verdict;
 
     fn standing() -> Standing {
         let trials = samples::trials();
@@ -207,7 +234,8 @@ mod tests {
         insta::assert_snapshot!(text(&standing(), now_ms, Style::Plain));
         let document = json(&[standing()], now_ms);
         assert_eq!(document["schema"], 1);
-        assert_eq!(document["sweeps"][0]["counts"]["done"], 2);
+        assert_eq!(document["sweeps"][0]["counts"]["done"], 3);
+        assert_eq!(document["sweeps"][0]["verdicts"], json!({ "collapsed": 1, "diverged": 1 }));
         assert_eq!(document["sweeps"][0]["running"][0]["seconds"], 30.0);
         assert_eq!(document["sweeps"][0]["seconds_left"], 180.0);
     }

@@ -86,7 +86,7 @@ pub(super) fn state_name(state: TrialState) -> &'static str {
     }
 }
 
-/// Returns a state in its colour; a diverged trial is done, and marked.
+/// Returns a state in its colour; a diverged or collapsed trial is done, and marked.
 pub(super) fn state(state: TrialState, verdict: Option<Verdict>, style: Style) -> String {
     let role = match state {
         TrialState::Pending | TrialState::Trained => Role::Dim,
@@ -96,8 +96,10 @@ pub(super) fn state(state: TrialState, verdict: Option<Verdict>, style: Style) -
         TrialState::Failed => Role::Bad,
     };
     match (state, verdict) {
-        (TrialState::Done, Some(Verdict::Diverged)) => style.paint(Role::Warning, "diverged"),
-        (_, Some(Verdict::Healthy | Verdict::Diverged) | None) => {
+        (TrialState::Done, Some(verdict @ (Verdict::Diverged | Verdict::Collapsed))) => {
+            style.paint(Role::Warning, verdict.as_str())
+        }
+        (_, Some(Verdict::Healthy | Verdict::Diverged | Verdict::Collapsed) | None) => {
             style.paint(role, state_name(state))
         }
     }

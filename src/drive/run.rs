@@ -294,7 +294,7 @@ impl<'a, E: Executor> Run<'a, E> {
             // Only its own sweep knows how to go on with it.
             (None, _) => Ending::Done,
             // A finished attempt of another protocol leaves this one's evaluation to do.
-            (Some(_), Outcome::Finished { verdict: Verdict::Healthy })
+            (Some(_), Outcome::Finished { verdict: Verdict::Healthy | Verdict::Collapsed })
                 if attempt.row.eval_key != self.plan.eval_key =>
             {
                 Ending::Again

@@ -200,13 +200,16 @@ fn checkpoint() -> WorkerEvent {
     WorkerEvent::Checkpointed { update: 7, file: "checkpoint.safetensors".into() }
 }
 
-fn finishes() -> Part {
-    let weights = WorkerEvent::Artifact {
+fn keeps_weights() -> WorkerEvent {
+    WorkerEvent::Artifact {
         artifact: "weights".into(),
         file: "weights.safetensors".into(),
         digest: String::new(),
-    };
-    Part::Ends([vec![weights], last_words()].concat(), Exit::Code(0))
+    }
+}
+
+fn finishes() -> Part {
+    Part::Ends([vec![keeps_weights()], last_words()].concat(), Exit::Code(0))
 }
 
 fn fails(reason: FailureReason) -> Part {
@@ -544,6 +547,26 @@ async fn what_diverged_is_done_by_every_protocol() {
     assert_eq!(summary.unwrap().done, 1);
     assert_eq!(bench.run(&plan_with_eval(1, 60), &ScriptedExecutor::new([])).await.0.done, 1);
     assert_eq!(bench.attempts(&other).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_collapsed_is_evaluated_by_every_protocol() {
+    let bench = Bench::new().await;
+    let end = End::Finished { verdict: Verdict::Collapsed };
+    let collapsed = vec![keeps_weights(), evaluated(), ended(end)];
+    let executor = ScriptedExecutor::new([waits_then(collapsed)]);
+    let (row, handle) = bench.leave_a_worker(&plan(1), &executor).await;
+    bench.note(&row, &handle).await;
+    let other = plan_with_eval(1, 50);
+    let (summary, _) =
+        bench.try_run(&other, &executor, |event| once_started(event, StopRequest::Politely)).await;
+    assert!(summary.unwrap().interrupted);
+    assert_eq!(bench.state(&plan(1)).await, TrialState::Done);
+    assert_eq!(bench.state(&other).await, TrialState::Trained);
+    let evaluates = Part::Ends(last_words(), Exit::Code(0));
+    assert_eq!(bench.run(&other, &ScriptedExecutor::new([evaluates])).await.0.done, 1);
+    let kinds: Vec<_> = bench.attempts(&other).await.iter().map(|row| row.kind).collect();
+    assert_eq!(kinds, [AttemptKind::Train, AttemptKind::Eval]);
 }
 
 #[tokio::test]

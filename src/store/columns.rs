@@ -11,7 +11,7 @@ use sqlx::FromRow;
 use super::StoreError;
 use super::rows::{AttemptKind, AttemptRow};
 use crate::ids::{AttemptNo, EvalKey, TrainKey};
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::Outcome;
 
 /// An attempt as the table has it.
 #[derive(FromRow)]
@@ -73,7 +73,7 @@ impl OutcomeColumns {
         let named = |outcome: &str| Self { outcome: Some(outcome.into()), ..Self::default() };
         match outcome {
             Outcome::Finished { verdict } => {
-                Self { verdict: Some(verdict_word(*verdict).into()), ..named("finished") }
+                Self { verdict: Some(verdict.as_str().into()), ..named("finished") }
             }
             Outcome::Stopped => named("stopped"),
             Outcome::Failed { reason, detail } => Self {
@@ -101,13 +101,6 @@ impl OutcomeColumns {
             _ => return Err(bad("outcome", of(), format!("`{outcome}`"))),
         };
         Ok(Some(outcome))
-    }
-}
-
-fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Healthy => "healthy",
-        Verdict::Diverged => "diverged",
     }
 }
 
@@ -167,7 +160,7 @@ fn bad(column: &'static str, of: String, cause: String) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::FailureReason;
+    use crate::outcome::{FailureReason, Verdict};
 
     #[test]
     fn every_outcome_comes_back() {
@@ -189,6 +182,7 @@ mod tests {
         let others = [
             Outcome::Finished { verdict: Verdict::Healthy },
             Outcome::Finished { verdict: Verdict::Diverged },
+            Outcome::Finished { verdict: Verdict::Collapsed },
             Outcome::Stopped,
         ];
         for outcome in failures.into_iter().chain(others) {

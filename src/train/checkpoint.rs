@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
+use super::diagnostics::Embedding;
 use super::error::TrainError;
 
 /// Named tensors of a model or an optimizer.
@@ -21,6 +22,9 @@ pub struct Position {
     pub epoch_loss: f64,
     /// Updates in that sum.
     pub epoch_updates: u64,
+    /// The embedding at the last epoch's end, where it can be judged: a resume after the last
+    /// update makes none, and ends with the same verdict.
+    pub embedding: Option<Embedding>,
 }
 
 const POSITION: &str = "position";
@@ -66,7 +70,10 @@ pub fn read(path: &Path) -> Result<State, TrainError> {
 
 /// Returns a position as a tensor that can stand beside the others.
 pub fn position_entry(position: Position) -> (String, Tensor) {
-    let values = [position.update as f64, position.epoch_loss, position.epoch_updates as f64];
+    let Position { update, epoch_loss, epoch_updates, embedding } = position;
+    let [std_relative, effective_rank] =
+        embedding.map_or([f64::NAN; 2], |e| [e.std_relative, e.effective_rank]);
+    let values = [update as f64, epoch_loss, epoch_updates as f64, std_relative, effective_rank];
     (POSITION.to_owned(), Tensor::from_slice(&values))
 }
 
@@ -77,7 +84,41 @@ pub fn take_position(path: &Path, state: &mut State) -> Result<Position, TrainEr
     let index = state.iter().position(|(name, _)| name == POSITION).ok_or_else(missing)?;
     let (_, tensor) = state.swap_remove(index);
     let values = Vec::<f64>::try_from(tensor.to_kind(Kind::Double)).map_err(|_| missing())?;
-    let [update, epoch_loss, epoch_updates] = values[..] else { return Err(missing()) };
+    let (counts, embedding) = match values[..] {
+        [update, loss, updates, std_relative, effective_rank] if !std_relative.is_nan() => {
+            ([update, loss, updates], Some(Embedding { std_relative, effective_rank }))
+        }
+        // Three numbers are what was written before embeddings were judged.
+        [update, loss, updates, _, _] | [update, loss, updates] => ([update, loss, updates], None),
+        _ => return Err(missing()),
+    };
+    let [update, epoch_loss, epoch_updates] = counts;
     // Updates stay far below 2^53, where f64 counts exactly.
-    Ok(Position { update: update as u64, epoch_loss, epoch_updates: epoch_updates as u64 })
+    let (update, epoch_updates) = (update as u64, epoch_updates as u64);
+    Ok(Position { update, epoch_loss, epoch_updates, embedding })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_back(entry: (String, Tensor)) -> Position {
+        take_position(Path::new("checkpoint"), &mut vec![entry]).unwrap()
+    }
+
+    #[test]
+    fn a_position_comes_back_with_the_embedding_that_is_to_be_judged() {
+        let embedding = Some(Embedding { std_relative: 0.04, effective_rank: 1.25 });
+        let judged = Position { update: 9, epoch_loss: 0.5, epoch_updates: 2, embedding };
+        assert_eq!(read_back(position_entry(judged)), judged);
+        let unjudged = Position { embedding: None, ..judged };
+        assert_eq!(read_back(position_entry(unjudged)), unjudged);
+    }
+
+    #[test]
+    fn a_position_of_before_embeddings_were_judged_is_read() {
+        let entry = (POSITION.to_owned(), Tensor::from_slice(&[9.0f64, 0.5, 2.0]));
+        let expected = Position { update: 9, epoch_loss: 0.5, epoch_updates: 2, embedding: None };
+        assert_eq!(read_back(entry), expected);
+    }
 }

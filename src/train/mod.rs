@@ -2,17 +2,22 @@
 //! names libtorch. Knows nothing of the store, of other attempts or of why it is run.
 
 pub mod checkpoint;
+mod clock;
+pub mod diagnostics;
 pub mod error;
 pub mod eval;
 pub mod evaluate;
 pub mod features;
 pub mod lineage;
 pub mod loader;
+mod memory;
+mod meter;
 pub mod method;
 pub mod native;
 pub mod net;
 pub mod optim;
 pub mod pretrain;
+pub mod probe;
 pub mod sink;
 pub mod stream;
 
@@ -30,6 +35,7 @@ use error::TrainError;
 use evaluate::LabelledImages;
 use method::Model;
 use pretrain::{Pretrained, Run};
+use probe::Probe;
 use sink::Sink;
 
 /// Asked before each update and between the parts of the evaluation, with the number of updates
@@ -73,13 +79,14 @@ pub fn attempt(
     // Before training, so that hours are not spent on a set that cannot be evaluated.
     let labelled = LabelledImages::new(eval_set.as_ref().unwrap_or(set.as_ref()), &eval_data)?;
 
-    let model = match &order.work {
+    let (model, verdict) = match &order.work {
         Work::Train { resume } => {
-            let run = Run { order, device, images: Arc::clone(&set), folder };
+            let probe = Probe::of(&set.train, &order.run.data, order.eval.knn)?;
+            let run = Run { order, device, images: Arc::clone(&set), folder, probe: &probe };
             match pretrain::pretrain(&run, resume.as_deref(), sink, stop)? {
                 Pretrained::Stopped => return Ok(End::Stopped),
                 Pretrained::Diverged => return Ok(End::Finished { verdict: Verdict::Diverged }),
-                Pretrained::Trained(model) => *model,
+                Pretrained::Trained { model, verdict } => (*model, verdict),
             }
         }
         Work::Evaluate { weights } => {
@@ -89,7 +96,8 @@ pub fn attempt(
                 problem: error.to_string(),
             };
             model.load_encoder(&checkpoint::read(weights)?).map_err(misfit)?;
-            model
+            // What the training turned out to be, its own attempt has said.
+            (model, Verdict::Healthy)
         }
     };
     // The weights are kept: what is stopped from here on is evaluated again, not trained again.
@@ -104,7 +112,7 @@ pub fn attempt(
     }
     values.extend(evaluate::floor(&order.run, &labelled, &order.eval, device)?);
     sink.send(WorkerEvent::Evaluated { values })?;
-    Ok(End::Finished { verdict: Verdict::Healthy })
+    Ok(End::Finished { verdict })
 }
 
 /// Loads the data set of a training spec, its training images cut to the subset.

@@ -10,20 +10,22 @@ use tch::{Device, Kind, Tensor};
 
 use super::StopAt;
 use super::checkpoint::{self, Position, State};
+use super::clock::Clock;
+use super::diagnostics::{self, Embedding};
 use super::error::TrainError;
 use super::loader::Loader;
+use super::memory;
+use super::meter::Meter;
+use super::method::loss::Pair;
 use super::method::{self, Model};
-use super::net::StateError;
-use super::optim::schedule;
+use super::net::{ParamSet, StateError};
 use super::optim::{HeadRates, Optimizer};
+use super::probe::Probe;
 use super::sink::Sink;
 use crate::data::Dataset;
+use crate::outcome::Verdict;
 use crate::protocol::folder::AttemptFolder;
-use crate::protocol::{Progress, Stage, WorkOrder, WorkerEvent};
-use crate::spec::run::{RunSpec, Target};
-
-/// Least time between two progress lines.
-const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+use crate::protocol::{WorkOrder, WorkerEvent};
 
 /// Before the names of optimizer buffers in a checkpoint, which are those of their parameters.
 const MOMENTUM: &str = "momentum.";
@@ -38,12 +40,19 @@ pub struct Run<'a> {
     pub images: Arc<Dataset>,
     /// Where results go.
     pub folder: &'a AttemptFolder,
+    /// Looks at the encoder after each epoch.
+    pub probe: &'a Probe,
 }
 
 /// How training ended.
 pub enum Pretrained {
     /// To the last update; the weights are kept in the folder.
-    Trained(Box<Model>),
+    Trained {
+        /// What was trained.
+        model: Box<Model>,
+        /// Healthy or collapsed.
+        verdict: Verdict,
+    },
     /// The loss, a weight or a statistic became infinite or NaN.
     Diverged,
     /// On request, after a checkpoint.
@@ -83,7 +92,10 @@ pub fn pretrain(
             return Ok(Pretrained::Stopped);
         }
         let k = position.update;
-        let loss = update(spec, &mut model, &mut optimizer, &mut loader, &clock, k, run.device)?;
+        let ends_epoch = clock.ends_epoch(k + 1);
+        let watch = if ends_epoch { Watch::Closely } else { Watch::Loss };
+        let Updated { loss, seen } =
+            update(run, watch, &mut model, &mut optimizer, &mut loader, &clock, k)?;
         position.update += 1;
         if !loss.is_finite() {
             sink.send(WorkerEvent::Note {
@@ -101,8 +113,15 @@ pub fn pretrain(
                 meter.rate(),
             )))?;
         }
-        if clock.ends_epoch(position.update) {
-            sink.metrics(position.update, clock.epoch_values(k, &position, &meter))?;
+        if ends_epoch {
+            let mut values = epoch_values(&clock, k, &position, &meter);
+            position.embedding = seen.as_ref().and_then(|seen| seen.embedding);
+            values.extend(seen.into_iter().flat_map(|seen| seen.values));
+            let top1 = run.probe.look(&model, run.device)?;
+            values.extend(top1.map(|top1| ("knn_probe_top1".to_owned(), top1)));
+            let peak = memory::peak_resident_bytes();
+            values.extend(peak.map(|bytes| ("peak_resident_bytes".to_owned(), bytes as f64)));
+            sink.metrics(position.update, values)?;
             position.epoch_loss = 0.0;
             position.epoch_updates = 0;
             meter = Meter::start();
@@ -120,34 +139,124 @@ pub fn pretrain(
     // Evaluation may be interrupted or fail: what was trained is kept first.
     save(run.folder, &model, &optimizer, position, sink)?;
     keep_weights(run.folder, &model, sink)?;
-    Ok(Pretrained::Trained(Box::new(model)))
+    let verdict = judge(position.embedding, sink)?;
+    Ok(Pretrained::Trained { model: Box::new(model), verdict })
+}
+
+/// How closely to look at an update.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watch {
+    /// At its loss.
+    Loss,
+    /// At its projections and gradients too.
+    Closely,
+}
+
+/// What an update did.
+struct Updated {
+    /// Mean over its images.
+    loss: f64,
+    /// What was seen beyond the loss, where that was asked for.
+    seen: Option<Seen>,
+}
+
+/// What was seen of an update beyond its loss.
+struct Seen {
+    embedding: Option<Embedding>,
+    values: BTreeMap<String, f64>,
 }
 
 /// One update: gradients averaged over the batches, one optimizer step, one target update with
-/// the new weights. Returns the mean loss.
+/// the new weights.
 fn update(
-    spec: &RunSpec,
+    run: &Run<'_>,
+    watch: Watch,
     model: &mut Model,
     optimizer: &mut Optimizer,
     loader: &mut Loader,
     clock: &Clock,
     k: u64,
-    device: Device,
-) -> Result<f64, TrainError> {
-    let parts = spec.accumulation();
+) -> Result<Updated, TrainError> {
+    let parts = run.order.run.accumulation();
     optimizer.zero_grad();
-    let mut total = Tensor::zeros([], (Kind::Float, device));
+    let mut total = Tensor::zeros([], (Kind::Float, run.device));
+    let mut projections: Vec<Pair> = Vec::new();
     for _ in 0..parts {
-        let [view, view_prime] = loader.next(device)?;
-        let loss = model.loss(&view, &view_prime) / f64::from(parts);
+        let [view, view_prime] = loader.next(run.device)?;
+        let forward = model.forward(&view, &view_prime);
+        let loss = forward.loss / f64::from(parts);
         loss.backward();
         total += loss.detach();
+        match watch {
+            Watch::Loss => {}
+            Watch::Closely => projections.push(forward.projections),
+        }
     }
+    // The step adds the weight decay to the gradients.
+    let seen = match watch {
+        Watch::Loss => None,
+        Watch::Closely => Some(tch::no_grad(|| see(&projections, model.online()))?),
+    };
     optimizer.step(clock.learning_rate(k));
     if let Some(tau) = clock.tau(k) {
         model.update_target(tau);
     }
-    Ok(f64::try_from(&total)?)
+    Ok(Updated { loss: f64::try_from(&total)?, seen })
+}
+
+/// Measures the projections of an update, batch by batch, and the gradients that they led to.
+fn see(projections: &[Pair], online: &ParamSet) -> Result<Seen, TrainError> {
+    let whole = |of: fn(&Pair) -> &Tensor| {
+        Tensor::f_cat(&projections.iter().map(of).collect::<Vec<_>>(), 0)?.f_to_kind(Kind::Float)
+    };
+    let (first, second) = (whole(|pair| &pair.first)?, whole(|pair| &pair.second)?);
+    let weights: Vec<Tensor> = online.trainable().into_iter().map(|p| p.tensor).collect();
+    let gradients: Vec<Tensor> = weights.iter().map(Tensor::grad).filter(Tensor::defined).collect();
+    let values = [
+        ("embedding_std_relative", diagnostics::std_relative(&first)?),
+        ("effective_rank", diagnostics::effective_rank(&first)?),
+        ("alignment", diagnostics::alignment(&first, &second)?),
+        ("uniformity", diagnostics::uniformity(&first)?),
+        ("projection_norm", diagnostics::mean_norm(&first)?),
+        ("gradient_norm", diagnostics::norm(&gradients)?),
+        ("weight_norm", diagnostics::norm(&weights)?),
+    ];
+    Ok(Seen {
+        embedding: Embedding::of(&first)?,
+        values: values.map(|(name, value)| (name.to_owned(), value)).into(),
+    })
+}
+
+/// Returns what an epoch was, before anything looks at the encoder that it led to.
+fn epoch_values(
+    clock: &Clock,
+    k: u64,
+    position: &Position,
+    meter: &Meter,
+) -> BTreeMap<String, f64> {
+    let mut values = BTreeMap::from([
+        ("loss".to_owned(), position.epoch_loss / position.epoch_updates as f64),
+        ("lr".to_owned(), clock.learning_rate(k)),
+        ("images_per_s".to_owned(), meter.total_rate()),
+    ]);
+    values.extend(clock.tau(k).map(|tau| ("tau".to_owned(), tau)));
+    values
+}
+
+/// Judges the last embedding; a collapse is noted with its numbers.
+fn judge(embedding: Option<Embedding>, sink: &mut Sink) -> Result<Verdict, TrainError> {
+    let Some(embedding) = embedding else { return Ok(Verdict::Healthy) };
+    let verdict = diagnostics::judge_embedding(embedding);
+    if verdict == Verdict::Collapsed {
+        let Embedding { std_relative, effective_rank } = embedding;
+        let text = format!(
+            "collapsed: at the end embedding_std_relative is {std_relative:.3} (below {} is a collapse), effective_rank {effective_rank:.2} (below {})",
+            diagnostics::COLLAPSED_STD,
+            diagnostics::COLLAPSED_RANK
+        );
+        sink.send(WorkerEvent::Note { text })?;
+    }
+    Ok(verdict)
 }
 
 fn save(
@@ -200,123 +309,4 @@ fn keep_weights(folder: &AttemptFolder, model: &Model, sink: &mut Sink) -> Resul
     let file = path.file_name().map(Into::into).unwrap_or_default();
     let digest = blake3::hash(&bytes).to_hex().to_string();
     Ok(sink.send(WorkerEvent::Artifact { artifact: "weights".into(), file, digest })?)
-}
-
-/// Schedules of a run: pure functions of the update number.
-struct Clock {
-    spec: RunSpec,
-    images: u64,
-    updates: u64,
-    warmup: u64,
-}
-
-impl Clock {
-    fn new(spec: &RunSpec, images: u64) -> Result<Self, TrainError> {
-        let need = u64::from(spec.update_batch_size);
-        let updates = spec.updates(images);
-        if need > images || updates == 0 {
-            return Err(TrainError::Rejected(format!(
-                "update_batch_size = {need} is larger than the {images} training images of {}: lower it or raise data.train_limit",
-                spec.data.source.name()
-            )));
-        }
-        let warmup = (spec.warmup_epochs * images as f64 / need as f64) as u64;
-        Ok(Self { spec: spec.clone(), images, updates, warmup })
-    }
-
-    fn learning_rate(&self, k: u64) -> f64 {
-        let peak = schedule::peak_learning_rate(&self.spec.optimizer, self.spec.update_batch_size);
-        schedule::learning_rate(k, self.updates, self.warmup, peak)
-    }
-
-    fn tau(&self, k: u64) -> Option<f64> {
-        match self.spec.target {
-            Target::Average { tau_base, schedule } => {
-                Some(schedule::tau(k, self.updates, tau_base, schedule))
-            }
-            Target::Online => None,
-        }
-    }
-
-    /// Returns the epoch, from 1, in which the last of the images of `update` updates stood.
-    fn epoch(&self, update: u64) -> u32 {
-        let seen = update * u64::from(self.spec.update_batch_size);
-        (seen.div_ceil(self.images).max(1) as u32).min(self.spec.epochs)
-    }
-
-    /// Returns whether after `update` updates another epoch begins, or training ends.
-    fn ends_epoch(&self, update: u64) -> bool {
-        let seen = |update: u64| update * u64::from(self.spec.update_batch_size) / self.images;
-        seen(update) > seen(update - 1) || update == self.updates
-    }
-
-    fn remainder_note(&self) -> Option<String> {
-        let left = self.images % u64::from(self.spec.update_batch_size);
-        (left > 0).then(|| {
-            format!(
-                "{} images do not divide into updates of {}: the stream of images is continuous, the update at an epoch's end takes its last images from the next epoch",
-                self.images, self.spec.update_batch_size
-            )
-        })
-    }
-
-    fn progress(&self, update: u64, loss: Option<f64>, images_per_s: f64) -> Progress {
-        Progress {
-            stage: Stage::Train,
-            update,
-            updates: self.updates,
-            epoch: self.epoch(update),
-            epochs: self.spec.epochs,
-            loss,
-            images_per_s,
-        }
-    }
-
-    fn epoch_values(&self, k: u64, position: &Position, meter: &Meter) -> BTreeMap<String, f64> {
-        let loss = position.epoch_loss / position.epoch_updates as f64;
-        let mut values = BTreeMap::from([
-            ("loss".to_owned(), loss),
-            ("lr".to_owned(), self.learning_rate(k)),
-            ("images_per_s".to_owned(), meter.total_rate()),
-        ]);
-        values.extend(self.tau(k).map(|tau| ("tau".to_owned(), tau)));
-        values
-    }
-}
-
-/// Counts images against the clock on the wall.
-struct Meter {
-    since: Instant,
-    images: u64,
-    reported: Instant,
-    images_reported: u64,
-}
-
-impl Meter {
-    fn start() -> Self {
-        let now = Instant::now();
-        Self { since: now, images: 0, reported: now, images_reported: 0 }
-    }
-
-    fn count(&mut self, images: u32) {
-        self.images += u64::from(images);
-    }
-
-    fn is_due(&self) -> bool {
-        self.reported.elapsed() >= PROGRESS_EVERY
-    }
-
-    /// Returns images a second since the last call.
-    fn rate(&mut self) -> f64 {
-        let rate =
-            (self.images - self.images_reported) as f64 / self.reported.elapsed().as_secs_f64();
-        self.reported = Instant::now();
-        self.images_reported = self.images;
-        rate
-    }
-
-    /// Returns images a second since the start.
-    fn total_rate(&self) -> f64 {
-        self.images as f64 / self.since.elapsed().as_secs_f64()
-    }
 }

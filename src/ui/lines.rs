@@ -149,6 +149,13 @@ impl Lines {
             Outcome::Finished { verdict: Verdict::Diverged } => {
                 format!("{}  {label}{metric}", self.style.paint(Role::Warning, "diverged"))
             }
+            Outcome::Finished { verdict: Verdict::Collapsed } => {
+                let (done, collapsed) = (
+                    self.style.paint(Role::Good, "done"),
+                    self.style.paint(Role::Warning, "collapsed"),
+                );
+                format!("{done}, {collapsed}  {label}{metric}")
+            }
             Outcome::Stopped => {
                 let stopped = self.style.paint(Role::Warning, "stopped");
                 let next = match after {
@@ -339,6 +346,7 @@ mod tests {
             (21, begun(AttemptNo(2), false)),
             (22, at(100, Stage::Evaluate)),
             (60, ended(Outcome::Finished { verdict: Verdict::Healthy }, Some(0.6125), false)),
+            (60, ended(Outcome::Finished { verdict: Verdict::Collapsed }, Some(0.1), false)),
             (61, RunEvent::Stopping { times: 1 }),
             (
                 62,

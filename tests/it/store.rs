@@ -511,6 +511,7 @@ async fn states_follow_from_attempts(store: Store) {
         (&[(train, stop.clone()), (train, failed())], Failed, Failed),
         (&[(train, failed()), (train, finished())], Done, Trained),
         (&[(train, Outcome::Finished { verdict: Verdict::Diverged })], Done, Done),
+        (&[(train, Outcome::Finished { verdict: Verdict::Collapsed })], Done, Trained),
         (&[(train, finished()), (other, failed())], Done, Failed),
         (&[(train, finished()), (other, failed()), (other, stop.clone())], Done, Trained),
         (&[(train, failed()), (train, finished()), (other, failed())], Done, Failed),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use byol_sweep::data::{self, Dataset};
 use byol_sweep::ids::AttemptNo;
+use byol_sweep::outcome::Verdict;
 use byol_sweep::plan::{Limit, Plan, Request, expand};
 use byol_sweep::protocol::folder::AttemptFolder;
 use byol_sweep::protocol::{End, EventLine, FORMAT, Work, WorkDevice, WorkOrder, WorkerEvent};
@@ -16,10 +17,13 @@ use byol_sweep::spec::parse;
 use byol_sweep::spec::run::{RunSpec, SEMANTICS};
 use byol_sweep::spec::sweep::Kernels;
 use byol_sweep::train::checkpoint;
+use byol_sweep::train::diagnostics;
 use byol_sweep::train::evaluate::{self, LabelledImages};
 use byol_sweep::train::loader::Loader;
 use byol_sweep::train::method::Model;
 use byol_sweep::train::net::Mode;
+use byol_sweep::train::pretrain;
+use byol_sweep::train::probe::Probe;
 use byol_sweep::train::sink::Sink;
 use byol_sweep::train::{self, StopAt};
 use serde_json::{Value, json};
@@ -71,6 +75,26 @@ fn run_of(method: &str) -> RunSpec {
     plan(method).trials.remove(0).run
 }
 
+fn order(plan: &Plan, work: Work, folder: &Path) -> WorkOrder {
+    let trial = &plan.trials[0];
+    WorkOrder {
+        format: FORMAT,
+        train_key: trial.train_key.clone(),
+        eval_key: plan.eval_key.clone(),
+        attempt: AttemptNo(1),
+        work,
+        run: trial.run.clone(),
+        eval: plan.eval.clone(),
+        data_path: None,
+        eval_data_path: None,
+        device: WorkDevice::Cpu,
+        threads: 1,
+        kernels: Kernels::Fastest,
+        checkpoint_every_ms: 3_600_000,
+        lock: folder.join("lock"),
+    }
+}
+
 fn images(run: &RunSpec) -> Arc<Dataset> {
     Arc::new(data::load(&run.data.source, None).unwrap())
 }
@@ -87,23 +111,7 @@ impl Attempt {
         // Sums depend on it.
         tch::set_num_threads(1);
         let folder = tempfile::tempdir().unwrap();
-        let trial = &plan.trials[0];
-        let order = WorkOrder {
-            format: FORMAT,
-            train_key: trial.train_key.clone(),
-            eval_key: plan.eval_key.clone(),
-            attempt: AttemptNo(1),
-            work,
-            run: trial.run.clone(),
-            eval: plan.eval.clone(),
-            data_path: None,
-            eval_data_path: None,
-            device: WorkDevice::Cpu,
-            threads: 1,
-            kernels: Kernels::Fastest,
-            checkpoint_every_ms: 3_600_000,
-            lock: folder.path().join("lock"),
-        };
+        let order = order(plan, work, folder.path());
         let at = AttemptFolder::at(folder.path());
         let mut sink = Sink::create(&at).unwrap();
         let end = train::attempt(&order, &at, &mut sink, stop).unwrap();
@@ -128,12 +136,14 @@ impl Attempt {
         std::fs::read(self.weights()).unwrap()
     }
 
-    /// Values by update, without those that tell the time.
+    /// Values by update, without those that tell of this machine now.
     fn series(&self) -> Vec<(u64, BTreeMap<String, f64>)> {
         let of = |event: &WorkerEvent| match event {
             WorkerEvent::Metrics { update, values } => {
                 let mut values = values.clone();
-                assert!(values.remove("images_per_s").is_some());
+                for name in ["images_per_s", "peak_resident_bytes"] {
+                    assert!(values.remove(name).is_some(), "{name}");
+                }
                 Some((*update, values))
             }
             _ => None,
@@ -370,6 +380,119 @@ fn evaluation_leaves_no_trace() {
     assert_eq!(state(&judged), before);
     assert_eq!(step(&judged), step(&plain));
     assert_eq!(state(&judged), state(&plain));
+}
+
+#[test]
+fn every_epoch_tells_how_the_embedding_is() {
+    let series = Attempt::train(&plan("byol"), None, &never).series();
+    assert_eq!(series.len(), 3);
+    let within = [
+        ("embedding_std_relative", 0.0, 1.0),
+        ("effective_rank", 1.0, 8.0),
+        ("alignment", 0.0, 4.0),
+        ("uniformity", -8.0, 0.0),
+        ("knn_probe_top1", 0.0, 1.0),
+        ("projection_norm", 0.0, f64::MAX),
+        ("gradient_norm", 0.0, f64::MAX),
+        ("weight_norm", 0.0, f64::MAX),
+    ];
+    for (_, values) in &series {
+        for (name, low, high) in within {
+            assert!((low..=high).contains(&values[name]), "{name} = {}", values[name]);
+        }
+        assert!(values["gradient_norm"] > 0.0 && values["weight_norm"] > 0.0);
+    }
+    assert_ne!(series[0].1["gradient_norm"], series[1].1["gradient_norm"]);
+}
+
+/// The statistics are of the projections that the update was made from, all its batches.
+#[test]
+fn the_embedding_of_a_step_is_that_of_all_its_batches() {
+    let mut plan = plan("byol");
+    // One update, so that the model before it is the one of the seed.
+    plan.trials[0].run.epochs = 1;
+    plan.trials[0].run.warmup_epochs = 0.0;
+    plan.trials[0].run.update_batch_size = 40;
+    let run = plan.trials[0].run.clone();
+    let told = &Attempt::train(&plan, None, &never).series()[0].1;
+    let model = Model::new(&run, Device::Cpu, Kind::Float).unwrap();
+    let mut loader = Loader::start(&run, images(&run), 0, 1);
+    let batches: Vec<Tensor> = (0..5)
+        .map(|_| loader.next(Device::Cpu).unwrap())
+        .map(|[first, second]| model.forward(&first, &second).projections.first)
+        .collect();
+    let expected = diagnostics::effective_rank(&Tensor::cat(&batches, 0)).unwrap();
+    assert!((told["effective_rank"] - expected).abs() < 1e-6, "{told:?} {expected}");
+    let of_one = diagnostics::effective_rank(&batches[4]).unwrap();
+    assert!((of_one - expected).abs() > 1e-3);
+}
+
+/// What training leaves, with or without a look at the encoder after each epoch.
+fn checkpoint_with(plan: &Plan, probe: &Probe) -> Vec<u8> {
+    tch::set_num_threads(1);
+    let folder = tempfile::tempdir().unwrap();
+    let at = AttemptFolder::at(folder.path());
+    let order = order(plan, Work::Train { resume: None }, folder.path());
+    let images = images(&order.run);
+    let run = pretrain::Run { order: &order, device: Device::Cpu, images, folder: &at, probe };
+    pretrain::pretrain(&run, None, &mut Sink::create(&at).unwrap(), &never).unwrap();
+    std::fs::read(at.checkpoint()).unwrap()
+}
+
+#[test]
+fn the_probe_leaves_no_trace() {
+    for method in ["byol", "simclr"] {
+        let plan = plan(method);
+        let run = &plan.trials[0].run;
+        let probe = Probe::of(&images(run).train, &run.data, plan.eval.knn).unwrap();
+        assert!(matches!(probe, Probe::On(_)));
+        assert!(checkpoint_with(&plan, &probe) == checkpoint_with(&plan, &Probe::Off), "{method}");
+    }
+}
+
+/// Makes the projection of every image the same from here on.
+fn collapse(checkpoint: &Path) {
+    let mut state = checkpoint::read(checkpoint).unwrap();
+    let of_projector =
+        |name: &str, end: &str| name.starts_with("online.projector.") && name.ends_with(end);
+    let last = |end: &str| -> String {
+        let names = state.iter().map(|(name, _)| name).filter(|name| of_projector(name, end));
+        names.max().unwrap().clone()
+    };
+    let (weight, bias) = (last(".weight"), last(".bias"));
+    for (name, tensor) in &mut state {
+        if *name == weight {
+            *tensor = tensor.zeros_like();
+        } else if *name == bias {
+            *tensor = tensor.ones_like();
+        }
+    }
+    checkpoint::write(checkpoint, &state).unwrap();
+}
+
+#[test]
+fn a_collapse_is_told_evaluated_and_not_forgotten_over_a_stop() {
+    let plan = plan("byol");
+    let begun = Attempt::train(&plan, None, &|update| update == UPDATES - 1);
+    collapse(&begun.checkpoint());
+    let collapsed = End::Finished { verdict: Verdict::Collapsed };
+    let rest = Attempt::train(&plan, Some(begun.checkpoint()), &never);
+    assert_eq!(rest.end, collapsed);
+    assert!(rest.evaluated().contains_key("linear_top1"));
+    assert!(rest.series()[0].1["embedding_std_relative"] < 1e-6);
+    let is_note = |event: &&WorkerEvent| matches!(event, WorkerEvent::Note { text } if text.starts_with("collapsed: "));
+    assert_eq!(rest.events.iter().filter(is_note).count(), 1);
+
+    // All updates are done, and the evaluation is not: the next attempt makes no update.
+    let stopped = Attempt::train(&plan, Some(begun.checkpoint()), &|update| update == UPDATES);
+    assert_eq!(stopped.end, End::Stopped);
+    assert_eq!(Attempt::train(&plan, Some(stopped.checkpoint()), &never).end, collapsed);
+}
+
+#[test]
+fn a_run_that_tells_images_apart_is_healthy() {
+    let healthy = End::Finished { verdict: Verdict::Healthy };
+    assert_eq!(Attempt::train(&plan("byol"), None, &never).end, healthy);
 }
 
 /// Losses and final values of a run.

@@ -9,3 +9,4 @@ mod split;
 
 pub use hits::Topk;
 pub use labelled::{EvalError, Labelled};
+pub(super) use split::{Purpose, reorder};

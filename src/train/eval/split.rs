@@ -6,13 +6,15 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// What random numbers are for; each purpose has its own.
 #[derive(Clone, Copy)]
-pub(super) enum Purpose {
+pub(in crate::train) enum Purpose {
     /// Choosing the held-out images.
     Holdout = 0,
     /// Order of images while candidates are compared.
     Compare = 1,
     /// Order of images in the final fit.
     Refit = 2,
+    /// Choosing the images of the probe during training.
+    Probe = 3,
 }
 
 /// Two sets of image numbers that together are all, each in ascending order.
@@ -43,7 +45,7 @@ pub(super) fn hold_out(labels: &[i64], share: f64, seed: u64) -> Split {
 }
 
 /// Puts images in the order of one epoch.
-pub(super) fn reorder(images: &mut [i64], seed: u64, purpose: Purpose, epoch: u32) {
+pub(in crate::train) fn reorder(images: &mut [i64], seed: u64, purpose: Purpose, epoch: u32) {
     shuffle(images, &mut generator(seed, purpose, epoch));
 }
 
