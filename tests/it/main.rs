@@ -12,5 +12,6 @@ mod process;
 mod reports;
 mod store;
 mod sweeps;
+mod tables;
 mod terminal;
 mod train;
