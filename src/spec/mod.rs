@@ -11,6 +11,7 @@ mod read;
 pub mod resolve;
 pub mod rules;
 pub mod run;
+pub mod smoke;
 pub mod source;
 pub mod sweep;
 pub mod tables;
