@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
+use crate::spec::sweep::Scale;
 use crate::ui::{ColorChoice, Verbosity};
 
 /// Plans, runs and reports BYOL and SimCLR ablation sweeps.
@@ -130,14 +131,32 @@ pub struct InitArgs {
     pub force: bool,
 }
 
+/// What differs from a sweep file.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ChangeArgs {
+    /// Sets a key for every trial; later ones win.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Tries every cell for two epochs with the first seed, as the sweep NAME-smoke.
+    #[arg(long)]
+    smoke: bool,
+}
+
+impl ChangeArgs {
+    /// Returns whether the sweep trains as its file says.
+    pub fn scale(&self) -> Scale {
+        if self.smoke { Scale::Smoke } else { Scale::Full }
+    }
+}
+
 /// `plan`.
 #[derive(Debug, clap::Args)]
 pub struct PlanArgs {
     /// Sweep file, or the name of one that ships.
     pub file: PathBuf,
-    /// Sets a key for every trial; later ones win.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    /// What differs from the file.
+    #[command(flatten)]
+    pub changes: ChangeArgs,
     /// Form of the output.
     #[command(flatten)]
     pub reader: ReaderArgs,
@@ -154,9 +173,9 @@ pub struct RunArgs {
     /// auto (all GPUs, else the CPU), cpu, or cuda:0,1.
     #[arg(long, value_name = "DEVICES", default_value = "auto")]
     pub devices: String,
-    /// Sets a key for every trial; later ones win.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    /// What differs from the file.
+    #[command(flatten)]
+    pub changes: ChangeArgs,
     /// Starts at most this many trials.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,

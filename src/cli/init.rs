@@ -34,10 +34,9 @@ fn template(name: &str) -> Result<&'static str, UsageError> {
         "grid" => Ok(GRID),
         "arms" => Ok(ARMS),
         other => shipped::find(other).map(|shipped| shipped.text).ok_or_else(|| {
-            let names: Vec<&str> = shipped::ALL.iter().map(shipped::Shipped::stem).collect();
-            let names = names.join(", ");
             UsageError(format!(
-                "no template `{other}`: there are grid, arms, and the sweeps {names}"
+                "no template `{other}`: there are grid, arms, and the sweeps that ship; {}",
+                shipped::hint(other)
             ))
         }),
     }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::args::{Form, PlanArgs};
 use super::exit::ExitCode;
 use super::places::Places;
-use super::planning;
+use super::planning::{self, Changes};
 use super::reading::Reading;
 use super::sweep_file::{self, SweepFile};
 use super::table::{Align, Table};
@@ -31,7 +31,7 @@ pub(super) type States = HashMap<TrainKey, TrialState>;
 
 pub(super) fn run(args: &PlanArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let file = sweep_file::open(&args.file, ui)?;
-    let planned = gather(&file, &args.set, places)?;
+    let planned = gather(&file, &Changes::from(&args.changes), places)?;
     ui.print(&match args.reader.form() {
         Form::Text => text(&planned, ui.style()),
         Form::Json => json_text(&json(&planned)),
@@ -40,16 +40,16 @@ pub(super) fn run(args: &PlanArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
 }
 
 /// Plans the file, and looks its trials up in the store where there is one.
-fn gather(file: &SweepFile, set: &[String], places: &Places) -> anyhow::Result<Planned> {
+fn gather(file: &SweepFile, changes: &Changes, places: &Places) -> anyhow::Result<Planned> {
     let Some(reading) = Reading::open(places)? else {
-        let plan = planning::plan(file, set, &|_| None, Limit::Million)?;
+        let plan = planning::plan(file, changes, &|_| None, Limit::Million)?;
         return Ok(Planned { plan, states: States::new(), seconds_left: None });
     };
     let digest = |path: &Path| {
         let path = std::path::absolute(path).ok()?;
         reading.wait(reading.store.dataset_digest(&path)).ok().flatten()
     };
-    let plan = planning::plan(file, set, &digest, Limit::Million)?;
+    let plan = planning::plan(file, changes, &digest, Limit::Million)?;
     let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
     let known = reading.wait(reading.store.known(&plan.eval_key, &keys))?;
     let states: States = known.into_iter().map(|(key, known)| (key, known.state)).collect();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::args::{ReportArgs, ReportFormat};
 use super::exit::ExitCode;
 use super::places::Places;
+use super::planning::Changes;
 use super::reading::{self, Reading};
 use super::sweep_file::SweepFile;
 use super::{planning, shipped};
@@ -61,6 +62,7 @@ fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
     }
     let facts = SweepFacts {
         file: shipped_file(&sweep, &trials),
+        scale: sweep.facts.scale,
         name: sweep.name,
         description: sweep.facts.description,
         reproduces: sweep.facts.reproduces,
@@ -78,7 +80,8 @@ fn shipped_file(sweep: &SweepRow, trials: &[TrialRow]) -> Option<String> {
     let shipped = shipped::ALL.iter().find(|shipped| shipped.text == sweep.source_toml)?;
     let path = Path::new("sweeps").join(shipped.path);
     let file = SweepFile { path, text: shipped.text.to_owned() };
-    let plan = planning::plan(&file, &[], &|_| None, Limit::Million).ok()?;
+    let changes = Changes { set: Vec::new(), scale: sweep.facts.scale };
+    let plan = planning::plan(&file, &changes, &|_| None, Limit::Million).ok()?;
     let planned = plan.trials.iter().map(|trial| &trial.train_key);
     let same = plan.eval_key == sweep.eval_key && planned.eq(trials.iter().map(|t| &t.train_key));
     same.then(|| file.path.display().to_string())

@@ -9,8 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::args::RunArgs;
 use super::exit::ExitCode;
 use super::places::Places;
+use super::planning::{self, Changes};
 use super::sweep_file::{self, SweepFile};
-use super::{planning, preflight, reading};
+use super::{preflight, reading};
 use crate::drive::event::RunSummary;
 use crate::drive::signals::SignalStops;
 use crate::drive::{self, Images, Options, RetryFailed, RunRequest};
@@ -75,14 +76,15 @@ fn plan(file: &SweepFile, args: &RunArgs, ui: &mut Ui) -> anyhow::Result<(Plan, 
         }
     };
     let limit = if args.yes { Limit::Lifted } else { Limit::Million };
-    let mut planned = planning::plan(file, &args.set, &digests, limit);
+    let changes = Changes::from(&args.changes);
+    let mut planned = planning::plan(file, &changes, &digests, limit);
     if let Some(error) = failed.take() {
         return Err(error.into());
     }
     if let Some(cells) = planned.as_ref().err().and_then(too_many)
         && agreed(cells, ui)
     {
-        planned = planning::plan(file, &args.set, &digests, Limit::Lifted);
+        planned = planning::plan(file, &changes, &digests, Limit::Lifted);
     }
     Ok((planned?, measured.take()))
 }

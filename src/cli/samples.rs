@@ -76,6 +76,7 @@ pub(super) fn plan() -> Plan {
             name: "tiny".into(),
             description: "Batch size, and nothing else".into(),
             reproduces: Some("ablation_batch_size".into()),
+            scale: crate::spec::sweep::Scale::Full,
             eval_data_path: None,
             resources: Resources {
                 slots_per_device: 1,

@@ -38,12 +38,6 @@ fn shipped_of(typed: &Path) -> Result<SweepFile, UsageError> {
         let path = Path::new("sweeps").join(shipped.path);
         return Ok(SweepFile { path, text: shipped.text.to_owned() });
     }
-    let hint = match shipped::nearest(&name) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            let names: Vec<&str> = shipped::ALL.iter().map(shipped::Shipped::stem).collect();
-            format!("there are {}", names.join(", "))
-        }
-    };
-    Err(UsageError(format!("no file {name}, and no sweep of that name ships: {hint}")))
+    let hint = shipped::hint(&name);
+    Err(UsageError(format!("no file {name}, and it names no single sweep that ships: {hint}")))
 }

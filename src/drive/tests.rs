@@ -161,6 +161,7 @@ fn plan_with_eval(seeds: u64, knn: u32) -> Plan {
             name: "sweep".into(),
             description: String::new(),
             reproduces: None,
+            scale: crate::spec::sweep::Scale::Full,
             eval_data_path: None,
             resources: Resources {
                 slots_per_device: 1,

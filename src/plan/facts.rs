@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use crate::spec::eval::EvalSpec;
+use crate::spec::sweep::Scale;
 
 /// What a sweep is, apart from its trials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +14,9 @@ pub struct Facts {
     pub description: String,
     /// Id of the published table that the sweep reproduces.
     pub reproduces: Option<String>,
+    /// Whether it trains as its file says.
+    #[serde(default, skip_serializing_if = "Scale::is_full")]
+    pub scale: Scale,
     /// Metric that reports lead with.
     pub report_metric: String,
     /// The settings that grids name, in the order of the file.
@@ -26,6 +30,7 @@ impl From<&Plan> for Facts {
         Self {
             description: plan.meta.description.clone(),
             reproduces: plan.meta.reproduces.clone(),
+            scale: plan.meta.scale,
             report_metric: plan.meta.report_metric.clone(),
             axes: plan.axes.clone(),
             eval: plan.eval.clone(),

@@ -1,11 +1,13 @@
 //! Which row of a published table a cell of ours reproduces. A row is taken only when it is the
-//! only one that fits.
+//! only one that fits, or when the paper prints one setting twice.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::columns::{self, COLUMNS, Column};
 use super::{Entry, PublishedTable};
+use crate::spec::run::RunSpec;
 
 type Row = BTreeMap<String, Entry>;
 
@@ -14,7 +16,7 @@ const REMOVE_AXIS: &str = "augment.remove";
 /// The name of the implicit arm, and of the paper's row without a change.
 const BASELINE: &str = "baseline";
 
-/// A cell of ours, as the sweep file describes it.
+/// A cell of ours.
 #[derive(Clone, Copy, Debug)]
 pub struct CellQuery<'a> {
     /// `byol`, `simclr`; tables with one column a method need it.
@@ -25,6 +27,8 @@ pub struct CellQuery<'a> {
     pub published: Option<&'a str>,
     /// Key path to value of what varies.
     pub axes: &'a BTreeMap<String, Value>,
+    /// What it trains, with any seed.
+    pub run: &'a RunSpec,
 }
 
 /// What the paper prints for a cell.
@@ -42,17 +46,30 @@ pub struct PublishedValue {
 
 /// Returns what `table` prints for `cell`; `None` when no row fits, or more than one.
 pub fn value_for(table: &PublishedTable, cell: &CellQuery<'_>) -> Option<PublishedValue> {
-    let row = row_for(table, cell)?;
+    if let Some(baseline) = table.baseline_top1
+        && columns::is_baseline(cell.run)
+    {
+        let row_label = "baseline with moving average".to_owned();
+        return Some(PublishedValue { top1: baseline, top1_pm: None, top5: None, row_label });
+    }
+    let rows = rows_for(table, cell);
+    let row = rows.first()?;
     let prefix = value_prefix(table, cell.method)?;
-    let number = |suffix: &str| match row.get(&format!("{prefix}{suffix}")) {
+    let number = |row: &Row, suffix: &str| match row.get(&format!("{prefix}{suffix}")) {
         Some(Entry::Number(value)) => Some(*value),
         Some(Entry::Flag(_) | Entry::Text(_)) | None => None,
     };
+    let mut row_label = row_label(table, row);
+    if rows.len() > 1 {
+        let all: Vec<String> =
+            rows.iter().filter_map(|row| Some(number(row, "top1")?.to_string())).collect();
+        row_label += &format!(" (the paper prints it {} times: {})", rows.len(), all.join(", "));
+    }
     Some(PublishedValue {
-        top1: number("top1")?,
-        top1_pm: number("top1_pm"),
-        top5: number("top5"),
-        row_label: row_label(table, row),
+        top1: number(row, "top1")?,
+        top1_pm: number(row, "top1_pm"),
+        top5: number(row, "top5"),
+        row_label,
     })
 }
 
@@ -65,23 +82,46 @@ fn value_prefix(table: &PublishedTable, method: Option<&str>) -> Option<String> 
     table.columns.contains(&format!("{prefix}top1")).then_some(prefix)
 }
 
-fn row_for<'t>(table: &'t PublishedTable, cell: &CellQuery<'_>) -> Option<&'t Row> {
-    let name = wanted_name(table, cell)?;
-    let columns = wanted_columns(table, cell);
-    if name.is_none() && columns.is_empty() {
-        return None;
+/// Returns the rows of the cell's setting, in the order of the paper: none, one, or one that the
+/// paper prints several times. What varies must fit; what the sweep fixes decides between rows that
+/// differ in it.
+fn rows_for<'t>(table: &'t PublishedTable, cell: &CellQuery<'_>) -> Vec<&'t Row> {
+    let Some(name) = wanted_name(table, cell) else { return Vec::new() };
+    let known = |column: &&Column| table.columns.iter().any(|name| name == column.name);
+    let varies = |column: &&Column| cell.axes.contains_key(column.path);
+    let (varied, fixed): (Vec<&Column>, Vec<&Column>) =
+        COLUMNS.iter().filter(known).partition(varies);
+    if (name.is_none() && varied.is_empty()) || !columns::may_be_row(&table.id, cell.run) {
+        return Vec::new();
     }
-    let mut rows = table.rows.iter().filter(|row| {
-        let named = name.is_none_or(|name| {
+    let named = |row: &&Row| {
+        name.is_none_or(|name| {
             table.name_column().and_then(|column| row.get(column))
                 == Some(&Entry::Text(name.to_owned()))
-        });
-        named && columns.iter().all(|(column, value)| same(row.get(*column), value))
-    });
-    match (rows.next(), rows.next()) {
-        (Some(row), None) => Some(row),
-        (None, _) | (Some(_), Some(_)) => None,
+        })
+    };
+    let fits = |row: &Row, columns: &[&Column]| {
+        columns.iter().all(|column| (column.printed)(cell.run).fits(row.get(column.name)))
+    };
+    let mut rows: Vec<&Row> =
+        table.rows.iter().filter(named).filter(|row| fits(row, &varied)).collect();
+    if !are_one_setting(&rows) {
+        rows.retain(|row| fits(row, &fixed));
     }
+    if are_one_setting(&rows) { rows } else { Vec::new() }
+}
+
+/// Returns whether rows differ in nothing but their results.
+fn are_one_setting(rows: &[&Row]) -> bool {
+    let setting = |row: &Row| -> Vec<(String, Entry)> {
+        let entries = row.iter().filter(|(column, _)| !is_result(column));
+        entries.map(|(column, entry)| (column.clone(), entry.clone())).collect()
+    };
+    rows.windows(2).all(|pair| setting(pair[0]) == setting(pair[1]))
+}
+
+fn is_result(column: &str) -> bool {
+    column.contains("top")
 }
 
 /// The name that the row must have: `None` when the cell names no row of this table, `Some(None)`
@@ -129,31 +169,8 @@ fn removal_name(removed: &Value) -> Option<&'static str> {
     }
 }
 
-/// The table's columns that an axis of the cell is about: those named as its last segment.
-fn wanted_columns<'a>(table: &PublishedTable, cell: &CellQuery<'a>) -> Vec<(&'a str, &'a Value)> {
-    let column = |path: &'a String| path.rsplit('.').next().unwrap_or(path);
-    cell.axes
-        .iter()
-        .map(|(path, value)| (column(path), value))
-        .filter(|(column, _)| table.columns.iter().any(|known| known == column))
-        .collect()
-}
-
-fn same(entry: Option<&Entry>, value: &Value) -> bool {
-    match entry {
-        Some(Entry::Number(printed)) => value
-            .as_f64()
-            .is_some_and(|ours| (ours - printed).abs() <= 1e-9 * printed.abs().max(1e-9)),
-        Some(Entry::Flag(printed)) => value.as_bool() == Some(*printed),
-        Some(Entry::Text(printed)) => {
-            value.as_str().is_some_and(|ours| ours.eq_ignore_ascii_case(printed))
-        }
-        None => false,
-    }
-}
-
 fn row_label(table: &PublishedTable, row: &Row) -> String {
-    let settings = table.columns.iter().filter(|column| !column.contains("top"));
+    let settings = table.columns.iter().filter(|column| !is_result(column));
     let text = |entry: &Entry| match entry {
         Entry::Flag(flag) => flag.to_string(),
         Entry::Number(number) => number.to_string(),
@@ -165,51 +182,79 @@ fn row_label(table: &PublishedTable, row: &Row) -> String {
         return row.get(column).map(text).unwrap_or_default();
     }
     let known = settings.filter(|column| *column != "accumulation_N");
-    let parts = known.filter_map(|column| Some(format!("{column} = {}", text(row.get(column)?))));
+    let parts = known.filter_map(|column| {
+        // A dash stands for no name.
+        let entry = row.get(column).filter(|entry| **entry != Entry::Text("-".to_owned()))?;
+        Some(format!("{column} = {}", text(entry)))
+    });
     parts.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::path::Path;
 
     use super::super::table;
     use super::*;
+    use crate::plan::{Limit, Request, expand};
+    use crate::spec::parse;
 
-    /// Asks `id` for a cell with these axes and returns top-1 and the row.
-    fn look_up(
-        id: &str,
-        method: Option<&str>,
-        arm: Option<&str>,
-        published: Option<&str>,
-        axes: Value,
-    ) -> Option<(f64, String)> {
-        let axes: BTreeMap<String, Value> = serde_json::from_value(axes).unwrap();
-        let cell = CellQuery { method, arm, published, axes: &axes };
-        value_for(table(id).unwrap(), &cell).map(|value| (value.top1, value.row_label))
+    type Found = Option<(f64, String)>;
+
+    /// Plans `rules` on a small base, and returns top-1 and row of each cell of `id`'s table.
+    fn look_up(id: &str, method: Option<&str>, rules: &str) -> Vec<Found> {
+        let text = format!(
+            "schema = 1\nname = \"t\"\n[base]\ndata.name = \"shapes\"\nbatch_size = 64\nupdate_batch_size = 4096\n{rules}"
+        );
+        let unknown = |_: &Path| None;
+        let request = Request { overrides: &[], digests: &unknown, limit: Limit::Million };
+        let plan = expand(&parse("t.toml", &text).unwrap(), &request).unwrap();
+        let value = |trial: &crate::plan::PlannedTrial| {
+            let label = &trial.labels[0];
+            let cell = CellQuery {
+                method,
+                arm: label.arm.as_deref(),
+                published: label.published.as_deref(),
+                axes: &label.axes,
+                run: &trial.run,
+            };
+            value_for(table(id).unwrap(), &cell).map(|value| (value.top1, value.row_label))
+        };
+        plan.trials.iter().map(value).collect()
     }
 
-    fn found(top1: f64, row: &str) -> Option<(f64, String)> {
+    /// Top-1 of each cell.
+    fn top1(id: &str, rules: &str) -> Vec<Option<f64>> {
+        look_up(id, Some("byol"), rules).into_iter().map(|found| found.map(|f| f.0)).collect()
+    }
+
+    fn found(top1: f64, row: &str) -> Found {
         Some((top1, row.to_owned()))
     }
 
     #[test]
     fn batch_sizes_are_found_by_number_and_method() {
-        let ask = |method, axes| look_up("ablation_batch_size", method, None, None, axes);
-        let axes = json!({"method": "byol", "batch_size": 64});
-        assert_eq!(ask(Some("byol"), axes.clone()), found(59.7, "batch_size = 64"));
-        assert_eq!(ask(Some("simclr"), axes), found(59.2, "batch_size = 64"));
-        assert_eq!(ask(Some("byol"), json!({"batch_size": 4096.0})).unwrap().0, 72.5);
-        assert_eq!(ask(Some("byol"), json!({"batch_size": 32})), None);
-        assert_eq!(ask(None, json!({"batch_size": 64})), None);
-        assert_eq!(ask(Some("byol"), json!({})), None);
+        let ask = |method, rules| look_up("ablation_batch_size", method, rules);
+        let rules = "[grid]\nbatch_size = [64, 4096, 32]\n";
+        assert_eq!(
+            ask(Some("byol"), rules),
+            [found(59.7, "batch_size = 64"), found(72.5, "batch_size = 4096"), None]
+        );
+        assert_eq!(ask(Some("simclr"), rules)[0], found(59.2, "batch_size = 64"));
+        assert_eq!(ask(None, rules)[0], None);
+        assert_eq!(ask(Some("byol"), "[grid]\nmethod = \"byol\""), [None], "no size varies");
     }
 
     #[test]
     fn a_spread_is_carried_only_where_printed() {
-        let axes: BTreeMap<String, Value> = [("batch_size".to_owned(), json!(256))].into();
         let ask = |method| {
-            let cell = CellQuery { method, arm: None, published: None, axes: &axes };
+            let text = "schema = 1\nname = \"t\"\n[base]\ndata.name = \"shapes\"\nupdate_batch_size = 256\n[grid]\nbatch_size = 256\n";
+            let unknown = |_: &Path| None;
+            let request = Request { overrides: &[], digests: &unknown, limit: Limit::Million };
+            let plan = expand(&parse("t.toml", text).unwrap(), &request).unwrap();
+            let trial = &plan.trials[0];
+            let axes = &trial.labels[0].axes;
+            let cell = CellQuery { method, arm: None, published: None, axes, run: &trial.run };
             value_for(table("ablation_batch_size").unwrap(), &cell).unwrap()
         };
         assert_eq!((ask(Some("byol")).top1_pm, ask(Some("byol")).top5), (None, Some(90.7)));
@@ -218,60 +263,123 @@ mod tests {
 
     #[test]
     fn arms_are_found_by_the_row_that_they_name() {
-        let ask = |arm, published| {
-            look_up("ablation_augmentations", Some("byol"), Some(arm), published, json!({}))
+        let arm = |published: &str| {
+            let published = match published {
+                "" => String::new(),
+                row => format!("published = \"{row}\"\n"),
+            };
+            let rules = format!("[[arm]]\nname = \"a\"\n{published}augment.only = [\"crop\"]\n");
+            let found = look_up("ablation_augmentations", Some("byol"), &rules);
+            assert_eq!(found[0], self::found(72.5, "Baseline"));
+            found[1].clone()
         };
         let color = "Remove color (jittering and grayscale)";
-        assert_eq!(ask("c", Some("Remove color")), found(63.4, color));
-        assert_eq!(ask("c", Some(color)), found(63.4, color));
-        assert_eq!(ask("c", Some("Remove color jittering")), found(71.8, "Remove color jittering"));
-        assert_eq!(ask("baseline", None), found(72.5, "Baseline"));
-        assert_eq!(ask("my own", None), None);
-        assert_eq!(ask("c", Some("Remove colour")), None);
+        assert_eq!(arm("Remove color"), found(63.4, color));
+        assert_eq!(arm(color), found(63.4, color));
+        assert_eq!(arm("Remove color jittering"), found(71.8, "Remove color jittering"));
+        assert_eq!(arm(""), None);
+        assert_eq!(arm("Remove colour"), None);
     }
 
     #[test]
     fn removals_are_found_as_sets() {
-        let ask = |removed| {
-            let axes = json!({ "augment.remove": removed });
-            look_up("ablation_augmentations", Some("simclr"), None, None, axes)
-        };
-        assert_eq!(ask(json!([])), found(67.9, "Baseline"));
-        assert_eq!(ask(json!(["grayscale", "color_jitter"])).unwrap().0, 45.7);
-        assert_eq!(ask(json!(["grayscale"])), found(61.9, "Remove grayscale"));
-        assert_eq!(ask(json!(["blur"])), found(65.2, "Remove blur"));
-        assert_eq!(ask(json!(["flip"])), found(67.3, "Remove flip"));
-        assert_eq!(ask(json!(["color_jitter"])), found(63.7, "Remove color jittering"));
-        assert_eq!(ask(json!(["flip", "blur"])), None);
+        let rules = r#"[grid]
+            augment.remove = [
+                [], ["grayscale", "color_jitter"], ["grayscale"], ["blur"], ["flip"],
+                ["color_jitter"], ["flip", "blur"],
+            ]"#;
+        let found: Vec<Option<f64>> = look_up("ablation_augmentations", Some("simclr"), rules)
+            .into_iter()
+            .map(|found| found.map(|found| found.0))
+            .collect();
+        let printed = [67.9, 45.7, 61.9, 65.2, 67.3, 63.7].map(Some);
+        assert_eq!(found, [printed.as_slice(), &[None]].concat());
     }
 
     #[test]
     fn targets_are_found_by_decay_or_by_name() {
-        let ask = |published: Option<&str>, axes| {
-            let arm = published.map(|_| "arm");
-            look_up("ablation_target_modes", Some("byol"), arm, published, axes)
-        };
+        let id = "ablation_target_modes";
         let average = "target = moving average of online, tau_base = 0.99";
-        assert_eq!(ask(None, json!({"tau_base": 0.99})), found(72.5, average));
-        assert_eq!(ask(None, json!({"tau_base": 1})).unwrap().0, 18.8);
-        assert_eq!(ask(None, json!({"tau_base": 0})).unwrap().0, 0.3);
-        assert_eq!(ask(None, json!({"tau_base": 0.95})), None);
-        assert_eq!(ask(Some("stop gradient of online"), json!({})).unwrap().0, 0.3);
-        assert_eq!(ask(Some("moving average of online"), json!({})), None);
+        assert_eq!(
+            look_up(id, None, "[grid]\ntau_base = [0.99, 0.95]"),
+            [found(72.5, average), None]
+        );
+        assert_eq!(top1(id, "[grid]\ntau_base = [1, 0]"), [Some(18.8), Some(0.3)]);
+        let by_name =
+            "tau_base = 0.9\n[grid]\ntarget = [\"average\", \"stop_gradient\", \"online\"]";
+        assert_eq!(top1(id, by_name), [Some(68.4), Some(0.3), None]);
+        let arm = |row: &str| {
+            top1(id, &format!("[[arm]]\nname = \"a\"\npublished = \"{row}\"\nepochs = 5"))[1]
+        };
+        assert_eq!(arm("stop gradient of online"), Some(0.3));
+        assert_eq!(arm("moving average of online"), Some(72.5), "the decay is fixed at 0.99");
     }
 
     #[test]
-    fn other_tables_match_columns_by_the_last_segment_of_an_axis() {
-        let ask = |id, axes| look_up(id, Some("byol"), None, None, axes).map(|found| found.0);
-        assert_eq!(ask("ablation_learning_rate", json!({"optimizer.base_lr": 0.4})), Some(72.3));
+    fn what_the_sweep_fixes_decides_between_rows() {
+        let id = "ablation_beta_temperature";
+        let beta = "[grid]\nbeta = [0, 0.5]";
+        assert_eq!(top1(id, &format!("temperature = 0.3\n{beta}")), [Some(72.5), Some(72.7)]);
+        assert_eq!(top1(id, &format!("temperature = 0.2\n{beta}")), [Some(72.5), None]);
+        let id = "ablation_projector_predictor_lr";
+        let grid = "[grid]\npredictor.lr_multiplier = [2, 3]";
+        assert_eq!(top1(id, &format!("target = \"stop_gradient\"\n{grid}")), [Some(60.8), None]);
+        assert_eq!(top1(id, grid), [None, None], "all rows are without a moving average");
+    }
+
+    #[test]
+    fn a_moving_average_is_the_baseline_that_a_caption_tells() {
+        let rules = "target = \"stop_gradient\"\n[grid]\npredictor.lr_multiplier = [1, 10]\n[[include]]\ntarget = \"average\"\n";
         assert_eq!(
-            ask("ablation_weight_decay", json!({"optimizer.weight_decay": 5e-7})),
-            Some(72.6)
+            look_up("ablation_predictor_lr", Some("byol"), rules),
+            [
+                found(5.5, "lambda_predictor_lr = 1"),
+                found(66.6, "lambda_predictor_lr = 10"),
+                found(72.5, "baseline with moving average"),
+            ]
         );
-        assert_eq!(ask("ablation_beta_temperature", json!({"beta": 0.5})), None);
+    }
+
+    #[test]
+    fn a_setting_that_the_paper_prints_twice_takes_the_first_and_says_so() {
+        let rules = "temperature = 0.1\n[grid]\ntarget = \"stop_gradient\"\nbeta = 1\n";
         assert_eq!(
-            ask("ablation_beta_temperature", json!({"beta": 0.5, "alpha": 0.3})),
-            Some(72.7)
+            look_up("ablation_byol_simclr_variants_sg", None, rules),
+            [found(
+                70.2,
+                "predictor = true, target_parameters = sg(theta), beta = 1 (the paper prints it 2 \
+                 times: 70.2, 70.1)"
+            )]
         );
+    }
+
+    #[test]
+    fn the_corners_of_the_family_are_found_by_their_knobs() {
+        let rules = "[grid]\npredictor.kind = [\"mlp\", \"none\"]\ntarget = [\"average\", \"online\"]\nbeta = [0, 1]\n";
+        let expected = [72.5, 70.9, 0.3, 69.1, 0.2, 70.7, 0.1, 69.4].map(Some);
+        assert_eq!(top1("ablation_byol_simclr_variants", rules), expected);
+        // SimCLR's own loss and heads are another baseline, 67.9 (appendix F.5).
+        let other = "method = \"simclr\"\n[grid]\ntarget = [\"average\", \"online\"]\n";
+        assert_eq!(top1("ablation_byol_simclr_variants", other), [None, None]);
+    }
+
+    #[test]
+    fn other_columns_are_found_by_their_settings() {
+        let cases: [(&str, &str, &[f64]); 5] = [
+            ("ablation_learning_rate", "optimizer.base_lr = [0.4, 1]", &[72.3, 69.4]),
+            ("ablation_weight_decay", "optimizer.weight_decay = [5e-7, 1e-5]", &[72.6, 69.6]),
+            ("ablation_head_depth", "projector.depth = [1, 3]", &[65.0, 72.1]),
+            ("ablation_projection_dim", "projector.out = [16, 512]", &[69.9, 72.6]),
+            (
+                "ablation_loss_normalization",
+                "loss_normalization = [\"l2\", \"layer\", \"none\", \"batch\"]",
+                &[72.5, 72.5, 67.4, 65.3],
+            ),
+        ];
+        for (id, axis, expected) in cases {
+            let found: Option<Vec<f64>> =
+                top1(id, &format!("[grid]\n{axis}\n")).into_iter().collect();
+            assert_eq!(found.as_deref(), Some(expected), "{id}");
+        }
     }
 }

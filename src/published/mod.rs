@@ -1,6 +1,7 @@
 //! The paper's ablation tables, embedded, and which of our cells reproduces which row. Knows
-//! nothing of trials or of the store: a cell is described by its label.
+//! nothing of trials or of the store: a cell is described by its label and what it trains.
 
+mod columns;
 mod matching;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub struct PublishedTable {
     pub note: Option<String>,
     /// Keys of the rows, in the order of the paper.
     pub columns: Vec<String>,
+    /// Top-1 of the baseline, percent, where the source tells it apart from the rows.
+    pub baseline_top1: Option<f64>,
     /// Rows; a key that the source leaves out is absent.
     pub rows: Vec<BTreeMap<String, Entry>>,
 }

@@ -149,15 +149,19 @@ fn cell(
         .filter(|name| *name != metric)
         .filter_map(|name| Some((name.clone(), Estimate::of(values(name).into_values())?)));
     let method = trials.first().and_then(|trial| method_of(label, &trial.run));
-    let query = CellQuery {
-        method: method.as_deref(),
-        arm: label.arm.as_deref(),
-        published: label.published.as_deref(),
-        axes: &label.axes,
-    };
+    let published = table.zip(trials.first()).and_then(|(table, trial)| {
+        let query = CellQuery {
+            method: method.as_deref(),
+            arm: label.arm.as_deref(),
+            published: label.published.as_deref(),
+            axes: &label.axes,
+            run: &trial.run,
+        };
+        published::value_for(table, &query)
+    });
     let by_seed = values(metric);
     Cell {
-        published: table.and_then(|table| published::value_for(table, &query)),
+        published,
         label: label.clone(),
         train_keys: trials.iter().map(|trial| trial.train_key.clone()).collect(),
         diverged: trials.iter().filter(|t| t.verdict == Some(Verdict::Diverged)).count(),

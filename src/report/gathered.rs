@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::eval::EvalSpec;
+use crate::spec::sweep::Scale;
 use crate::store::rows::{Finals, Series, TrialRow};
 
 /// Version of the file form. A reader refuses another one.
@@ -38,6 +39,9 @@ pub struct SweepFacts {
     pub file: Option<String>,
     /// Id of the published table that the sweep reproduces.
     pub reproduces: Option<String>,
+    /// Whether it trained as its file says.
+    #[serde(default, skip_serializing_if = "Scale::is_full")]
+    pub scale: Scale,
     /// Metric that the report leads with: `linear_top1`.
     pub report_metric: String,
     /// The settings that vary, in the order of the file; the seed is not among them.

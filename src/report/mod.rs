@@ -31,6 +31,8 @@ pub use records::Records;
 pub use table::TableInfo;
 pub use write::{Format, WriteError, write};
 
+use crate::spec::smoke::tried_by;
+use crate::spec::sweep::Scale;
 use crate::store::rows::TrialState;
 
 /// Everything that a report shows, before it is set.
@@ -61,6 +63,9 @@ impl Report {
 pub struct Text {
     /// Name of the sweep.
     pub title: String,
+    /// What a reader must know before all else, where there is such a thing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
     /// One line about it.
     pub description: String,
     /// What one types to make it, a command a line.
@@ -105,6 +110,7 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
     Ok(Report {
         text: Text {
             title: gathered.sweep.name.clone(),
+            notice: notice(gathered.sweep.scale),
             description: gathered.sweep.description.clone(),
             commands: commands(&gathered.sweep),
             summary: summary::sentences(&analysis),
@@ -116,10 +122,24 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
     })
 }
 
+/// What a report of a smoke run begins with.
+const SMOKE_NOTICE: &str = "A smoke run of two epochs with one seed: it shows that every cell runs, and its numbers tell nothing.";
+
+fn notice(scale: Scale) -> Option<String> {
+    match scale {
+        Scale::Full => None,
+        Scale::Smoke => Some(SMOKE_NOTICE.to_owned()),
+    }
+}
+
 fn commands(sweep: &SweepFacts) -> Vec<String> {
+    let (name, smoke) = match sweep.scale {
+        Scale::Full => (sweep.name.as_str(), ""),
+        Scale::Smoke => (tried_by(&sweep.name), " --smoke"),
+    };
     let run = match &sweep.file {
-        Some(file) => format!("byol-sweep run {file}"),
-        None => format!("byol-sweep run FILE  # whose name is {:?}", sweep.name),
+        Some(file) => format!("byol-sweep run {file}{smoke}"),
+        None => format!("byol-sweep run FILE{smoke}  # whose name is {name:?}"),
     };
     vec![run, format!("byol-sweep report {}", sweep.name)]
 }
@@ -206,5 +226,26 @@ mod tests {
         assert_eq!(cell["paper_top1"], 0.597);
         assert_eq!(cell["linear_top1_n"], 3);
         assert_eq!(json["cells"].as_array().unwrap().len(), 10);
+    }
+
+    #[test]
+    fn a_smoke_run_says_so_before_all_else() {
+        let mut gathered = samples::tau_sweep();
+        assert_eq!(build(&gathered).unwrap().text.notice, None);
+        gathered.sweep.name = "tau-smoke".to_owned();
+        gathered.sweep.scale = Scale::Smoke;
+        let report = build(&gathered).unwrap();
+        let first = |text: &str| {
+            text.lines().find(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned)
+        };
+        for text in [terminal::text(&report), page::markdown(&report, page::Pictures::Omitted)] {
+            let line = first(&text).unwrap();
+            assert!(line.starts_with("A smoke run of two epochs with one seed: "), "{line}");
+        }
+        assert_eq!(crate::spec::smoke::SMOKE_EPOCHS, 2);
+        let run = &report.text.commands[0];
+        assert_eq!(run, "byol-sweep run FILE --smoke  # whose name is \"tau\"");
+        let again = Gathered::from_jsonl(&gathered.to_jsonl()).unwrap();
+        assert_eq!(again.sweep.scale, Scale::Smoke, "a report that is kept still says so");
     }
 }

@@ -14,7 +14,10 @@ pub(super) enum Pictures {
 /// Returns the page.
 pub(super) fn markdown(report: &Report, pictures: Pictures) -> String {
     let text = &report.text;
-    let mut page = format!("# {}\n\n{}\n\n", text.title, text.description);
+    let mut page = format!("# {}\n\n", text.title);
+    for line in text.notice.iter().chain([&text.description]) {
+        page += &format!("{line}\n\n");
+    }
     for sentence in &text.summary {
         page += &format!("- {sentence}\n");
     }

@@ -25,6 +25,7 @@ impl Sample {
             description: format!("{name}, made up for tests"),
             file: None,
             reproduces: reproduces.map(str::to_owned),
+            scale: crate::spec::sweep::Scale::Full,
             report_metric: "linear_top1".to_owned(),
             axes: axes.iter().map(|axis| (*axis).to_owned()).collect(),
             eval: EvalSpec {

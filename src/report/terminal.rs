@@ -9,7 +9,9 @@ const ROOM: usize = 100;
 /// Returns the text; it ends with a line break.
 pub fn text(report: &Report) -> String {
     let tables = report.tables.iter().filter(|table| is_shown(table));
-    let mut parts: Vec<String> = tables.map(|table| table.to_terminal(ROOM)).collect();
+    let notice = report.text.notice.iter().map(|notice| filled("", "", notice) + "\n");
+    let mut parts: Vec<String> =
+        notice.chain(tables.map(|table| table.to_terminal(ROOM))).collect();
     let notes = report.tables.iter().filter(|table| is_shown(table)).flat_map(|t| &t.footnotes);
     let notes: String = report.text.summary.iter().chain(notes).map(|note| item(note)).collect();
     parts.push(format!("Notes\n\n{notes}"));
@@ -23,18 +25,25 @@ fn is_shown(table: &TableInfo) -> bool {
 
 /// A note as an item of a list, its lines filled with words.
 fn item(note: &str) -> String {
-    let mut lines = vec!["*".to_owned()];
-    for word in note.split_whitespace() {
+    filled("*", "  ", note) + "\n"
+}
+
+/// Words in lines of [`ROOM`], the first after `start`, the others after `indent`.
+fn filled(start: &str, indent: &str, words: &str) -> String {
+    let mut lines = vec![start.to_owned()];
+    for word in words.split_whitespace() {
         let line = lines.last().map_or(0, |line| line.chars().count());
-        if line + 1 + word.chars().count() > ROOM && line > 1 {
-            lines.push(" ".to_owned());
+        if line + 1 + word.chars().count() > ROOM && line > indent.len() {
+            lines.push(indent.to_owned());
         }
         if let Some(line) = lines.last_mut() {
-            line.push(' ');
+            if !line.is_empty() && !line.ends_with("  ") {
+                line.push(' ');
+            }
             line.push_str(word);
         }
     }
-    lines.join("\n") + "\n"
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod read;
 pub mod resolve;
 pub mod rules;
 pub mod run;
+pub mod smoke;
 pub mod source;
 pub mod sweep;
 pub mod tables;

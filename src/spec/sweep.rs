@@ -5,6 +5,25 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// Whether a sweep trains as its file says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// It does.
+    #[default]
+    Full,
+    /// Every cell is tried for two epochs with one seed.
+    Smoke,
+}
+
+impl Scale {
+    /// Returns whether it is the default, which is not written.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+    pub fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
+}
+
 /// Everything in a sweep file that is not part of a trial's training spec.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepMeta {
@@ -14,6 +33,8 @@ pub struct SweepMeta {
     pub description: String,
     /// Id of the published table that this sweep reproduces.
     pub reproduces: Option<String>,
+    /// Whether it trains as the file says.
+    pub scale: Scale,
     /// Where `eval.data` lies.
     pub eval_data_path: Option<PathBuf>,
     /// How trials run.

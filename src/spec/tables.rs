@@ -9,7 +9,7 @@ use super::error::{Fault, Faults, Site, Source};
 use super::eval::{KnnSpec, LinearSpec};
 use super::keys::{Key, Plain};
 use super::read::{Entry, Node, entries, number, settings, unknown_key, wrong_type};
-use super::sweep::{Kernels, Resources, SweepMeta};
+use super::sweep::{Kernels, Resources, Scale, SweepMeta};
 use super::value::{Setting, canonical_float};
 
 /// Names of the tables and keys that [`Tables::read`] reads.
@@ -53,6 +53,7 @@ impl Default for Tables {
                 name: String::new(),
                 description: String::new(),
                 reproduces: None,
+                scale: Scale::Full,
                 eval_data_path: None,
                 resources: Resources {
                     slots_per_device: 1,

@@ -1,11 +1,24 @@
 //! How much memory this process has taken. Knows nothing of what for.
 //!
-//! The host's memory only. Of a GPU, libtorch counts what its allocator holds, but tch has no call
-//! for that; a number for CUDA belongs here, beside this one, and there is none yet.
+//! The host's memory is the kernel's count, a GPU's that of libtorch's allocator.
+
+use std::collections::BTreeMap;
+
+use tch::Device;
+
+use super::native;
+
+/// Returns the most memory that this process ever took, by metric, in bytes.
+pub(super) fn peaks(device: Device) -> BTreeMap<String, f64> {
+    let gpu = if device.is_cuda() { native::cuda_peak() } else { None };
+    let peaks = [("peak_resident_bytes", peak_resident_bytes()), ("peak_device_bytes", gpu)];
+    let known = peaks.into_iter().filter_map(|(name, bytes)| Some((name, bytes?)));
+    known.map(|(name, bytes)| (name.to_owned(), bytes as f64)).collect()
+}
 
 /// Returns the most memory that was ever resident, in bytes, libtorch itself included; `None` where
 /// the system does not tell.
-pub(super) fn peak_resident_bytes() -> Option<u64> {
+fn peak_resident_bytes() -> Option<u64> {
     peak(&std::fs::read_to_string("/proc/self/status").ok()?)
 }
 

@@ -119,8 +119,7 @@ pub fn pretrain(
             values.extend(seen.into_iter().flat_map(|seen| seen.values));
             let top1 = run.probe.look(&model, run.device)?;
             values.extend(top1.map(|top1| ("knn_probe_top1".to_owned(), top1)));
-            let peak = memory::peak_resident_bytes();
-            values.extend(peak.map(|bytes| ("peak_resident_bytes".to_owned(), bytes as f64)));
+            values.extend(memory::peaks(run.device));
             sink.metrics(position.update, values)?;
             position.epoch_loss = 0.0;
             position.epoch_updates = 0;

@@ -48,6 +48,27 @@ fn plan_counts_and_changes_nothing() {
 }
 
 #[test]
+fn a_smoke_run_is_a_small_sweep_beside_the_real_one() {
+    let terminal = Terminal::new();
+    let output = terminal.type_in("plan shapes/predictor_lr --smoke --json");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["sweep"], "shapes-predictor-lr-smoke");
+    assert_eq!(document["reproduces"], serde_json::Value::Null);
+    assert!(document["description"].as_str().unwrap().starts_with("Smoke run: Learning rate"));
+    let trials = document["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 6, "every cell once");
+    for trial in trials {
+        let run = &trial["run"];
+        assert_eq!((&run["epochs"], &run["warmup_epochs"]), (&2.into(), &0.0.into()));
+        assert_eq!((&run["seed"], &run["update_batch_size"]), (&0.into(), &64.into()));
+    }
+    let refused = terminal.type_in("plan shapes/predictor_lr --smoke --set epochs=5");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("--smoke sets `epochs` itself"), "{}", stderr(&refused));
+}
+
+#[test]
 fn init_writes_once_and_never_over_something() {
     let terminal = Terminal::new();
     let first = terminal.type_in("init");

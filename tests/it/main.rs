@@ -14,5 +14,6 @@ mod process;
 mod reports;
 mod store;
 mod sweeps;
+mod tables;
 mod terminal;
 mod train;

@@ -119,6 +119,7 @@ fn plan() -> Plan {
             name: "sweep".into(),
             description: String::new(),
             reproduces: None,
+            scale: byol_sweep::spec::sweep::Scale::Full,
             eval_data_path: None,
             resources: Resources {
                 slots_per_device: 1,

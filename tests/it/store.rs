@@ -92,6 +92,7 @@ fn plan(name: &str, seeds: impl IntoIterator<Item = u64>) -> Plan {
             name: name.into(),
             description: String::new(),
             reproduces: None,
+            scale: byol_sweep::spec::sweep::Scale::Full,
             eval_data_path: None,
             resources: Resources {
                 slots_per_device: 1,
