@@ -35,7 +35,7 @@ fn template(name: &str) -> Result<&'static str, UsageError> {
         "arms" => Ok(ARMS),
         other => shipped::find(other).map(|shipped| shipped.text).ok_or_else(|| {
             UsageError(format!(
-                "no template `{other}`: there are grid, arms, and the sweeps that ship; {}",
+                "no template `{other}`: it is neither grid nor arms, nor the name of one sweep that ships: {}",
                 shipped::hint(other)
             ))
         }),

@@ -46,3 +46,37 @@ impl TryFrom<String> for Facts {
         serde_json::from_str(&json)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::eval::{KnnSpec, LinearSpec};
+
+    /// Stores that are older than smoke runs hold sweeps without a scale.
+    #[test]
+    fn a_smoke_run_stays_one_and_older_sweeps_are_none() {
+        let facts = Facts {
+            description: String::new(),
+            reproduces: None,
+            scale: Scale::Smoke,
+            report_metric: "linear_top1".to_owned(),
+            axes: Vec::new(),
+            eval: EvalSpec {
+                semantics: 1,
+                data: None,
+                knn: KnnSpec { k: 1, temperature: 0.1 },
+                linear: LinearSpec {
+                    epochs: 1,
+                    batch_size: 1,
+                    learning_rates: vec![0.1],
+                    holdout: 0.1,
+                },
+            },
+        };
+        let json = serde_json::to_string(&facts).unwrap();
+        assert_eq!(Facts::try_from(json.clone()).unwrap(), facts);
+        let older = json.replace(r#""scale":"smoke","#, "");
+        assert_ne!(older, json);
+        assert_eq!(Facts::try_from(older).unwrap().scale, Scale::Full);
+    }
+}

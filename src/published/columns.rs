@@ -132,8 +132,8 @@ enum Kind {
 
 fn kind(target: Target) -> Kind {
     match target {
-        Target::Average { tau_base, .. } if tau_base == 0.0 => Kind::Copy,
-        Target::Average { tau_base, .. } if tau_base == 1.0 => Kind::Constant,
+        Target::Average { tau_base: 0.0, .. } => Kind::Copy,
+        Target::Average { tau_base: 1.0, .. } => Kind::Constant,
         Target::Average { .. } => Kind::MovingAverage,
         Target::Online => Kind::Online,
     }

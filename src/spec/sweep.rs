@@ -18,7 +18,6 @@ pub enum Scale {
 
 impl Scale {
     /// Returns whether it is the default, which is not written.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
     pub fn is_full(&self) -> bool {
         *self == Self::Full
     }

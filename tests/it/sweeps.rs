@@ -1,6 +1,6 @@
 //! Every sweep that ships: embedded, named uniquely, complete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -103,6 +103,27 @@ fn every_sweep_plans_with_the_trials_that_it_promises() {
     assert_eq!(trials.len(), shipped::ALL.len());
     for (name, count) in trials {
         assert_eq!(planned(&name).trials.len(), count, "{name}");
+    }
+}
+
+#[test]
+fn a_smoke_run_of_any_sweep_tries_each_of_its_cells_once() {
+    for shipped in shipped::ALL {
+        let full = planned(shipped.name());
+        let cells: BTreeSet<String> =
+            full.trials.iter().map(|trial| trial.group_key.to_string()).collect();
+        let sweep = spec::parse(shipped.path, shipped.text).unwrap();
+        let (sweep, overrides) = sweep.into_smoke_run(Vec::new()).unwrap();
+        let request = Request { overrides: &overrides, digests: &|_| None, limit: Limit::Million };
+        let smoke = expand(&sweep, &request).unwrap_or_else(|e| panic!("{}: {e}", shipped.path));
+        assert_eq!(smoke.trials.len(), cells.len(), "{}", shipped.path);
+        assert_eq!(smoke.meta.name, format!("{}-smoke", full.meta.name));
+        assert_eq!(smoke.meta.reproduces, None);
+        for (smoke, full) in smoke.trials.iter().zip(&full.trials) {
+            let mut expected = full.run.clone();
+            (expected.epochs, expected.warmup_epochs) = (2, 0.0);
+            assert_eq!(smoke.run, expected, "{}: all else is as in the file", shipped.path);
+        }
     }
 }
 

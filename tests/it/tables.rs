@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use byol_sweep::cli::shipped::{self, Shipped};
-use byol_sweep::plan::{Limit, Plan, Request, expand};
+use byol_sweep::plan::{Label, Limit, Plan, Request, expand};
 use byol_sweep::published::{self, CellQuery, Entry, PublishedTable};
 use byol_sweep::spec;
 
@@ -104,7 +104,7 @@ fn every_cell_of_a_published_sweep_has_its_row() {
         };
         let matched: BTreeSet<String> = claims(&plan, table).into_values().flatten().collect();
         let cells: BTreeSet<String> =
-            plan.trials.iter().flat_map(|trial| &trial.labels).map(|label| label.text()).collect();
+            plan.trials.iter().flat_map(|trial| &trial.labels).map(Label::text).collect();
         assert_eq!(matched, cells, "{}", shipped.path);
         assert_eq!(plan.trials.len(), cells.len() * 3, "{}: three seeds", shipped.path);
     }
