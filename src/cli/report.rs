@@ -17,7 +17,7 @@ use crate::store::rows::{SweepRow, TrialRow};
 use crate::ui::Ui;
 
 /// Metrics whose course is drawn.
-const CURVES: [&str; 1] = ["loss"];
+const CURVES: [&str; 4] = ["loss", "knn_probe_top1", "embedding_std_relative", "effective_rank"];
 
 pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let reading = Reading::open_existing(places)?;

@@ -187,7 +187,7 @@ mod tests {
         let trial = &samples::trials()[6];
         let attempt =
             samples::attempt(trial, Some(Outcome::Finished { verdict: Verdict::Collapsed }));
-        let text = text(trial, &[attempt.clone()], None, Style::Plain);
+        let text = text(trial, std::slice::from_ref(&attempt), None, Style::Plain);
         assert!(text.lines().next().unwrap_or_default().ends_with(": collapsed"), "{text}");
         assert_eq!(text.matches("collapsed").count(), 2, "{text}");
         assert_eq!(json(trial, &[attempt], None)["attempts"][0]["outcome"]["verdict"], "collapsed");

@@ -28,7 +28,7 @@ pub struct Analysis {
     pub trials: usize,
     /// Of these, how many have a value of the report metric.
     pub with_result: usize,
-    /// Trials without a value, and diverged ones.
+    /// Trials without a value, diverged ones and collapsed ones.
     pub missing: Vec<Missing>,
     /// Classes of the labelled set, where known.
     pub classes: Option<u32>,
@@ -49,8 +49,8 @@ pub struct Missing {
     pub seed: u64,
     /// Why, in words.
     pub why: String,
-    /// It diverged, whether or not it has a value.
-    pub diverged: bool,
+    /// What its training turned out to be, whether or not it has a value.
+    pub verdict: Option<Verdict>,
 }
 
 impl Analysis {
@@ -65,7 +65,16 @@ impl Analysis {
 
     /// Returns how many trials diverged.
     pub fn diverged(&self) -> usize {
-        self.missing.iter().filter(|missing| missing.diverged).count()
+        self.turned_out(Verdict::Diverged)
+    }
+
+    /// Returns how many trials collapsed.
+    pub fn collapsed(&self) -> usize {
+        self.turned_out(Verdict::Collapsed)
+    }
+
+    fn turned_out(&self, verdict: Verdict) -> usize {
+        self.missing.iter().filter(|missing| missing.verdict == Some(verdict)).count()
     }
 }
 
@@ -159,12 +168,14 @@ fn cell(
         };
         published::value_for(table, &query)
     });
+    let turned_out = |verdict| trials.iter().filter(|trial| trial.verdict == Some(verdict)).count();
     let by_seed = values(metric);
     Cell {
         published,
         label: label.clone(),
         train_keys: trials.iter().map(|trial| trial.train_key.clone()).collect(),
-        diverged: trials.iter().filter(|t| t.verdict == Some(Verdict::Diverged)).count(),
+        diverged: turned_out(Verdict::Diverged),
+        collapsed: turned_out(Verdict::Collapsed),
         failed: trials.iter().filter(|t| t.state == TrialState::Failed).count(),
         estimate: Estimate::of(by_seed.values().copied()),
         beside: beside.collect(),
@@ -182,10 +193,12 @@ fn set_changes(cells: &mut [Cell], reference: Reference) {
 }
 
 fn missing(trial: &TrialRow, value: Option<f64>, metric: &str) -> Option<Missing> {
-    let diverged = trial.verdict == Some(Verdict::Diverged);
+    let marked = match trial.verdict {
+        Some(verdict @ (Verdict::Diverged | Verdict::Collapsed)) => Some(verdict.as_str()),
+        Some(Verdict::Healthy) | None => None,
+    };
     let why = match (trial.state, value) {
-        (_, Some(_)) if diverged => "diverged; its value is counted".to_owned(),
-        (_, Some(_)) => return None,
+        (_, Some(_)) => format!("{}; its value is counted", marked?),
         (TrialState::Pending, None) => "not started".to_owned(),
         (TrialState::Running, None) => "running".to_owned(),
         (TrialState::Stopped, None) => "stopped; `run` goes on with it".to_owned(),
@@ -195,7 +208,11 @@ fn missing(trial: &TrialRow, value: Option<f64>, metric: &str) -> Option<Missing
             }
             None => "failed".to_owned(),
         },
-        (TrialState::Trained | TrialState::Done, None) if diverged => "diverged".to_owned(),
+        (TrialState::Trained | TrialState::Done, None)
+            if trial.verdict == Some(Verdict::Diverged) =>
+        {
+            "diverged".to_owned()
+        }
         (TrialState::Trained, None) => "trained, not evaluated by this protocol".to_owned(),
         (TrialState::Done, None) => format!("evaluated, without a finite `{metric}`"),
     };
@@ -208,7 +225,7 @@ fn missing(trial: &TrialRow, value: Option<f64>, metric: &str) -> Option<Missing
         cell: cell.unwrap_or_default(),
         seed: trial.run.seed,
         why,
-        diverged,
+        verdict: trial.verdict,
     })
 }
 
@@ -265,6 +282,16 @@ mod tests {
         let analysis = analyse(&samples::removal_sweep());
         assert_eq!(analysis.missing[0].why, "diverged; its value is counted");
         assert_eq!(analysis.cells[1].diverged, 1);
+    }
+
+    #[test]
+    fn what_collapsed_is_counted_and_told() {
+        let analysis = analyse(&samples::collapsed_sweep());
+        assert_eq!((analysis.with_result, analysis.collapsed(), analysis.diverged()), (15, 2, 0));
+        let told: Vec<&str> = analysis.missing.iter().map(|missing| missing.why.as_str()).collect();
+        assert_eq!(told, ["collapsed; its value is counted"; 2]);
+        assert_eq!((analysis.cells[0].collapsed, analysis.cells[1].collapsed), (2, 0));
+        assert_eq!(analysis.cells[0].by_seed.len(), 3);
     }
 
     #[test]

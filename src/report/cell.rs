@@ -22,6 +22,8 @@ pub struct Cell {
     pub train_keys: Vec<TrainKey>,
     /// Of these, how many diverged.
     pub diverged: usize,
+    /// Of these, how many collapsed.
+    pub collapsed: usize,
     /// Of these, how many failed.
     pub failed: usize,
     /// Seed to the report metric, where there is a finite value.
@@ -126,6 +128,7 @@ mod tests {
             method: None,
             train_keys: Vec::new(),
             diverged: 0,
+            collapsed: 0,
             failed: 0,
             estimate: Estimate::of(by_seed.values().copied()),
             by_seed,

@@ -80,6 +80,37 @@ mod tests {
         }
     }
 
+    /// The same figure without its marks of a collapse, its words kept.
+    fn unmarked(figure: &Figure) -> Figure {
+        let clear = |panels: &mut [Panel]| {
+            let lines = panels.iter_mut().flat_map(|panel| &mut panel.lines);
+            lines.flat_map(|line| &mut line.points).for_each(|point| point.collapsed = false);
+        };
+        let mut figure = figure.clone();
+        match &mut figure {
+            Figure::Lines(figure) => clear(&mut figure.panels),
+            Figure::Curves(figure) => clear(&mut figure.panels),
+            Figure::Bars(figure) => {
+                let bars = figure.rows.iter_mut().flat_map(|row| &mut row.bars);
+                bars.for_each(|bar| bar.collapsed = false);
+            }
+        }
+        figure
+    }
+
+    #[test]
+    fn a_collapse_is_marked_in_every_kind_of_figure_and_in_its_legend() {
+        let mut figures = all_figures(&samples::collapsed_sweep());
+        figures.push(all_figures(&samples::removal_sweep()).remove(0));
+        for figure in figures {
+            let (marked, plain) = (drawn(&figure), drawn(&unmarked(&figure)));
+            // A row more in the legend moves all below it down.
+            let pixels = |image: &image::RgbImage| f64::from(image.width() * image.height());
+            let (with, without) = (ink(&marked) * pixels(&marked), ink(&plain) * pixels(&plain));
+            assert!(with > without + 500.0, "{}: {with} {without}", figure.heading().file);
+        }
+    }
+
     /// To look at: `BYOL_SWEEP_CHARTS=/tmp/charts cargo test keep_all_charts -- --ignored`.
     #[test]
     #[ignore = "writes pictures for people to look at"]
@@ -88,6 +119,7 @@ mod tests {
         for gathered in [
             samples::batch_sweep(),
             samples::tau_sweep(),
+            samples::collapsed_sweep(),
             samples::augmentation_sweep(2),
             samples::removal_sweep(),
             samples::wide_sweep(),
@@ -127,7 +159,7 @@ mod tests {
                 }],
             })
         };
-        let point = |x, y| Point { x, y, spread: None, seeds: Vec::new(), diverged: false };
+        let point = Point::plain;
         for points in [
             vec![],
             vec![point(0.0, 0.0)],

@@ -118,6 +118,16 @@ pub struct Point {
     pub seeds: Vec<f64>,
     /// Some seed diverged.
     pub diverged: bool,
+    /// Some seed collapsed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub collapsed: bool,
+}
+
+impl Point {
+    /// Returns a point of a single value that turned out healthy.
+    pub fn plain(x: f64, y: f64) -> Self {
+        Self { x, y, spread: None, seeds: Vec::new(), diverged: false, collapsed: false }
+    }
 }
 
 /// Changes by arm.
@@ -155,6 +165,9 @@ pub struct Bar {
     pub published: Option<f64>,
     /// Some seed diverged.
     pub diverged: bool,
+    /// Some seed collapsed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub collapsed: bool,
 }
 
 /// Metrics over the updates.
@@ -209,6 +222,9 @@ fn subtitle(gathered: &Gathered, analysis: &Analysis) -> String {
     if analysis.diverged() > 0 {
         text += &format!(", {} diverged (†)", analysis.diverged());
     }
+    if analysis.collapsed() > 0 {
+        text += &format!(", {} collapsed", analysis.collapsed());
+    }
     text
 }
 
@@ -236,9 +252,34 @@ mod tests {
             files(&samples::augmentation_sweep(1)),
             ["change-by-arm", "curves-byol", "curves-simclr"]
         );
+        assert_eq!(
+            files(&samples::collapsed_sweep()),
+            ["accuracy-by-tau-base", "curves", "embedding"]
+        );
         let mut without_curves = samples::tau_sweep();
         without_curves.curves.clear();
         assert_eq!(files(&without_curves), ["accuracy-by-tau-base"]);
+    }
+
+    #[test]
+    fn what_collapsed_is_marked_at_its_point_and_at_the_end_of_its_curves() {
+        let gathered = samples::collapsed_sweep();
+        let marked: Vec<(String, usize)> = figures(&gathered, &analyse(&gathered))
+            .into_iter()
+            .map(|figure| {
+                let file = figure.heading().file.clone();
+                let panels = match figure {
+                    Figure::Lines(figure) => figure.panels,
+                    Figure::Curves(figure) => figure.panels,
+                    Figure::Bars(_) => Vec::new(),
+                };
+                let points = panels.iter().flat_map(|panel| &panel.lines).flat_map(|l| &l.points);
+                (file, points.filter(|point| point.collapsed).count())
+            })
+            .collect();
+        // One line or point of five, in each of two panels.
+        let expected = ["accuracy-by-tau-base", "curves", "embedding"];
+        assert_eq!(marked, expected.map(|file| (file.to_owned(), 2)));
     }
 
     #[test]

@@ -7,6 +7,9 @@ pub(super) struct Metric<'a>(pub(super) &'a str);
 impl Metric<'_> {
     /// Returns the name in words: `linear top-1`.
     pub(super) fn words(self) -> String {
+        if self.0 == "embedding_std_relative" {
+            return "embedding std (0 constant, 1 even)".to_owned();
+        }
         self.0
             .replace("knn", "kNN")
             .replace("top1", "top-1")

@@ -94,6 +94,7 @@ fn entries(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<(String
     }
     add("trials", json!(cell.train_keys.len()));
     add("diverged", json!(cell.diverged));
+    add("collapsed", json!(cell.collapsed));
     entries.extend(estimate(&analysis.metric, cell.estimate));
     if let Some(change) = &cell.change {
         entries.extend(estimate("change", change.ours));

@@ -11,7 +11,10 @@ use super::table::{Column, TableInfo};
 use super::words;
 
 /// Title of the table of trials that tell less than they should.
-const MISSING: &str = "Missing and diverged trials";
+const MISSING: &str = "Missing, diverged and collapsed trials";
+
+/// Settings that a footnote names.
+const MOST_NAMED: usize = 8;
 
 /// Returns the tables of a report, the results first.
 pub(super) fn tables(gathered: &Gathered, analysis: &Analysis) -> Vec<TableInfo> {
@@ -82,10 +85,10 @@ fn result_row(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<Stri
 fn seeds(cell: &Cell) -> String {
     let (done, planned) = (cell.by_seed.len(), cell.train_keys.len());
     let mut text = if done == planned { done.to_string() } else { format!("{done} of {planned}") };
-    for (count, what) in [(cell.diverged, "diverged"), (cell.failed, "failed")] {
-        if count > 0 {
-            text += &format!(", {count} {what}");
-        }
+    let counts =
+        [(cell.diverged, "diverged †"), (cell.collapsed, "collapsed ‡"), (cell.failed, "failed")];
+    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        text += &format!(", {count} {what}");
     }
     text
 }
@@ -150,8 +153,26 @@ fn footnotes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
         let have = if missing == 1 { "has" } else { "have" };
         notes.push(format!("{missing} of {all} trials {have} no result: see “{MISSING}”."));
     }
+    notes.extend(marked(cells, "† diverged", |cell| cell.diverged));
+    notes.extend(marked(cells, "‡ collapsed", |cell| cell.collapsed));
     notes.extend(paper_notes(gathered, analysis));
     notes
+}
+
+/// Names the settings with a mark: `‡ collapsed: tau base 0 (2 of 3 seeds).`
+fn marked(cells: &[Cell], mark: &str, count: impl Fn(&Cell) -> usize) -> Option<String> {
+    let marked: Vec<&Cell> = cells.iter().filter(|cell| count(cell) > 0).collect();
+    let named = marked.iter().take(MOST_NAMED).map(|cell| {
+        let (count, all) = (count(cell), cell.train_keys.len());
+        let seeds = if all == 1 { "seed" } else { "seeds" };
+        format!("{} ({count} of {all} {seeds})", cell.name())
+    });
+    let mut named: Vec<String> = named.collect();
+    if marked.len() > MOST_NAMED {
+        named.push(format!("and {} more", marked.len() - MOST_NAMED));
+    }
+    (!named.is_empty())
+        .then(|| format!("{mark}: {}. What values they have are counted.", named.join("; ")))
 }
 
 fn paper_notes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {

@@ -259,7 +259,31 @@ pub(super) fn tau_sweep() -> Gathered {
     sample.0
 }
 
-/// Removed augmentations as an axis, one seed, one trial without a result and one that diverged.
+/// The same, in which the target without delay collapsed with two of three seeds, with the course of
+/// the embeddings.
+pub(super) fn collapsed_sweep() -> Gathered {
+    let mut gathered = tau_sweep();
+    gathered.sweep.name = "collapsed".to_owned();
+    for trial in &mut gathered.trials {
+        let collapses = trial.labels[0].axes["tau_base"] == 0.0 && trial.run.seed > 0;
+        if collapses {
+            trial.verdict = Some(Verdict::Collapsed);
+        }
+        let course = |at: u64, from: f64, to: f64| to + (from - to) * (-0.5 * at as f64).exp();
+        let (std, rank) = if collapses { (0.02, 1.1) } else { (0.9, 60.0) };
+        for (name, from, to) in
+            [("embedding_std_relative", 0.7, std), ("effective_rank", 20.0, rank)]
+        {
+            let points = (1..=10).map(|at| (at * 500, course(at, from, to))).collect();
+            let series = Series { train_key: trial.train_key.clone(), points };
+            gathered.curves.entry(name.to_owned()).or_default().push(series);
+        }
+    }
+    gathered
+}
+
+/// Removed augmentations as an axis, one seed, one trial without a result, one that diverged and one
+/// that collapsed.
 pub(super) fn removal_sweep() -> Gathered {
     let mut sample =
         Sample::new("shapes-removal", Some("ablation_augmentations"), &["augment.remove"]);
@@ -275,5 +299,6 @@ pub(super) fn removal_sweep() -> Gathered {
         }
     }
     sample.0.trials[1].verdict = Some(Verdict::Diverged);
+    sample.0.trials[2].verdict = Some(Verdict::Collapsed);
     sample.0
 }

@@ -60,6 +60,9 @@ fn progress(analysis: &Analysis) -> String {
     if analysis.diverged() > 0 {
         sentence += &format!("; {} diverged", analysis.diverged());
     }
+    if analysis.collapsed() > 0 {
+        sentence += &format!("; {} collapsed", analysis.collapsed());
+    }
     sentence + "."
 }
 

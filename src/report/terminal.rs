@@ -69,6 +69,16 @@ mod tests {
     }
 
     #[test]
+    fn what_collapsed_is_marked_with_how_many_seeds() {
+        let gathered = samples::collapsed_sweep();
+        let text = text(&build(&gathered).unwrap());
+        assert!(text.contains("3, 2 collapsed ‡"), "{text}");
+        let note = "‡ collapsed: tau base 0 (2 of 3 seeds). What values they have are counted.";
+        assert!(text.contains(note), "{text}");
+        assert!(text.contains("All 15 trials have a result; 2 collapsed."), "{text}");
+    }
+
+    #[test]
     fn what_failed_and_what_diverged_is_marked_and_listed() {
         let text = text(&build(&samples::wide_sweep()).unwrap());
         let row = |start: &str| text.lines().filter(|line| line.contains(start)).count();

@@ -417,6 +417,18 @@ fn every_epoch_tells_how_the_embedding_is() {
         }
         assert!(values["gradient_norm"] > 0.0 && values["weight_norm"] > 0.0);
     }
+    let text = include_str!("../../docs/diagnostics.md");
+    for name in
+        series[0].1.keys().map(String::as_str).chain(["images_per_s", "peak_resident_bytes"])
+    {
+        assert!(text.contains(&format!("| `{name}` |")), "docs/diagnostics.md lacks {name}");
+    }
+    for (name, threshold) in [
+        ("embedding_std_relative", diagnostics::COLLAPSED_STD),
+        ("effective_rank", diagnostics::COLLAPSED_RANK),
+    ] {
+        assert!(text.contains(&format!("| `{name}` | {threshold} |")), "{name} {threshold}");
+    }
     assert_ne!(series[0].1["gradient_norm"], series[1].1["gradient_norm"]);
 }
 

@@ -105,6 +105,10 @@ fn draw_bar(
         let spot = (at(0.0_f64.max(bar.value.unwrap_or(0.0))) + 8.0, y + 8.0);
         canvas.words(super::lines::DAGGER, &face, spot, Anchor::Left, INK);
     }
+    if bar.collapsed {
+        let spot = (at(0.0_f64.max(bar.value.unwrap_or(0.0))) + 36.0, y);
+        marker::draw(canvas, Shape::Circle, spot, 9.0, INK, Fill::Crossed)?;
+    }
     match bar.published {
         Some(value) => marker::draw(canvas, Shape::Diamond, (at(value), y), 8.5, INK, Fill::Hollow),
         None => Ok(()),
@@ -122,5 +126,7 @@ fn entries(figure: &BarFigure) -> Vec<Entry> {
         color: INK,
         sample: Sample::Marker(Shape::Diamond, Fill::Hollow),
     });
-    bars.chain(published).collect()
+    let mut all = figure.rows.iter().flat_map(|row| &row.bars);
+    let collapsed = all.any(|bar| bar.collapsed).then(legend::collapsed_entry);
+    bars.chain(published).chain(collapsed).collect()
 }

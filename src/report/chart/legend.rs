@@ -108,10 +108,16 @@ fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) -> Result<(), 
     }
 }
 
+/// Returns the entry of what some seed's collapse is marked with.
+pub(super) fn collapsed_entry() -> Entry {
+    let sample = Sample::Marker(Shape::Circle, Fill::Crossed);
+    Entry { name: "collapsed (some seed)".to_owned(), color: INK, sample }
+}
+
 /// Returns the entry of a line with markers.
 pub(super) fn line_entry(name: String, style: usize, fill: Fill) -> Entry {
     let dash = match fill {
-        Fill::Solid => palette::dash(style),
+        Fill::Solid | Fill::Crossed => palette::dash(style),
         Fill::Hollow => super::lines::PAPER_DASH,
     };
     let sample = Sample::Line(dash, Some((palette::shape(style), fill)));

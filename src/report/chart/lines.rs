@@ -57,7 +57,8 @@ pub(super) fn draw_curves(figure: &CurveFigure) -> Result<Vec<u8>, ChartError> {
             entries.push((line.style, Entry { name: line.name.clone(), color, sample }));
         }
     }
-    let entries = entries.into_iter().map(|(_, entry)| entry).collect();
+    let mut entries: Vec<Entry> = entries.into_iter().map(|(_, entry)| entry).collect();
+    entries.extend(collapsed(&figure.panels));
     let mut sheet = Sheet::new(&figure.heading, entries, figure.panels.len(), 2)?;
     for (place, panel) in figure.panels.iter().enumerate() {
         let xs = panel.lines.iter().flat_map(|line| &line.points).map(|point| point.x);
@@ -73,8 +74,27 @@ pub(super) fn draw_curves(figure: &CurveFigure) -> Result<Vec<u8>, ChartError> {
             }
             sheet.canvas.line(&spots, 3.0, color, palette::dash(line.style))?;
         }
+        for line in &panel.lines {
+            ends(&mut sheet.canvas, &frame, line)?;
+        }
     }
     sheet.canvas.into_png()
+}
+
+/// Marks where the course of what diverged or collapsed ends.
+fn ends(canvas: &mut Canvas, frame: &Frame, line: &Line) -> Result<(), ChartError> {
+    let color = palette::color(line.style);
+    for point in line.points.iter().filter(|point| point.collapsed) {
+        let spot = frame.spot(point.x, point.y);
+        marker::draw(canvas, palette::shape(line.style), spot, RADIUS, color, Fill::Crossed)?;
+    }
+    daggers(canvas, frame, line, 0.0)
+}
+
+/// The legend's entry for what collapsed, where anything did.
+fn collapsed(panels: &[Panel]) -> Option<Entry> {
+    let mut points = panels.iter().flat_map(|panel| &panel.lines).flat_map(|line| &line.points);
+    points.any(|point| point.collapsed).then(legend::collapsed_entry)
 }
 
 /// A canvas with heading and legend, and room for panels below.
@@ -132,6 +152,7 @@ fn entries(figure: &LineFigure) -> Vec<Entry> {
             }
         }
     }
+    entries.extend(collapsed(&figure.panels));
     entries
 }
 
@@ -216,12 +237,16 @@ fn offset(panel: &Panel, line: &Line) -> f64 {
 }
 
 fn spots(frame: &Frame, line: &Line, offset: f64) -> Vec<Spot> {
-    let drawable = line.points.iter().filter(|point| point.x.is_finite() && point.y.is_finite());
-    let spot = |point: &Point| {
-        let (x, y) = frame.spot(point.x, point.y);
-        (x + offset, y)
-    };
-    drawable.map(spot).collect()
+    drawable(line).map(|point| spot(frame, point, offset)).collect()
+}
+
+fn drawable(line: &Line) -> impl Iterator<Item = &Point> {
+    line.points.iter().filter(|point| point.x.is_finite() && point.y.is_finite())
+}
+
+fn spot(frame: &Frame, point: &Point, offset: f64) -> Spot {
+    let (x, y) = frame.spot(point.x, point.y);
+    (x + offset, y)
 }
 
 /// Standard deviations as bars, seeds as small dots beside them.
@@ -252,15 +277,21 @@ fn with_markers(
     offset: f64,
 ) -> Result<(), ChartError> {
     let (color, shape) = (palette::color(line.style), palette::shape(line.style));
-    let spots = spots(frame, line, offset);
+    let course = spots(frame, line, offset);
     let (width, dash, fill) = match line.origin {
         Origin::Ours => (4.0, palette::dash(line.style), Fill::Solid),
         Origin::Paper => (2.5, PAPER_DASH, Fill::Hollow),
     };
-    canvas.line(&spots, width, color, dash)?;
-    for spot in spots {
-        marker::draw(canvas, shape, spot, RADIUS, color, fill)?;
+    canvas.line(&course, width, color, dash)?;
+    for point in drawable(line) {
+        let fill = if point.collapsed { Fill::Crossed } else { fill };
+        marker::draw(canvas, shape, spot(frame, point, offset), RADIUS, color, fill)?;
     }
+    daggers(canvas, frame, line, offset)
+}
+
+fn daggers(canvas: &mut Canvas, frame: &Frame, line: &Line, offset: f64) -> Result<(), ChartError> {
+    let color = palette::color(line.style);
     let face = Typeface::new(Weight::SemiBold, LABEL_SIZE)?;
     for point in line.points.iter().filter(|point| point.diverged) {
         let (x, y) = frame.spot(point.x, point.y);
@@ -275,7 +306,7 @@ mod tests {
 
     /// A line at `y` over the right half, with spreads that reach down to 0.
     fn panel(y: f64) -> Panel {
-        let point = |x| Point { x, y, spread: Some(y), seeds: Vec::new(), diverged: false };
+        let point = |x| Point { spread: Some(y), ..Point::plain(x, y) };
         let points = vec![point(0.5), point(1.0)];
         let line = Line { name: String::new(), style: 0, origin: Origin::Ours, points };
         Panel { y_label: String::new(), lines: vec![line], levels: Vec::new() }

@@ -11,6 +11,8 @@ pub(super) enum Fill {
     Solid,
     /// The paper's.
     Hollow,
+    /// Ours, of settings in which some seed collapsed.
+    Crossed,
 }
 
 /// Draws a marker with a white rim, so that it stands out from lines behind it.
@@ -27,7 +29,18 @@ pub(super) fn draw(
     match fill {
         Fill::Solid => Ok(()),
         Fill::Hollow => blot(canvas, shape, at, inner(shape, radius), WHITE),
+        Fill::Crossed => {
+            blot(canvas, shape, at, inner(shape, radius), WHITE)?;
+            cross(canvas, at, radius + 5.0, color)
+        }
     }
+}
+
+/// Draws a cross.
+fn cross(canvas: &mut Canvas, (x, y): Spot, radius: f64, color: Rgb) -> Result<(), ChartError> {
+    let reach = radius * std::f64::consts::FRAC_1_SQRT_2;
+    canvas.line(&[(x - reach, y - reach), (x + reach, y + reach)], 3.0, color, None)?;
+    canvas.line(&[(x - reach, y + reach), (x + reach, y - reach)], 3.0, color, None)
 }
 
 /// The same width of line for all shapes: a corner's line is longer than a side's.

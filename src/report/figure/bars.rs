@@ -26,6 +26,7 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
             spread: change.ours.and_then(|ours| ours.sd()).map(|sd| metric.scaled(sd)),
             published: change.published,
             diverged: cell.diverged > 0,
+            collapsed: cell.collapsed > 0,
         };
         let Some(place) = place_of(&mut series, series_name(cell, reference)) else { continue };
         let name = row_name(cell, reference);
@@ -34,7 +35,8 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
             None => rows.push((name, vec![(place, bar)])),
         }
     }
-    let no_bar = Bar { value: None, spread: None, published: None, diverged: false };
+    let no_bar =
+        Bar { value: None, spread: None, published: None, diverged: false, collapsed: false };
     let row = |(name, found): (String, Vec<(usize, Bar)>)| {
         let mut bars = vec![no_bar.clone(); series.len()];
         for (place, bar) in found {

@@ -1,4 +1,4 @@
-//! Metrics over the updates, one line a setting.
+//! Metrics over the updates, one line a setting: how training went, and how the embedding was.
 
 use std::collections::BTreeMap;
 
@@ -16,20 +16,78 @@ const PANELS: usize = 4;
 const EASY_LINES: usize = 7;
 /// Parts of the training over which a seed's values are averaged before seeds are.
 const BINS: u64 = 100;
-/// What is shown first; the rest follows by name.
-const FIRST: [&str; 3] = ["loss", "knn_top1", "linear_top1"];
+/// What is shown first of the training; the rest follows by name.
+const FIRST: [&str; 4] = ["loss", "knn_top1", "linear_top1", "knn_probe_top1"];
+/// What tells a collapse.
+const EMBEDDING: [&str; 2] = ["embedding_std_relative", "effective_rank"];
 /// Schedules: the same for every trial, and settings rather than measurements.
 const SCHEDULES: [&str; 3] = ["lr", "learning_rate", "tau"];
 
 type Course = Vec<(u64, f64)>;
 
-/// One figure, or one a method where there are too many lines for one.
+/// What a figure is about.
+#[derive(Clone, Copy)]
+enum Subject {
+    Training,
+    Embedding,
+}
+
+impl Subject {
+    const ALL: [Self; 2] = [Self::Training, Self::Embedding];
+
+    fn file(self) -> &'static str {
+        match self {
+            Self::Training => "curves",
+            Self::Embedding => "embedding",
+        }
+    }
+
+    fn title(self, method: Option<&str>) -> String {
+        match (self, method.map(words::method)) {
+            (Self::Training, Some(method)) => format!("{method} during training"),
+            (Self::Training, None) => "During training".to_owned(),
+            (Self::Embedding, Some(method)) => format!("{method}: embedding during training"),
+            (Self::Embedding, None) => "Embedding during training".to_owned(),
+        }
+    }
+
+    /// What the caption adds.
+    fn note(self) -> &'static str {
+        match self {
+            Self::Training => "",
+            Self::Embedding => {
+                " Of the projections after each epoch; a collapsed embedding has std 0 and rank 1."
+            }
+        }
+    }
+
+    /// The metrics that there are, in order.
+    fn metrics(self, gathered: &Gathered) -> Vec<&str> {
+        let is_there = |name: &&str| gathered.curves.contains_key(*name);
+        match self {
+            Self::Embedding => EMBEDDING.into_iter().filter(is_there).collect(),
+            Self::Training => {
+                let apart = |name: &&str| {
+                    [&FIRST[..], &SCHEDULES, &EMBEDDING].iter().any(|names| names.contains(name))
+                };
+                let rest = gathered.curves.keys().map(String::as_str).filter(|name| !apart(name));
+                FIRST.into_iter().filter(is_there).chain(rest).collect()
+            }
+        }
+    }
+}
+
+/// For each subject one figure, or one a method where there are too many lines for one.
 pub(super) fn over_updates(gathered: &Gathered, analysis: &Analysis) -> Vec<CurveFigure> {
+    Subject::ALL.into_iter().flat_map(|subject| about(subject, gathered, analysis)).collect()
+}
+
+fn about(subject: Subject, gathered: &Gathered, analysis: &Analysis) -> Vec<CurveFigure> {
     let by_method = analysis.cells.len() > EASY_LINES
         && gathered.sweep.axes.iter().any(|axis| axis == "method");
     if !by_method {
         let cells: Vec<&Cell> = analysis.cells.iter().collect();
-        return figure(gathered, analysis, None, &cells).into_iter().collect();
+        return figure(subject, gathered, analysis, None, &cells).into_iter().collect();
     }
     let mut methods: Vec<&str> = Vec::new();
     for method in analysis.cells.iter().filter_map(|cell| cell.method.as_deref()) {
@@ -42,18 +100,20 @@ pub(super) fn over_updates(gathered: &Gathered, analysis: &Analysis) -> Vec<Curv
     };
     methods
         .into_iter()
-        .filter_map(|method| figure(gathered, analysis, Some(method), &of_method(method)))
+        .filter_map(|method| figure(subject, gathered, analysis, Some(method), &of_method(method)))
         .collect()
 }
 
 fn figure(
+    subject: Subject,
     gathered: &Gathered,
     analysis: &Analysis,
     method: Option<&str>,
     cells: &[&Cell],
 ) -> Option<CurveFigure> {
     let shown = &cells[..cells.len().min(MOST_LINES)];
-    let panels: Vec<Panel> = metrics(gathered)
+    let panels: Vec<Panel> = subject
+        .metrics(gathered)
         .into_iter()
         .map(|metric| panel(gathered, metric, method, shown))
         .filter(|panel| !panel.lines.is_empty())
@@ -62,18 +122,14 @@ fn figure(
     if panels.is_empty() {
         return None;
     }
-    let words = method.map(words::method);
-    let title = match &words {
-        Some(words) => format!("{words} during training"),
-        None => "During training".to_owned(),
-    };
+    let title = subject.title(method);
     let of = if has_spread(analysis) { "means over seeds" } else { "one seed" };
-    let mut caption = format!("{title}: {of}.");
+    let mut caption = format!("{title}: {of}.{}", subject.note());
     if shown.len() < cells.len() {
         caption += &format!(" The first {} of {} settings.", shown.len(), cells.len());
     }
-    let file =
-        method.map_or_else(|| "curves".to_owned(), |method| format!("curves-{}", slug(method)));
+    let file = subject.file();
+    let file = method.map_or_else(|| file.to_owned(), |method| format!("{file}-{}", slug(method)));
     let heading = Heading { file, title, subtitle: subtitle(gathered, analysis), caption };
     Some(CurveFigure { heading, panels })
 }
@@ -82,12 +138,6 @@ fn figure(
 fn slug(name: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     name.chars().map(letter).collect()
-}
-
-fn metrics(gathered: &Gathered) -> Vec<&str> {
-    let all = || gathered.curves.keys().map(String::as_str);
-    let first = FIRST.into_iter().filter(|name| gathered.curves.contains_key(*name));
-    first.chain(all().filter(|name| !FIRST.contains(name) && !SCHEDULES.contains(name))).collect()
 }
 
 fn panel(gathered: &Gathered, metric: &str, method: Option<&str>, cells: &[&Cell]) -> Panel {
@@ -103,7 +153,10 @@ fn panel(gathered: &Gathered, metric: &str, method: Option<&str>, cells: &[&Cell
         let courses: Vec<&Course> =
             cell.train_keys.iter().filter_map(|key| courses.get(key).copied()).collect();
         let name = if method.is_some() { cell.name_without_method() } else { cell.name() };
-        let points = mean_course(Metric(metric), &courses, last?);
+        let mut points = mean_course(Metric(metric), &courses, last?);
+        if let Some(end) = points.last_mut() {
+            (end.diverged, end.collapsed) = (cell.diverged > 0, cell.collapsed > 0);
+        }
         (!points.is_empty()).then_some(Line { name, style, origin: Origin::Ours, points })
     };
     Panel {
@@ -132,7 +185,7 @@ fn mean_course(metric: Metric<'_>, courses: &[&Course], last: u64) -> Vec<Point>
         let count = seeds.len() as f64;
         let x = seeds.iter().map(|(updates, _, n)| updates / n).sum::<f64>() / count;
         let y = seeds.iter().map(|(_, values, n)| values / n).sum::<f64>() / count;
-        Point { x, y: metric.scaled(y), spread: None, seeds: Vec::new(), diverged: false }
+        Point::plain(x, metric.scaled(y))
     };
     parts.into_values().map(point).collect()
 }

@@ -160,8 +160,10 @@ impl Subject {
                 }
             };
             if let Some((y, spread, seeds)) = y(cell) {
-                let diverged = origin == Origin::Ours && cell.diverged > 0;
-                lines[style].points.push(Point { x: tick.at, y, spread, seeds, diverged });
+                let ours = origin == Origin::Ours;
+                let (diverged, collapsed) = (ours && cell.diverged > 0, ours && cell.collapsed > 0);
+                let point = Point { x: tick.at, y, spread, seeds, diverged, collapsed };
+                lines[style].points.push(point);
             }
         }
         for line in &mut lines {
