@@ -145,8 +145,8 @@ def main():
                   [lambda s=step: s("fp32"), lambda s=step: s("cl")])
 
         memory = {}
-        for encoder, arch, batch, images, steps in [("convnet", "convnet4", 256, 1024, 6),
-                                                    ("resnet18", "resnet18c", 64, 128, 3)]:
+        for encoder, arch, batch, images, steps in [("convnet", "convnet4", 256, 512, 4),
+                                                    ("resnet18", "resnet18c", 64, 64, 2)]:
             def whole(e=encoder, b=batch, n=images):
                 rate, memory["ours", e] = ours.whole_run(e, b, n, 3)
                 return rate

@@ -142,10 +142,6 @@ fn work(
             gpu_model()
         }
     };
-    let precision = match order.device {
-        WorkDevice::Cpu => None,
-        WorkDevice::Cuda => Some(precision(std::env::var("NVIDIA_TF32_OVERRIDE").ok().as_deref())),
-    };
     let checkpoint = match &order.work {
         Work::Train { resume } => resume.as_deref(),
         Work::Evaluate { .. } => None,
@@ -159,12 +155,12 @@ fn work(
         libtorch: LIBTORCH.to_owned(),
         device,
         threads: order.threads,
+        kernels: order.kernels,
         resumed: checkpoint.is_some(),
     };
-    let note =
-        checkpoint.and_then(|path| lineage::note(path, &started, order.device, order.kernels));
+    let note = checkpoint.and_then(|path| lineage::note(path, &started, order.device));
     sink.send(WorkerEvent::Started(started))?;
-    for text in precision.into_iter().chain(note) {
+    if let Some(text) = note {
         sink.send(WorkerEvent::Note { text })?;
     }
     // libtorch throws where a tensor operation cannot be done, which `tch` turns into a panic.
@@ -189,15 +185,6 @@ fn failed(folder: &AttemptFolder, reason: FailureReason, detail: String) -> End 
         return End::Failed { reason, detail };
     }
     End::Failed { reason, detail }
-}
-
-/// Tells how CUDA multiplies what is called fp32, which changes the numbers of a run.
-fn precision(tf32_override: Option<&str>) -> String {
-    match tf32_override {
-        Some("0") => "fp32 is fp32 on CUDA: TF32 is off (NVIDIA_TF32_OVERRIDE=0)".to_owned(),
-        Some(value) => format!("TF32 on CUDA is as NVIDIA_TF32_OVERRIDE={value} says"),
-        None => "TF32 on CUDA is as libtorch has it: NVIDIA_TF32_OVERRIDE is not set".to_owned(),
-    }
 }
 
 fn cpu_model() -> String {

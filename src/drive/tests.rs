@@ -479,6 +479,7 @@ async fn a_worker_without_a_handle_is_found_by_what_it_says() {
         libtorch: String::new(),
         device: String::new(),
         threads: 1,
+        kernels: Kernels::Fastest,
         resumed: false,
     };
     write_events(&folder.events(), &[WorkerEvent::Started(started)]);

@@ -83,9 +83,9 @@ impl Executor for LocalExecutor {
             .stdin(Stdio::null())
             .stdout(log(&folder.stdout())?)
             .stderr(log(&folder.stderr())?)
-            .envs(environment(&order.device, order.threads, |name| {
-                std::env::var_os(name).is_some()
-            }))
+            .envs(environment(&order.device, order.threads))
+            // It would overrule the precision that the order asks for, in libraries below libtorch.
+            .env_remove("NVIDIA_TF32_OVERRIDE")
             // Before it runs a line of its own it leads a group: a signal from the terminal to the
             // controller's group does not reach it, and to kill the group kills nobody else.
             .process_group(0);
@@ -169,16 +169,8 @@ fn log(path: &Path) -> Result<File, ExecError> {
     File::create(path).map_err(|source| ExecError::Log { path: path.to_owned(), source })
 }
 
-/// What NVIDIA's libraries ask before they use TF32; 0 forbids it.
-const TF32: &str = "NVIDIA_TF32_OVERRIDE";
-
-/// Returns what a worker's numerical libraries are told through the environment; `is_set` tells
-/// what the user has said there already.
-fn environment(
-    device: &DeviceId,
-    threads: u32,
-    is_set: impl Fn(&str) -> bool,
-) -> Vec<(&'static str, String)> {
+/// Returns what a worker's numerical libraries are told through the environment.
+fn environment(device: &DeviceId, threads: u32) -> Vec<(&'static str, String)> {
     let visible = match device {
         DeviceId::Cpu => String::new(),
         DeviceId::Cuda { uuid, .. } => uuid.clone(),
@@ -193,11 +185,6 @@ fn environment(
     for name in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"] {
         variables.push((name, threads.to_string()));
     }
-    // fp32 means fp32: cuDNN would round the inputs of convolutions to 10 bits on its own, which
-    // is neither what the paper's numbers come from nor what the CPU computes.
-    if !is_set(TF32) {
-        variables.push((TF32, "0".to_owned()));
-    }
     variables
 }
 
@@ -209,20 +196,13 @@ mod tests {
     fn a_worker_sees_its_own_device_only() {
         let gpu = DeviceId::Cuda { index: 3, uuid: "GPU-abc".into() };
         let visible = |device| {
-            let all = environment(&device, 2, |_| false);
+            let all = environment(&device, 2);
             all.into_iter().find(|(name, _)| *name == "CUDA_VISIBLE_DEVICES").unwrap().1
         };
         assert_eq!(visible(gpu), "GPU-abc");
         assert_eq!(visible(DeviceId::Cpu), "");
-        let all = environment(&DeviceId::Cpu, 2, |_| false);
+        let all = environment(&DeviceId::Cpu, 2);
         assert!(all.contains(&("OMP_NUM_THREADS", "2".into())));
-    }
-
-    #[test]
-    fn fp32_is_fp32_unless_the_user_says_otherwise() {
-        let off = (TF32, "0".to_owned());
-        assert!(environment(&DeviceId::Cpu, 1, |_| false).contains(&off));
-        assert!(!environment(&DeviceId::Cpu, 1, |name| name == TF32).contains(&off));
     }
 
     #[tokio::test]

@@ -22,10 +22,8 @@ pub struct Gpu {
 /// Returns the GPUs that `CUDA_VISIBLE_DEVICES` leaves visible, in its order; none without a
 /// driver.
 pub fn visible_gpus() -> Vec<Gpu> {
-    let all = driver_gpus().unwrap_or_else(|error| {
-        tracing::debug!(%error, "no GPUs: the NVIDIA driver's library does not answer");
-        Vec::new()
-    });
+    // Where the driver's library is missing or does not answer there is no GPU to use.
+    let all = driver_gpus().unwrap_or_default();
     match std::env::var("CUDA_VISIBLE_DEVICES") {
         Ok(mask) => masked(&all, &mask),
         Err(_) => all,

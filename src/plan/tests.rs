@@ -278,7 +278,7 @@ fn the_knobs_of_the_family_reach_every_corner() {
     assert_eq!(run("beta = 0.5").loss, Loss::InfoNce { beta: 0.5, temperature: 0.1 });
     assert_eq!(
         run("beta = 1\ntemperature = 3").loss,
-        Loss::InfoNce { beta: 1.0, temperature: 3.0 }
+        Loss::NtXent { temperature: 3.0, scale: NtXentScale::InfoNce }
     );
 
     let simclr = run("method = \"simclr\"");

@@ -176,6 +176,9 @@ pub struct Started {
     pub device: String,
     /// Intra-op threads.
     pub threads: u32,
+    /// Which kernels CUDA may use.
+    #[serde(default)]
+    pub kernels: Kernels,
     /// Whether it goes on from the checkpoint of an earlier attempt.
     pub resumed: bool,
 }

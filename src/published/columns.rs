@@ -1,8 +1,10 @@
 //! Which setting of ours a column of the paper's tables is about, and what the paper writes there
 //! for a run. Columns that are not listed hold results or words for people. Knows nothing of rows.
 
-use super::Entry;
-use crate::spec::run::{Loss, Normalization, OptimizerSpec, Predictor, RunSpec, Target};
+use super::{Entry, PublishedTable};
+use crate::spec::run::{
+    Loss, Normalization, NtXentScale, OptimizerSpec, Predictor, RunSpec, Target,
+};
 
 /// What the paper writes in a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,7 +90,8 @@ pub(super) const COLUMNS: [Column; 16] = [
     }),
     column("beta", "beta", beta),
     column("alpha", "temperature", |run| match run.loss {
-        Loss::InfoNce { temperature, .. } => Printed::Number(temperature),
+        Loss::InfoNce { temperature, .. }
+        | Loss::NtXent { temperature, scale: NtXentScale::InfoNce } => Printed::Number(temperature),
         Loss::NtXent { .. } => Printed::Nothing,
         Loss::Regression { .. } => Printed::Any,
     }),
@@ -106,17 +109,52 @@ pub(super) const COLUMNS: [Column; 16] = [
 /// Tables whose rows all have the online network itself, without gradient, for a target.
 const WITHOUT_AVERAGE: [&str; 2] = ["ablation_predictor_lr", "ablation_projector_predictor_lr"];
 
-/// Returns whether a run has what all rows of this table share.
-pub(super) fn may_be_row(table: &str, run: &RunSpec) -> bool {
-    !WITHOUT_AVERAGE.contains(&table) || kind(run.target) == Kind::Copy
+/// Returns whether a run has what all rows of this table share: where no column is about a knob of
+/// the family, the knob is BYOL's. In tables of both methods, SimCLR is the reproduction with its
+/// own loss (67.9), not the corner of the family (69.4; appendix F.5).
+pub(super) fn may_be_row(table: &PublishedTable, method: Option<&str>, run: &RunSpec) -> bool {
+    let varies = |path: &str| {
+        COLUMNS
+            .iter()
+            .any(|column| column.path == path && table.columns.contains(&column.name.to_owned()))
+    };
+    if table.is_of_both_methods() && method == Some("simclr") {
+        let own = matches!(
+            run.loss,
+            Loss::NtXent { scale: NtXentScale::MeanOverViews | NtXentScale::SumOfDirections, .. }
+        );
+        return own && run.predictor.is_none() && run.target == Target::Online;
+    }
+    let target = match kind(run.target) {
+        Kind::MovingAverage => !WITHOUT_AVERAGE.contains(&table.id.as_str()),
+        Kind::Copy => varies("target") || WITHOUT_AVERAGE.contains(&table.id.as_str()),
+        Kind::Constant | Kind::Online => varies("target"),
+    };
+    let loss = match run.loss {
+        Loss::Regression { normalization: Normalization::L2 } => true,
+        Loss::Regression { .. } => varies("loss_normalization"),
+        Loss::NtXent { .. } | Loss::InfoNce { .. } => varies("beta"),
+    };
+    target && loss && has_byols_heads(run, &varies)
 }
 
-/// Returns whether a run is the baseline that Table 21 tells in its caption: a moving average, and
-/// no learning rate multiplied.
+fn has_byols_heads(run: &RunSpec, varies: &dyn Fn(&str) -> bool) -> bool {
+    let predictor = match &run.predictor {
+        Some(Predictor::Head(head)) => {
+            head.lr_multiplier == 1.0 || varies("predictor.lr_multiplier")
+        }
+        Some(Predictor::Optimal(_)) => false,
+        None => varies("predictor.kind"),
+    };
+    predictor && (run.projector.lr_multiplier == 1.0 || varies("projector.lr_multiplier"))
+}
+
+/// Returns whether a run is the baseline that Table 21 tells in its caption: BYOL with its moving
+/// average, and no learning rate multiplied.
 pub(super) fn is_baseline(run: &RunSpec) -> bool {
     kind(run.target) == Kind::MovingAverage
-        && run.projector.lr_multiplier == 1.0
-        && predictor_lr(run) == Printed::Number(1.0)
+        && run.loss == Loss::Regression { normalization: Normalization::L2 }
+        && has_byols_heads(run, &|_| false)
 }
 
 /// The four targets of the paper.
@@ -180,6 +218,7 @@ fn beta(run: &RunSpec) -> Printed {
     match run.loss {
         Loss::Regression { .. } => Printed::Number(0.0),
         Loss::InfoNce { beta, .. } => Printed::Number(beta),
+        Loss::NtXent { scale: NtXentScale::InfoNce, .. } => Printed::Number(1.0),
         Loss::NtXent { .. } => Printed::Nothing,
     }
 }
@@ -189,6 +228,7 @@ mod tests {
     use super::super::{TABLES, ids, table};
     use super::*;
     use crate::spec::Key;
+    use crate::spec::run::TauSchedule;
 
     #[test]
     fn every_path_is_a_setting_and_every_column_is_the_papers() {
@@ -200,6 +240,62 @@ mod tests {
         for id in WITHOUT_AVERAGE {
             assert!(table(id).is_some(), "{id}");
         }
+    }
+
+    fn byol() -> RunSpec {
+        let text = include_str!("../../tests/fixtures/run.json");
+        let mut run: RunSpec = serde_json::from_str(text).unwrap();
+        let head = run.projector.clone();
+        run.predictor = Some(Predictor::Head(head));
+        run.target = Target::Average { tau_base: 0.99, schedule: TauSchedule::Cosine };
+        run.loss = Loss::Regression { normalization: Normalization::L2 };
+        run
+    }
+
+    #[test]
+    fn what_a_table_does_not_vary_must_be_byols() {
+        let may = |id: &str, run: &RunSpec| may_be_row(table(id).unwrap(), Some("byol"), run);
+        let changed = |change: &dyn Fn(&mut RunSpec)| {
+            let mut run = byol();
+            change(&mut run);
+            run
+        };
+        let rate = "ablation_learning_rate";
+        assert!(may(rate, &byol()));
+        let without_predictor = changed(&|run| run.predictor = None);
+        let online = changed(&|run| run.target = Target::Online);
+        let negatives = changed(&|run| run.loss = Loss::InfoNce { beta: 0.5, temperature: 0.1 });
+        let layer = changed(&|run| {
+            run.loss = Loss::Regression { normalization: Normalization::Layer };
+        });
+        let faster = changed(&|run| run.projector.lr_multiplier = 2.0);
+        for other in [&without_predictor, &online, &negatives, &layer, &faster] {
+            assert!(!may(rate, other), "{other:?}");
+            assert!(!is_baseline(other), "{other:?}");
+        }
+        assert!(is_baseline(&byol()));
+        assert!(may("ablation_byol_simclr_variants", &without_predictor));
+        assert!(may("ablation_byol_simclr_variants", &online));
+        assert!(may("ablation_beta_temperature", &negatives));
+        assert!(may("ablation_loss_normalization", &layer));
+        assert!(!may("ablation_target_modes", &without_predictor));
+    }
+
+    /// The reproduction with its own loss has 67.9, the corner of the family 69.4.
+    #[test]
+    fn the_two_simclrs_are_not_mixed() {
+        let simclr = |scale| RunSpec {
+            predictor: None,
+            target: Target::Online,
+            loss: Loss::NtXent { temperature: 0.1, scale },
+            ..byol()
+        };
+        let batches = table("ablation_batch_size").unwrap();
+        let may = |run: &RunSpec| may_be_row(batches, Some("simclr"), run);
+        assert!(may(&simclr(NtXentScale::MeanOverViews)));
+        assert!(may(&simclr(NtXentScale::SumOfDirections)));
+        assert!(!may(&simclr(NtXentScale::InfoNce)));
+        assert!(!may(&byol()), "an axis of that name does not make it one");
     }
 
     /// Apart from results there are three columns that no setting of ours is behind: names of rows,

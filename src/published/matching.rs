@@ -91,7 +91,7 @@ fn rows_for<'t>(table: &'t PublishedTable, cell: &CellQuery<'_>) -> Vec<&'t Row>
     let varies = |column: &&Column| cell.axes.contains_key(column.path);
     let (varied, fixed): (Vec<&Column>, Vec<&Column>) =
         COLUMNS.iter().filter(known).partition(varies);
-    if (name.is_none() && varied.is_empty()) || !columns::may_be_row(&table.id, cell.run) {
+    if (name.is_none() && varied.is_empty()) || !columns::may_be_row(table, cell.method, cell.run) {
         return Vec::new();
     }
     let named = |row: &&Row| {
@@ -207,7 +207,9 @@ mod tests {
             "schema = 1\nname = \"t\"\n[base]\ndata.name = \"shapes\"\nbatch_size = 64\nupdate_batch_size = 4096\n{rules}"
         );
         let unknown = |_: &Path| None;
-        let request = Request { overrides: &[], digests: &unknown, limit: Limit::Million };
+        let set: Vec<(String, String)> =
+            method.iter().map(|method| ("method".to_owned(), (*method).to_owned())).collect();
+        let request = Request { overrides: &set, digests: &unknown, limit: Limit::Million };
         let plan = expand(&parse("t.toml", &text).unwrap(), &request).unwrap();
         let value = |trial: &crate::plan::PlannedTrial| {
             let label = &trial.labels[0];
@@ -247,18 +249,25 @@ mod tests {
 
     #[test]
     fn a_spread_is_carried_only_where_printed() {
-        let ask = |method| {
+        let ask = |method: &str| {
             let text = "schema = 1\nname = \"t\"\n[base]\ndata.name = \"shapes\"\nupdate_batch_size = 256\n[grid]\nbatch_size = 256\n";
             let unknown = |_: &Path| None;
-            let request = Request { overrides: &[], digests: &unknown, limit: Limit::Million };
+            let set = [("method".to_owned(), method.to_owned())];
+            let request = Request { overrides: &set, digests: &unknown, limit: Limit::Million };
             let plan = expand(&parse("t.toml", text).unwrap(), &request).unwrap();
             let trial = &plan.trials[0];
             let axes = &trial.labels[0].axes;
-            let cell = CellQuery { method, arm: None, published: None, axes, run: &trial.run };
+            let cell = CellQuery {
+                method: Some(method),
+                arm: None,
+                published: None,
+                axes,
+                run: &trial.run,
+            };
             value_for(table("ablation_batch_size").unwrap(), &cell).unwrap()
         };
-        assert_eq!((ask(Some("byol")).top1_pm, ask(Some("byol")).top5), (None, Some(90.7)));
-        assert_eq!(ask(Some("simclr")).top1_pm, Some(2.1));
+        assert_eq!((ask("byol").top1_pm, ask("byol").top5), (None, Some(90.7)));
+        assert_eq!(ask("simclr").top1_pm, Some(2.1));
     }
 
     #[test]
@@ -359,8 +368,9 @@ mod tests {
         let expected = [72.5, 70.9, 0.3, 69.1, 0.2, 70.7, 0.1, 69.4].map(Some);
         assert_eq!(top1("ablation_byol_simclr_variants", rules), expected);
         // SimCLR's own loss and heads are another baseline, 67.9 (appendix F.5).
-        let other = "method = \"simclr\"\n[grid]\ntarget = [\"average\", \"online\"]\n";
-        assert_eq!(top1("ablation_byol_simclr_variants", other), [None, None]);
+        let other = "[grid]\ntarget = [\"average\", \"online\"]\n";
+        let found = look_up("ablation_byol_simclr_variants", Some("simclr"), other);
+        assert_eq!(found, [None, None]);
     }
 
     #[test]

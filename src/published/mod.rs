@@ -66,6 +66,11 @@ impl PublishedTable {
         matching::full_name(self, name).is_some()
     }
 
+    /// Returns whether it prints a result of each method in a row, not one.
+    fn is_of_both_methods(&self) -> bool {
+        !self.columns.iter().any(|column| column == "top1")
+    }
+
     /// The first column whose entries are words.
     fn name_column(&self) -> Option<&str> {
         let is_words = |column: &&String| {

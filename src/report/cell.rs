@@ -90,7 +90,6 @@ pub(super) fn method_of(label: &Label, run: &RunSpec) -> Option<String> {
             Some("byol".to_owned())
         }
         (None, Target::Online, Loss::NtXent { .. }) => Some("simclr".to_owned()),
-        (None, Target::Online, Loss::InfoNce { beta: 1.0, .. }) => Some("simclr".to_owned()),
         (Some(_) | None, Target::Average { .. } | Target::Online, _) => None,
     }
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use super::gathered::Gathered;
 use super::table::{Column, TableInfo};
-use crate::spec::run::{EncoderSpec, Loss, OptimizerSpec, RunSpec, Source, Stem, Target};
+use crate::spec::run::{
+    EncoderSpec, HeadSpec, JitterArithmetic, Loss, Normalization, OptimizerSpec, Precision,
+    Predictor, RunSpec, Source, Stem, Target,
+};
 use crate::store::rows::TrialRow;
 
 /// A setting of the sweep: a name, and what it is in a run.
@@ -18,7 +21,7 @@ struct Setting {
     here: fn(&RunSpec) -> Option<String>,
 }
 
-const SETTINGS: [Setting; 12] = [
+const SETTINGS: [Setting; 17] = [
     Setting {
         name: "images",
         axis: "data.name",
@@ -78,8 +81,11 @@ const SETTINGS: [Setting; 12] = [
         axis: "tau_base",
         paper: Some("0.99"),
         here: |run| match run.target {
-            Target::Average { tau_base, .. } => Some(tau_base.to_string()),
-            Target::Online => None,
+            // Constant targets are told by the target.
+            Target::Average { tau_base, .. } if tau_base > 0.0 && tau_base < 1.0 => {
+                Some(tau_base.to_string())
+            }
+            Target::Average { .. } | Target::Online => None,
         },
     },
     Setting {
@@ -91,6 +97,58 @@ const SETTINGS: [Setting; 12] = [
                 Some(temperature.to_string())
             }
             Loss::Regression { .. } => None,
+        },
+    },
+    Setting {
+        name: "projector, layers",
+        axis: "projector.",
+        paper: Some("4096-256"),
+        here: |run| run.predictor.as_ref().map(|_| layers(&run.projector)),
+    },
+    Setting {
+        name: "predictor, layers",
+        axis: "predictor.",
+        paper: Some("4096-256"),
+        here: |run| match &run.predictor {
+            Some(Predictor::Head(head)) => Some(layers(head)),
+            Some(Predictor::Optimal(_)) => Some("the best matrix of each batch".to_owned()),
+            None => None,
+        },
+    },
+    Setting {
+        name: "loss normalization",
+        axis: "loss_normalization",
+        paper: Some("l2"),
+        here: |run| match run.loss {
+            Loss::Regression { normalization } => Some(match normalization {
+                Normalization::L2 => "l2".to_owned(),
+                Normalization::Layer => "layer".to_owned(),
+                Normalization::Batch => "batch".to_owned(),
+                Normalization::None => "none".to_owned(),
+            }),
+            Loss::NtXent { .. } | Loss::InfoNce { .. } => None,
+        },
+    },
+    Setting {
+        name: "precision",
+        axis: "precision",
+        paper: None,
+        here: |run| match run.precision {
+            Precision::Fp32 => None,
+            Precision::Tf32 => Some("TF32".to_owned()),
+            Precision::Bf16 => Some("bfloat16".to_owned()),
+        },
+    },
+    Setting {
+        name: "color jitter",
+        axis: "augment.jitter",
+        paper: Some("the paper's"),
+        here: |run| {
+            let jitter = run.views.t.color_jitter.or(run.views.t_prime.color_jitter)?;
+            Some(match jitter.arithmetic {
+                JitterArithmetic::Paper => "the paper's".to_owned(),
+                JitterArithmetic::Torchvision => "torchvision's".to_owned(),
+            })
         },
     },
     Setting {
@@ -155,7 +213,12 @@ pub(super) fn in_short(gathered: &Gathered) -> String {
 
 fn shared(gathered: &Gathered) -> Vec<(&'static Setting, String)> {
     let axes = &gathered.sweep.axes;
-    let fixed = SETTINGS.iter().filter(|setting| !axes.iter().any(|axis| axis == setting.axis));
+    // A whole table varies where one of its settings does.
+    let about = |axis: &String, setting: &Setting| match setting.axis.ends_with('.') {
+        true => axis.starts_with(setting.axis),
+        false => axis == setting.axis,
+    };
+    let fixed = SETTINGS.iter().filter(|setting| !axes.iter().any(|axis| about(axis, setting)));
     fixed.filter_map(|setting| Some((setting, values(gathered, setting.here)?))).collect()
 }
 
@@ -236,6 +299,12 @@ fn encoder(encoder: &EncoderSpec) -> String {
 
 fn wide(name: String, width: f64) -> String {
     if width == 1.0 { name } else { format!("{name}, width {width}") }
+}
+
+/// Sizes of hidden layers and output: `4096-256`.
+fn layers(head: &HeadSpec) -> String {
+    let sizes = head.hidden.iter().chain([&head.out]).map(u32::to_string);
+    sizes.collect::<Vec<_>>().join("-")
 }
 
 /// Name, base learning rate, weight decay.

@@ -39,6 +39,10 @@ impl Method<'_> {
 }
 
 fn methods(analysis: &Analysis) -> Vec<Method<'_>> {
+    // Where some cells are between the methods, all are told as one.
+    if analysis.cells.iter().any(|cell| cell.method.is_none()) {
+        return vec![Method { name: None, cells: analysis.cells.iter().collect() }];
+    }
     let mut methods: Vec<Method<'_>> = Vec::new();
     for cell in &analysis.cells {
         let name = cell.method.as_deref().map(words::method);
@@ -70,7 +74,8 @@ fn best(analysis: &Analysis) -> Option<String> {
     let metric = Metric(&analysis.metric);
     let known = analysis.cells.iter().filter_map(|cell| Some((cell, cell.estimate?)));
     let (cell, estimate) = known.max_by(|a, b| a.1.mean.total_cmp(&b.1.mean))?;
-    let (name, value) = (cell.name(), metric.shown_with_unit(estimate.mean));
+    let mark = if cell.collapsed > 0 { " ‡" } else { "" };
+    let (name, value) = (cell.name() + mark, metric.shown_with_unit(estimate.mean));
     let of = match estimate.n {
         1 => "one seed".to_owned(),
         n => format!("mean of {n} seeds"),

@@ -178,7 +178,11 @@ impl<'s> Cell<'s> {
             Plain::TauSchedule => Value::Word("cosine"),
             Plain::Beta => Value::Float(if simclr() { 1.0 } else { 0.0 }),
             Plain::Temperature => Value::Float(0.1),
-            Plain::LossScale => Value::Word(if simclr() { "mean_over_views" } else { "info_nce" }),
+            Plain::LossScale => {
+                // Where beta is said, it is the one of InfoNCE: an axis of it has one constant.
+                let is_said = self.said(Key::Plain(Plain::Beta)).is_some();
+                Value::Word(if simclr() && !is_said { "mean_over_views" } else { "info_nce" })
+            }
             Plain::LossNormalization => Value::Word("l2"),
             Plain::OptimizerName => Value::Word("lars"),
             Plain::BaseLr => Value::Float(0.3),

@@ -146,10 +146,13 @@ fn loss(cell: &Cell<'_>) -> Loss {
         return Loss::Regression { normalization };
     }
     let temperature = cell.float(Plain::Temperature);
-    let nt_xent = |scale| Loss::NtXent { temperature, scale };
-    match cell.word(Plain::LossScale) {
-        "mean_over_views" if beta == 1.0 => nt_xent(NtXentScale::MeanOverViews),
-        "sum_of_directions" if beta == 1.0 => nt_xent(NtXentScale::SumOfDirections),
-        _ => Loss::InfoNce { beta, temperature },
+    if beta != 1.0 {
+        return Loss::InfoNce { beta, temperature };
     }
+    let scale = match cell.word(Plain::LossScale) {
+        "mean_over_views" => NtXentScale::MeanOverViews,
+        "sum_of_directions" => NtXentScale::SumOfDirections,
+        _ => NtXentScale::InfoNce,
+    };
+    Loss::NtXent { temperature, scale }
 }

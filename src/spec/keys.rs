@@ -162,6 +162,8 @@ const UNIT: Kind = Kind::Float(Bound::Included(0.0), Bound::Included(1.0));
 const POSITIVE: Kind = Kind::Float(Bound::Excluded(0.0), Bound::Unbounded);
 const SHARE: Kind = Kind::Float(Bound::Excluded(0.0), Bound::Included(1.0));
 const COUNT: Kind = Kind::Int(1, u32::MAX as u64);
+// BatchNorm has nothing to tell apart in one image, and no other image is a negative.
+const BATCH: Kind = Kind::Int(2, u32::MAX as u64);
 const SEED: Kind = Kind::Int(0, (1 << 53) - 1);
 const SIDE: Kind = Kind::Int(8, 4096);
 const WIDTH: Kind = Kind::Float(Bound::Excluded(0.0), Bound::Included(16.0));
@@ -171,7 +173,10 @@ const fn words(valid: &'static [&'static str]) -> Kind {
     Kind::Word { valid, planned: &[] }
 }
 
-const RATE: Kind = Kind::Float(Bound::Included(0.0), Bound::Unbounded);
+// Beyond these float32 has no room for what is computed from them.
+const RATE: Kind = Kind::Float(Bound::Included(0.0), Bound::Included(1e6));
+const POSITIVE_RATE: Kind = Kind::Float(Bound::Excluded(0.0), Bound::Included(1e6));
+const TEMPERATURE: Kind = Kind::Float(Bound::Included(1e-4), Bound::Included(1e4));
 const DEPTH: Kind = Kind::Int(1, 16);
 const HEAD_Q: Acts = Acts::Where(Plain::PredictorKind, &["mlp"]);
 const AVERAGED: Acts = Acts::Where(Plain::Target, &["average"]);
@@ -249,7 +254,7 @@ plain_keys! {
         "Epochs of linear warm-up of the learning rate.";
     UpdateBatchSize, "update_batch_size", Kind::IntOrSame, Acts::Always, "same",
         "Images per optimizer and target update; gradients are averaged up to it.";
-    BatchSize, "batch_size", COUNT, Acts::Always, "4096; 256 for the convnet",
+    BatchSize, "batch_size", BATCH, Acts::Always, "4096; 256 for the convnet",
         "Images per forward pass: what BatchNorm and SimCLR's negatives see.";
     Target, "target", words(&["average", "stop_gradient", "online"]), Acts::Always,
         "average (BYOL) or online (SimCLR)",
@@ -260,22 +265,22 @@ plain_keys! {
         "Course of the decay; tau_base = 0 is constant always.";
     Beta, "beta", RATE, Acts::Always, "0 (BYOL) or 1 (SimCLR)",
         "Weight of the negatives in InfoNCE (equation 8); 0 leaves BYOL's regression.";
-    Temperature, "temperature", POSITIVE, Acts::Number(Plain::Beta, Of::Positive), "0.1",
+    Temperature, "temperature", TEMPERATURE, Acts::Number(Plain::Beta, Of::Positive), "0.1",
         "Temperature of InfoNCE and NT-Xent (alpha in the paper).";
     LossScale, "loss_scale", words(&["mean_over_views", "sum_of_directions", "info_nce"]),
-        Acts::Number(Plain::Beta, Of::One), "info_nce (BYOL) or mean_over_views (SimCLR)",
+        Acts::Number(Plain::Beta, Of::One), "mean_over_views (SimCLR); info_nce where beta is said",
         "Constant in front of NT-Xent: 1, 2, or 4 temperature.";
     LossNormalization, "loss_normalization", words(&["l2", "layer", "batch", "none"]),
         Acts::Number(Plain::Beta, Of::Zero), "l2",
         "What predictions and targets go through before their squared distance (Table 20).";
     OptimizerName, "optimizer.name", words(&["lars", "sgd"]), Acts::Always, "lars", "Optimizer.";
-    BaseLr, "optimizer.base_lr", POSITIVE, Acts::Always, "0.3",
+    BaseLr, "optimizer.base_lr", POSITIVE_RATE, Acts::Always, "0.3",
         "Learning rate at 256 images an update; scaled by update_batch_size / 256.";
     Momentum, "optimizer.momentum", Kind::Float(Bound::Included(0.0), Bound::Excluded(1.0)),
         Acts::Always, "0.9", "Momentum, no Nesterov.";
     WeightDecay, "optimizer.weight_decay", UNIT, Acts::Always, "1e-6",
         "Weight decay; biases and normalisation are left out.";
-    TrustCoefficient, "optimizer.trust_coefficient", POSITIVE,
+    TrustCoefficient, "optimizer.trust_coefficient", POSITIVE_RATE,
         Acts::Where(Plain::OptimizerName, &["lars"]), "1e-3", "eta of LARS.";
     Precision, "precision", words(&["fp32", "tf32", "bf16"]), Acts::Always, "fp32",
         "Numbers in which the networks compute; bf16 is slow on CPUs without AVX-512.";

@@ -56,7 +56,8 @@ pub struct RunSpec {
     /// Images per forward pass: what BatchNorm and SimCLR's negatives see. Divides
     /// `update_batch_size`.
     pub batch_size: u32,
-    /// In which numbers the networks compute. Weights, losses and evaluation are float32 always.
+    /// In which numbers the networks compute while they train. Weights and evaluation are float32
+    /// always, and so are losses but for the products of TF32.
     #[serde(default, skip_serializing_if = "Precision::is_fp32")]
     pub precision: Precision,
 }
@@ -419,10 +420,10 @@ pub enum Loss {
         /// The constant in front. It matters: LARS leaves BatchNorm and biases unscaled.
         scale: NtXentScale,
     },
-    /// BYOL's InfoNCE, both orders of the views summed (equation 8). At beta = 1 it is NT-Xent
-    /// times 4 temperature; at beta = 0 it is the regression less 4.
+    /// BYOL's InfoNCE, both orders of the views summed (equation 8). Its corners are other losses:
+    /// at beta = 1 it is NT-Xent times 4 temperature; at beta = 0 it is the regression less 4.
     InfoNce {
-        /// Weighs the negatives; above 0.
+        /// Weighs the negatives; neither 0 nor 1.
         beta: f64,
         /// alpha: divides the cosine similarities, and multiplies the negative term.
         temperature: f64,
@@ -459,6 +460,8 @@ pub enum NtXentScale {
     MeanOverViews,
     /// 2: the sum of the two directional means (SimCLR's code).
     SumOfDirections,
+    /// 4 temperature: both orders of BYOL's InfoNCE at beta = 1 (BYOL, F.4 and F.5).
+    InfoNce,
 }
 
 /// How weights move. The learning rate is `base_lr * update_batch_size / 256`, after a linear

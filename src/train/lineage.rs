@@ -11,10 +11,10 @@ use crate::spec::sweep::Kernels;
 
 /// Returns what a reader of the log should know of a resume from `checkpoint` that is not bit for
 /// bit; `None` where it is.
-pub fn note(checkpoint: &Path, now: &Started, on: WorkDevice, kernels: Kernels) -> Option<String> {
+pub fn note(checkpoint: &Path, now: &Started, on: WorkDevice) -> Option<String> {
     let folder = AttemptFolder::at(checkpoint.parent().unwrap_or(Path::new(".")));
     let reasons = match writer(&folder) {
-        Some(before) => differences(&before, now, on, kernels),
+        Some(before) => differences(&before, now, on),
         None => vec!["it is not known what wrote the checkpoint".to_owned()],
     };
     (!reasons.is_empty()).then(|| format!("inexact resume: {}", reasons.join("; ")))
@@ -27,7 +27,7 @@ fn writer(folder: &AttemptFolder) -> Option<Started> {
     serde_json::from_str::<EventLine>(&line).ok()?.event.into_started()
 }
 
-fn differences(before: &Started, now: &Started, on: WorkDevice, kernels: Kernels) -> Vec<String> {
+fn differences(before: &Started, now: &Started, on: WorkDevice) -> Vec<String> {
     let threads = [before, now].map(|started| started.threads.to_string());
     let facts = [
         ("device", &before.device, &now.device),
@@ -38,9 +38,10 @@ fn differences(before: &Started, now: &Started, on: WorkDevice, kernels: Kernels
     let differ = facts.into_iter().filter(|(_, before, now)| before != now);
     let mut reasons: Vec<String> =
         differ.map(|(what, before, now)| format!("{what} was {before} and is {now}")).collect();
-    match (on, kernels) {
-        (WorkDevice::Cpu, _) | (WorkDevice::Cuda, Kernels::Deterministic) => {}
-        (WorkDevice::Cuda, Kernels::Fastest) => reasons.push(
+    match (on, before.kernels, now.kernels) {
+        (WorkDevice::Cpu, _, _)
+        | (WorkDevice::Cuda, Kernels::Deterministic, Kernels::Deterministic) => {}
+        (WorkDevice::Cuda, _, _) => reasons.push(
             "CUDA kernels may add in another order (`resources.deterministic = true` forbids it)"
                 .to_owned(),
         ),
@@ -63,6 +64,7 @@ mod tests {
             libtorch: "2".into(),
             device: device.into(),
             threads,
+            kernels: Kernels::Fastest,
             resumed: false,
         }
     }
@@ -71,19 +73,18 @@ mod tests {
     fn a_resume_on_the_same_device_and_threads_is_exact() {
         let folder = tempfile::tempdir().unwrap();
         let checkpoint = AttemptFolder::at(folder.path()).checkpoint();
-        let unknown =
-            note(&checkpoint, &started("x", 2), WorkDevice::Cpu, Kernels::Fastest).unwrap();
+        let unknown = note(&checkpoint, &started("x", 2), WorkDevice::Cpu).unwrap();
         assert!(unknown.contains("not known"), "{unknown}");
 
         let first = EventLine { seq: 1, at_ms: 0, event: WorkerEvent::Started(started("x", 2)) };
         let line = serde_json::to_string(&first).unwrap() + "\n";
         std::fs::write(AttemptFolder::at(folder.path()).events(), line).unwrap();
-        assert_eq!(note(&checkpoint, &started("x", 2), WorkDevice::Cpu, Kernels::Fastest), None);
+        assert_eq!(note(&checkpoint, &started("x", 2), WorkDevice::Cpu), None);
         assert_eq!(
-            note(&checkpoint, &started("y", 4), WorkDevice::Cpu, Kernels::Fastest).unwrap(),
+            note(&checkpoint, &started("y", 4), WorkDevice::Cpu).unwrap(),
             "inexact resume: device was x and is y; threads was 2 and is 4"
         );
-        let cuda = note(&checkpoint, &started("x", 2), WorkDevice::Cuda, Kernels::Fastest).unwrap();
+        let cuda = note(&checkpoint, &started("x", 2), WorkDevice::Cuda).unwrap();
         assert!(cuda.contains("CUDA kernels"), "{cuda}");
     }
 }

@@ -113,6 +113,6 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| views(&Pipeline::of(&run), &images, &occurrences)).unwrap()
         };
-        assert_eq!(with(1), with(4));
+        assert_eq!(with(1), with(8));
     }
 }

@@ -62,10 +62,6 @@ pub fn attempt(
             ));
         }
     };
-    native::allow_tf32(match order.run.precision {
-        Precision::Fp32 | Precision::Bf16 => false,
-        Precision::Tf32 => true,
-    });
     sink.send(WorkerEvent::Progress(Progress::at(Stage::Load, &order.run)))?;
     let set = Arc::new(training_set(&order.run.data, order.data_path.as_deref())?);
     let eval_set = match &order.eval.data {
@@ -83,7 +79,14 @@ pub fn attempt(
         Work::Train { resume } => {
             let probe = Probe::of(&set.train, &order.run.data, order.eval.knn)?;
             let run = Run { order, device, images: Arc::clone(&set), folder, probe: &probe };
-            match pretrain::pretrain(&run, resume.as_deref(), sink, stop)? {
+            native::allow_tf32(match order.run.precision {
+                Precision::Fp32 | Precision::Bf16 => false,
+                Precision::Tf32 => true,
+            });
+            let trained = pretrain::pretrain(&run, resume.as_deref(), sink, stop)?;
+            // Evaluation is float32 always.
+            native::allow_tf32(false);
+            match trained {
                 Pretrained::Stopped => return Ok(End::Stopped),
                 Pretrained::Diverged => return Ok(End::Finished { verdict: Verdict::Diverged }),
                 Pretrained::Trained { model, verdict } => (*model, verdict),

@@ -134,11 +134,14 @@ fn folders_that_cannot_be_trained_or_judged_on_are_named() {
     let terminal = Terminal::new();
     std::fs::create_dir(terminal.path().join("empty")).unwrap();
     for half in ["train", "val"] {
-        terminal.write(&format!("single/{half}/only/1.png"), "listed, not read");
+        for image in [1, 2] {
+            terminal.write(&format!("single/{half}/only/{image}.png"), "listed, not read");
+        }
     }
     terminal.write("untested/train/a/1.png", "listed, not read");
     terminal.write("untested/train/b/1.png", "listed, not read");
     terminal.write("unlabelled/1.png", "listed, not read");
+    terminal.write("unlabelled/2.png", "listed, not read");
     let cases: &[(&str, &[&str])] = &[
         ("nowhere", &["nowhere is missing", "data.path"]),
         ("empty", &["empty: it holds no JPEG or PNG file", "train/<class>/*.jpg"]),
@@ -147,7 +150,7 @@ fn folders_that_cannot_be_trained_or_judged_on_are_named() {
         ("unlabelled", &["unlabelled", "no labels", "train/<class>/", "eval.data"]),
     ];
     for (path, words) in cases {
-        let output = run(&terminal, &folder(path, "batch_size = 1"), "--devices cpu");
+        let output = run(&terminal, &folder(path, "batch_size = 2"), "--devices cpu");
         refused(&output, 2, words);
     }
     for missing in ["nowhere", "empty"] {

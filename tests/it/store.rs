@@ -186,6 +186,7 @@ fn started() -> Started {
         libtorch: "2".into(),
         device: "cpu".into(),
         threads: 3,
+        kernels: Kernels::Fastest,
         resumed: false,
     }
 }

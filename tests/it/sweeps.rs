@@ -67,7 +67,7 @@ fn every_sweep_plans_with_the_trials_that_it_promises() {
         ("augmentation_ablation", 2 * 14 * 3),
         ("tau_ablation", 5 * 3),
         ("shapes/batch", 2 * 4 * 3),
-        ("shapes/augmentation", 2 * 7 * 3),
+        ("shapes/augmentation", 2 * 14 * 3),
         ("shapes/tau", 5 * 3),
         ("cifar10/convnet_batch", 2 * 3 * 3),
         ("paper/batch_size", 2 * 7 * 3),

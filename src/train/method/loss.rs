@@ -66,7 +66,7 @@ fn spread(x: &Tensor, normalization: Normalization) -> Tensor {
 pub fn nt_xent(predictions: &Pair, targets: &Pair, temperature: f64, scale: NtXentScale) -> Tensor {
     let logits = Logits::of(predictions, targets, temperature);
     // Not tch's `cross_entropy_for_logits`, which goes through single precision.
-    logits.others.log_softmax(-1, None).nll_loss(&logits.other_view) * constant(scale)
+    logits.others.log_softmax(-1, None).nll_loss(&logits.other_view) * constant(scale, temperature)
 }
 
 /// Returns what BYOL's InfoNCE (equation 8) leaves to minimise, both orders of the views summed:
@@ -104,10 +104,11 @@ impl Logits {
 }
 
 /// Returns the number in front of NT-Xent's mean over 2N views.
-pub fn constant(scale: NtXentScale) -> f64 {
+pub fn constant(scale: NtXentScale, temperature: f64) -> f64 {
     match scale {
         NtXentScale::MeanOverViews => 1.0,
         NtXentScale::SumOfDirections => 2.0,
+        NtXentScale::InfoNce => 4.0 * temperature,
     }
 }
 
@@ -167,8 +168,9 @@ mod tests {
 
     #[test]
     fn constants_are_the_sources() {
-        assert_eq!(constant(NtXentScale::MeanOverViews), 1.0);
-        assert_eq!(constant(NtXentScale::SumOfDirections), 2.0);
+        assert_eq!(constant(NtXentScale::MeanOverViews, 0.1), 1.0);
+        assert_eq!(constant(NtXentScale::SumOfDirections, 0.1), 2.0);
+        assert_eq!(constant(NtXentScale::InfoNce, 0.1), 0.4);
     }
 
     const PHI: [[[f64; 2]; 2]; 2] = [[[1.0, 0.2], [0.3, -1.0]], [[0.5, 0.5], [-0.2, 0.9]]];
@@ -214,9 +216,9 @@ mod tests {
     #[test]
     fn the_corners_of_info_nce_are_the_other_losses() {
         let (predictions, targets) = pairs();
-        let nt_xent = nt_xent(&predictions, &targets, 0.2, NtXentScale::MeanOverViews);
+        let nt_xent = nt_xent(&predictions, &targets, 0.2, NtXentScale::InfoNce);
         let one = info_nce(&predictions, &targets, 1.0, 0.2);
-        assert!((one.double_value(&[]) - 0.8 * nt_xent.double_value(&[])).abs() < 1e-12);
+        assert!((one.double_value(&[]) - nt_xent.double_value(&[])).abs() < 1e-12);
         let regression = regression(&predictions, &targets, Normalization::L2);
         let zero = info_nce(&predictions, &targets, 0.0, 0.2);
         assert!((zero.double_value(&[]) + 4.0 - regression.double_value(&[])).abs() < 1e-12);

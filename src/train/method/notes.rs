@@ -78,6 +78,10 @@ fn loss_note(loss: &Loss) -> String {
                 NtXentScale::SumOfDirections => {
                     "sum of the two directional means (SimCLR's code): 2 x the mean over views"
                 }
+                NtXentScale::InfoNce => {
+                    "InfoNCE of BYOL's equation 8 at beta 1, both orders of the views summed: 4 x \
+                     temperature x the mean over views"
+                }
             };
             format!("loss: NT-Xent at temperature {temperature}, {name}")
         }
