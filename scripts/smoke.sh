@@ -35,8 +35,8 @@ print(f"""# Smoke run of the sweeps on shapes
 
 Every cell of every sweep in `sweeps/shapes`, trained for two epochs with the first seed and evaluated:
 {trials} rows; a cell that several sweeps share stands in each of them. It shows that every arm of every
-table runs to its end. Two epochs say nothing of what an arm is worth, so nothing here stands beside a published
-number. Made by `scripts/smoke.sh`. Guessing gives 10 %.
+table runs to its end. Two epochs say nothing of what an arm is worth, so nothing here stands beside a
+published number. Made by `scripts/smoke.sh`. Guessing gives 10 %.
 """)
 print("\n".join(tables), end="")
 PYTHON
