@@ -60,6 +60,38 @@ seeds = [0, 1, 2, 3, 4, 5, 6]
 linear = { epochs = 2, batch_size = 64, learning_rates = [0.1], holdout = 0.2 }
 TOML
 
+# Whole runs, loader and all, of each encoder at its size.
+whole_run() {
+    local encoder=$1 side=$2 batch=$3 images=$4
+    cat >"$work/whole.toml" <<TOML
+schema = 1
+name = "bench-$encoder"
+[base]
+data.name = "shapes"
+data.shapes.train = $images
+data.shapes.test = 20
+data.shapes.side = $side
+encoder.name = "$encoder"
+projector.hidden = 1024
+projector.out = 256
+predictor.hidden = 1024
+epochs = 2
+update_batch_size = $batch
+batch_size = $batch
+augment.preset = "byol_small"
+[eval]
+linear = { epochs = 1, batch_size = 64, learning_rates = [0.1], holdout = 0.2 }
+TOML
+    "$bin" --quiet run -j 1 "$work/whole.toml"
+    local key
+    key=$("$bin" ls "bench-$encoder" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["trials"][0]["key"])')
+    python3 - "$work/state/trials/$key/0001/events.jsonl" <<'PYTHON'
+import json, sys
+values = [line["event"]["values"] for line in map(json.loads, open(sys.argv[1])) if line["event"]["kind"] == "metrics"]
+print(f"{values[-1]['images_per_s']:.1f} images/s, at most {values[-1]['peak_resident_bytes'] / 1e6:.0f} MB")
+PYTHON
+}
+
 report "machine" "$(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
 report "start: --version (median of 21)" "$(measure 21 "$bin" --version)"
 report "plan of 100,000 trials, printed (median of 5)" "$(measure 5 "$bin" plan "$work/large.toml")"
@@ -87,4 +119,7 @@ show("attempt: last update to results (evaluation)", evaluation)
 show("attempt: results to row of the end", end)
 PYTHON
 ) "$work/state" "$bin"
+report "whole run: convnet, 32 px, batch 64" "$(whole_run convnet 32 64 1024)"
+report "whole run: resnet18, 32 px, batch 64" "$(whole_run resnet18 32 64 128)"
+report "whole run: resnet50, 224 px, batch 16" "$(whole_run resnet50 224 16 32)"
 cargo bench --quiet --bench throughput
