@@ -25,7 +25,7 @@ const JITTER: ColorJitter = ColorJitter {
 };
 
 /// T' of table 6.
-const T_PRIME: ViewRecipe = ViewRecipe {
+pub(super) const T_PRIME: ViewRecipe = ViewRecipe {
     crop: Some(CROP),
     flip: Some(Flip { p: 0.5 }),
     color_jitter: Some(JITTER),
@@ -34,7 +34,7 @@ const T_PRIME: ViewRecipe = ViewRecipe {
     solarize: Some(Solarize { p: 0.2, threshold: 0.5 }),
 };
 
-fn drawn(recipe: &ViewRecipe, view: View) -> Vec<Drawn> {
+pub(super) fn drawn(recipe: &ViewRecipe, view: View) -> Vec<Drawn> {
     let at = |image| Coordinates { seed: 5, epoch: 2, image, view };
     (0..DRAWS).map(|image| draw(recipe, at(image))).collect()
 }

@@ -187,45 +187,16 @@ impl Stream {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::distribution::{T_PRIME, drawn};
     use super::*;
-
-    const DRAWS: u64 = 20_000;
-
-    fn full() -> ViewRecipe {
-        ViewRecipe {
-            crop: Some(Crop {
-                min_area: 0.08,
-                max_area: 1.0,
-                min_aspect: 0.75,
-                max_aspect: 4.0 / 3.0,
-            }),
-            flip: Some(Flip { p: 0.5 }),
-            color_jitter: Some(ColorJitter {
-                p: 0.8,
-                brightness: 0.4,
-                contrast: 0.4,
-                saturation: 0.2,
-                hue: 0.1,
-                arithmetic: JitterArithmetic::Paper,
-            }),
-            grayscale: Some(Grayscale { p: 0.2 }),
-            blur: Some(Blur { p: 0.1, min_sigma: 0.1, max_sigma: 2.0 }),
-            solarize: Some(Solarize { p: 0.2, threshold: 0.5 }),
-        }
-    }
-
-    fn drawn(recipe: &ViewRecipe) -> Vec<Drawn> {
-        let at = |image| Coordinates { seed: 5, epoch: 2, image, view: View::Second };
-        (0..DRAWS).map(|image| draw(recipe, at(image))).collect()
-    }
 
     #[test]
     fn certain_and_impossible_are_exact() {
-        let mut recipe = full();
+        let mut recipe = T_PRIME.clone();
         recipe.flip = Some(Flip { p: 1.0 });
         recipe.grayscale = Some(Grayscale { p: 0.0 });
-        assert!(drawn(&recipe).iter().all(|d| d.flip && !d.grayscale));
-        assert!(drawn(&ViewRecipe::default()).iter().all(|d| *d == Drawn::default()));
+        assert!(drawn(&recipe, View::Second).iter().all(|d| d.flip && !d.grayscale));
+        assert!(drawn(&ViewRecipe::default(), View::Second).iter().all(|d| *d == Drawn::default()));
     }
 
     #[test]
@@ -239,7 +210,7 @@ mod tests {
             Coordinates { epoch: 3, image: 2, ..at },
         ];
         for other in others {
-            assert_ne!(draw(&full(), at).crop, draw(&full(), other).crop, "{other:?}");
+            assert_ne!(draw(&T_PRIME, at).crop, draw(&T_PRIME, other).crop, "{other:?}");
         }
     }
 
@@ -262,7 +233,7 @@ mod tests {
             ]),
             ..Drawn::default()
         };
-        assert_eq!(draw(&full(), at), expected);
+        assert_eq!(draw(&T_PRIME, at), expected);
     }
 
     proptest! {
@@ -272,7 +243,7 @@ mod tests {
         ) {
             let view = if second { View::Second } else { View::First };
             let at = Coordinates { seed, epoch, image, view };
-            let (mut recipe, mut expected) = (full(), draw(&full(), at));
+            let (mut recipe, mut expected) = (T_PRIME.clone(), draw(&T_PRIME, at));
             match without {
                 0 => (recipe.crop, expected.crop) = (None, None),
                 1 => (recipe.flip, expected.flip) = (None, false),

@@ -15,7 +15,7 @@ pub struct Facts {
     /// Id of the published table that the sweep reproduces.
     pub reproduces: Option<String>,
     /// Whether it trains as its file says.
-    #[serde(default, skip_serializing_if = "Scale::is_full")]
+    #[serde(default, skip_serializing_if = "crate::spec::run::is_default")]
     pub scale: Scale,
     /// Metric that reports lead with.
     pub report_metric: String,

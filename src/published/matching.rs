@@ -75,7 +75,7 @@ pub fn value_for(table: &PublishedTable, cell: &CellQuery<'_>) -> Option<Publish
 
 /// Columns are `top1` in tables of one method and `byol_top1`, `simclr_top1` in tables of two.
 fn value_prefix(table: &PublishedTable, method: Option<&str>) -> Option<String> {
-    if table.columns.iter().any(|column| column == "top1") {
+    if !table.is_of_both_methods() {
         return Some(String::new());
     }
     let prefix = format!("{}_", method?);

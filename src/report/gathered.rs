@@ -40,7 +40,7 @@ pub struct SweepFacts {
     /// Id of the published table that the sweep reproduces.
     pub reproduces: Option<String>,
     /// Whether it trained as its file says.
-    #[serde(default, skip_serializing_if = "Scale::is_full")]
+    #[serde(default, skip_serializing_if = "crate::spec::run::is_default")]
     pub scale: Scale,
     /// Metric that the report leads with: `linear_top1`.
     pub report_metric: String,

@@ -58,7 +58,7 @@ pub struct RunSpec {
     pub batch_size: u32,
     /// In which numbers the networks compute while they train. Weights and evaluation are float32
     /// always, and so are losses but for the products of TF32.
-    #[serde(default, skip_serializing_if = "Precision::is_fp32")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub precision: Precision,
 }
 
@@ -73,13 +73,6 @@ pub enum Precision {
     Tf32,
     /// bfloat16 in convolutions and matrix products.
     Bf16,
-}
-
-impl Precision {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-    fn is_fp32(&self) -> bool {
-        *self == Self::Fp32
-    }
 }
 
 /// Which images are trained on.
@@ -215,7 +208,7 @@ pub struct ColorJitter {
     /// Strength h of the hue: its shift is uniform in [-h, h], as a fraction of the circle.
     pub hue: f64,
     /// What the strengths mean.
-    #[serde(default, skip_serializing_if = "JitterArithmetic::is_paper")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub arithmetic: JitterArithmetic,
 }
 
@@ -232,13 +225,6 @@ pub enum JitterArithmetic {
     /// [max(0, 1 - b), 1 + b]; contrast and saturation, with factors uniform in the same way,
     /// blend with the mean of the gray image and with the gray image.
     Torchvision,
-}
-
-impl JitterArithmetic {
-    /// Specs at the default are written as before there was a choice, which keeps their keys.
-    fn is_paper(&self) -> bool {
-        *self == JitterArithmetic::Paper
-    }
 }
 
 /// Grayscale.
@@ -290,7 +276,7 @@ pub enum EncoderSpec {
         /// First layers.
         stem: Stem,
         /// Where the last BatchNorm of each block starts.
-        #[serde(default, skip_serializing_if = "LastScale::is_one")]
+        #[serde(default, skip_serializing_if = "is_default")]
         last_scale: LastScale,
     },
 }
@@ -304,13 +290,6 @@ pub enum LastScale {
     One,
     /// 0, as the released code with a current Haiku: every block starts as the identity.
     Zero,
-}
-
-impl LastScale {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-    fn is_one(&self) -> bool {
-        *self == Self::One
-    }
 }
 
 /// First layers of a ResNet.
@@ -356,6 +335,11 @@ pub enum OptimalPredictor {
     /// `(Z^T Z)^-1 Z^T Z'` on the batch, constant for the gradient (BYOL, section 5 and appendix
     /// I.2).
     OptimalLinear,
+}
+
+/// Specs at the default are written as before there was a choice, which keeps their keys.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn unscaled() -> f64 {
@@ -410,7 +394,7 @@ pub enum Loss {
     /// is `2 - 2 cos` with n the l2 normalisation (BYOL, equation 2).
     Regression {
         /// n.
-        #[serde(default, skip_serializing_if = "Normalization::is_l2")]
+        #[serde(default, skip_serializing_if = "is_default")]
         normalization: Normalization,
     },
     /// NT-Xent over the 2N views of a batch, with SimCLR's constants.
@@ -443,13 +427,6 @@ pub enum Normalization {
     Batch,
     /// Nothing.
     None,
-}
-
-impl Normalization {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-    fn is_l2(&self) -> bool {
-        *self == Self::L2
-    }
 }
 
 /// Constant in front of NT-Xent, relative to its mean over the 2N views.

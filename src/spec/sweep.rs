@@ -16,13 +16,6 @@ pub enum Scale {
     Smoke,
 }
 
-impl Scale {
-    /// Returns whether it is the default, which is not written.
-    pub fn is_full(&self) -> bool {
-        *self == Self::Full
-    }
-}
-
 /// Everything in a sweep file that is not part of a trial's training spec.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepMeta {

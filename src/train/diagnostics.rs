@@ -36,20 +36,22 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// Measures projections `[n, d]`; `None` for too few of them, see [`LEAST_JUDGED`], and for
-    /// numbers that are not finite, which are a matter of divergence.
+    /// Measures projections `[n, d]`.
     ///
     /// # Errors
     ///
     /// libtorch's own.
-    pub fn of(projections: &Tensor) -> Result<Option<Self>, TchError> {
-        let (rows, dimensions) = projections.size2()?;
-        let embedding = Self {
+    pub fn of(projections: &Tensor) -> Result<Self, TchError> {
+        Ok(Self {
             std_relative: std_relative(projections)?,
             effective_rank: effective_rank(projections)?,
-        };
-        let is_judged = rows.min(dimensions) >= LEAST_JUDGED && embedding.is_finite();
-        Ok(is_judged.then_some(embedding))
+        })
+    }
+
+    /// Returns itself where it may be judged: not for too few rows or dimensions, see
+    /// [`LEAST_JUDGED`], and not for numbers that are not finite, which are a matter of divergence.
+    pub fn judged(self, rows: i64, dimensions: i64) -> Option<Self> {
+        (rows.min(dimensions) >= LEAST_JUDGED && self.is_finite()).then_some(self)
     }
 
     fn is_finite(&self) -> bool {
@@ -167,6 +169,11 @@ fn value(number: &Tensor) -> Result<f64, TchError> {
 mod tests {
     use super::*;
 
+    fn judged(z: &Tensor) -> Option<Embedding> {
+        let (rows, dimensions) = z.size2().unwrap();
+        Embedding::of(z).unwrap().judged(rows, dimensions)
+    }
+
     fn rows(values: &[f64], width: i64) -> Tensor {
         Tensor::from_slice(values).view([-1, width])
     }
@@ -253,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_constant_embedding_is_collapsed_and_a_spread_one_is_not() {
-        let verdict = |z: &Tensor| Embedding::of(z).unwrap().map(judge_embedding);
+        let verdict = |z: &Tensor| judged(z).map(judge_embedding);
         let constant = Tensor::ones([32, 16], (Kind::Float, Device::Cpu));
         assert_eq!(verdict(&constant), Some(Verdict::Collapsed));
         // What is left of a collapse in practice: a constant and a little noise.
@@ -264,13 +271,11 @@ mod tests {
 
     #[test]
     fn too_little_to_judge_is_not_judged() {
-        let of = |rows: i64, d: i64| {
-            Embedding::of(&Tensor::ones([rows, d], (Kind::Float, Device::Cpu))).unwrap()
-        };
+        let of = |rows: i64, d: i64| judged(&Tensor::ones([rows, d], (Kind::Float, Device::Cpu)));
         assert!(of(LEAST_JUDGED, LEAST_JUDGED).is_some());
         assert_eq!(of(LEAST_JUDGED - 1, 64), None);
         assert_eq!(of(64, LEAST_JUDGED - 1), None);
         let broken = Tensor::full([32, 16], f64::NAN, (Kind::Float, Device::Cpu));
-        assert_eq!(Embedding::of(&broken).unwrap(), None);
+        assert_eq!(judged(&broken), None);
     }
 }

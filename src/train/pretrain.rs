@@ -211,9 +211,11 @@ fn see(projections: &[Pair], online: &ParamSet) -> Result<Seen, TrainError> {
     let (first, second) = (whole(|pair| &pair.first)?, whole(|pair| &pair.second)?);
     let weights: Vec<Tensor> = online.trainable().into_iter().map(|p| p.tensor).collect();
     let gradients: Vec<Tensor> = weights.iter().map(Tensor::grad).filter(Tensor::defined).collect();
+    let embedding = Embedding::of(&first)?;
+    let (rows, dimensions) = first.size2()?;
     let values = [
-        ("embedding_std_relative", diagnostics::std_relative(&first)?),
-        ("effective_rank", diagnostics::effective_rank(&first)?),
+        ("embedding_std_relative", embedding.std_relative),
+        ("effective_rank", embedding.effective_rank),
         ("alignment", diagnostics::alignment(&first, &second)?),
         ("uniformity", diagnostics::uniformity(&first)?),
         ("projection_norm", diagnostics::mean_norm(&first)?),
@@ -221,7 +223,7 @@ fn see(projections: &[Pair], online: &ParamSet) -> Result<Seen, TrainError> {
         ("weight_norm", diagnostics::norm(&weights)?),
     ];
     Ok(Seen {
-        embedding: Embedding::of(&first)?,
+        embedding: embedding.judged(rows, dimensions),
         values: values.map(|(name, value)| (name.to_owned(), value)).into(),
     })
 }
