@@ -7,6 +7,7 @@
 
 mod agenda;
 mod clock;
+pub mod command;
 mod disk;
 mod error;
 pub mod event;

@@ -2,11 +2,12 @@
 //! times, events and outcomes are handed in.
 //!
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
-//! `events` (what workers tell), `read` (sweeps, trials, attempts), `results` (what reports need).
+//! `events` (what workers tell), `edit` (what people wish), `read` (sweeps, trials, attempts), `results` (what reports need).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
 mod columns;
+mod edit;
 mod error;
 mod events;
 mod open;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 
 use sqlx::SqlitePool;
 
+pub use edit::Edit;
 pub use error::StoreError;
 pub use write::NewAttempt;
 

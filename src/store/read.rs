@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 use super::columns::{AttemptRecord, OutcomeColumns, json, key_list, text, word};
 use super::rows::{AttemptRow, Known, SweepRow, TrialRow};
-use super::standing::{Facts, stand};
+use super::standing::{Facts, Wishes, stand};
 use super::{Store, StoreError};
 use crate::ids::{EvalKey, GroupKey, TrainKey};
 use crate::protocol::Started;
@@ -47,6 +47,7 @@ impl FactsRecord {
         let name = || format!("attempt {} of trial {}", self.number, self.train_key);
         let folder = state.join(&self.folder);
         Ok(Facts {
+            number: self.number,
             kind: word("kind", &self.kind, name)?,
             outcome: self.outcome.decode(name)?,
             eval_key: self.eval_key,
@@ -164,6 +165,7 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(self.sql())?;
+        let wishes = self.wishes(trials).await?;
         let mut attempts: HashMap<TrainKey, Vec<Facts>> = HashMap::new();
         for record in records {
             let key = record.train_key.clone();
@@ -173,9 +175,28 @@ impl Store {
             .iter()
             .map(|key| {
                 let attempts = attempts.get(key).map_or(&[][..], Vec::as_slice);
-                (key.clone(), stand(attempts, protocol))
+                let wishes = wishes.get(key).copied().unwrap_or_default();
+                (key.clone(), stand(attempts, wishes, protocol))
             })
             .collect())
+    }
+
+    /// Returns what people wish of these trials, where they wish anything.
+    async fn wishes(&self, trials: &[TrainKey]) -> Result<HashMap<TrainKey, Wishes>, StoreError> {
+        let records: Vec<(String, Option<i64>, u32)> = sqlx::query_as(
+            "SELECT train_key, held_ms, pardoned FROM trial
+             WHERE (held_ms IS NOT NULL OR pardoned > 0)
+             AND train_key IN (SELECT value FROM json_each(?))",
+        )
+        .bind(key_list(trials))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(self.sql())?;
+        let wish = |(key, held_ms, pardoned): (String, _, _)| {
+            let key = word("train_key", &key, || "a trial".to_owned())?;
+            Ok((key, Wishes { held_ms, pardoned }))
+        };
+        records.into_iter().map(wish).collect()
     }
 
     /// Returns all attempts that have not ended, oldest first.

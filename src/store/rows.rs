@@ -42,7 +42,7 @@ pub enum TrialState {
     Trained,
     /// Trained and evaluated; or diverged, which leaves nothing to evaluate.
     Done,
-    /// The last attempt was stopped on request.
+    /// The last attempt was stopped on request, or its failure was forgiven.
     Stopped,
     /// The last attempt at training, or at this protocol's evaluation, failed.
     Failed,
@@ -88,8 +88,10 @@ pub struct Known {
     pub verdict: Option<Verdict>,
     /// Of the last failed attempt, while the state is `Failed`.
     pub failure: Option<(FailureReason, String)>,
-    /// Attempts that failed in a row, while the state is `Failed`.
+    /// Attempts that failed in a row since the last pardon, while the state is `Failed`.
     pub failures: u32,
+    /// Since when it is held, in milliseconds since 1970; `None` while it may start.
+    pub held_ms: Option<i64>,
 }
 
 impl Default for Known {
@@ -103,6 +105,7 @@ impl Default for Known {
             verdict: None,
             failure: None,
             failures: 0,
+            held_ms: None,
         }
     }
 }

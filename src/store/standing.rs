@@ -9,6 +9,7 @@ use crate::outcome::{Outcome, Verdict};
 /// What counts of an attempt.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
+    pub(super) number: u32,
     pub(super) kind: AttemptKind,
     pub(super) eval_key: EvalKey,
     pub(super) threads: u32,
@@ -17,13 +18,22 @@ pub(super) struct Facts {
     pub(super) checkpoint: Option<(PathBuf, u64)>,
 }
 
+/// What people wish of a trial.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wishes {
+    pub(super) held_ms: Option<i64>,
+    /// Failures of attempts up to this number are forgiven.
+    pub(super) pardoned: u32,
+}
+
 /// Sums up a trial's attempts, in the order of their numbers, with respect to `protocol`.
-pub(super) fn stand(attempts: &[Facts], protocol: &EvalKey) -> Known {
+pub(super) fn stand(attempts: &[Facts], wishes: Wishes, protocol: &EvalKey) -> Known {
     let counting = counting(attempts, protocol);
     let mut known = Known {
-        state: state(attempts, protocol, &counting),
+        state: state(attempts, protocol, &counting, wishes.pardoned),
         attempts: u32::try_from(attempts.len()).unwrap_or(u32::MAX),
         threads: attempts.first().map(|first| first.threads),
+        held_ms: wishes.held_ms,
         ..Known::default()
     };
     for attempt in attempts {
@@ -39,7 +49,7 @@ pub(super) fn stand(attempts: &[Facts], protocol: &EvalKey) -> Known {
         (known.state, counting.last().and_then(|last| last.outcome.as_ref()))
     {
         known.failure = Some((*reason, detail.clone()));
-        known.failures = charged_in_a_row(&counting);
+        known.failures = charged_in_a_row(&counting, wishes.pardoned);
     }
     known
 }
@@ -52,13 +62,15 @@ fn trained(attempt: &Facts) -> Option<Verdict> {
     }
 }
 
-/// Counts the failures since the last attempt that was none, less those that cost no retry.
-fn charged_in_a_row(counting: &[&Facts]) -> u32 {
+/// Counts the failures since the last attempt that was none, less those that cost no retry and
+/// those that are forgiven.
+fn charged_in_a_row(counting: &[&Facts], pardoned: u32) -> u32 {
     let reason = |attempt: &&Facts| match &attempt.outcome {
         Some(Outcome::Failed { reason, .. }) => Some(*reason),
         Some(Outcome::Finished { .. } | Outcome::Stopped) | None => None,
     };
-    let in_a_row = counting.iter().rev().map_while(reason);
+    let fresh = counting.iter().rev().take_while(|attempt| attempt.number > pardoned);
+    let in_a_row = fresh.map_while(reason);
     let charged = in_a_row.filter(|reason| reason.is_charged()).count();
     u32::try_from(charged).unwrap_or(u32::MAX)
 }
@@ -74,7 +86,7 @@ fn counting<'a>(attempts: &'a [Facts], protocol: &EvalKey) -> Vec<&'a Facts> {
     }
 }
 
-fn state(attempts: &[Facts], protocol: &EvalKey, counting: &[&Facts]) -> TrialState {
+fn state(attempts: &[Facts], protocol: &EvalKey, counting: &[&Facts], pardoned: u32) -> TrialState {
     if attempts.iter().any(|attempt| attempt.outcome.is_none()) {
         return TrialState::Running;
     }
@@ -87,8 +99,13 @@ fn state(attempts: &[Facts], protocol: &EvalKey, counting: &[&Facts]) -> TrialSt
         return TrialState::Done;
     }
     let is_trained = attempts.iter().any(|attempt| trained(attempt).is_some());
-    match (counting.last().and_then(|last| last.outcome.as_ref()), is_trained) {
-        (Some(Outcome::Failed { .. }), _) => TrialState::Failed,
+    let last = counting.last();
+    match (last.and_then(|last| last.outcome.as_ref()), is_trained) {
+        (Some(Outcome::Failed { .. }), _) if last.is_some_and(|last| last.number > pardoned) => {
+            TrialState::Failed
+        }
+        (Some(Outcome::Failed { .. }), true) => TrialState::Trained,
+        (Some(Outcome::Failed { .. }), false) => TrialState::Stopped,
         (Some(Outcome::Stopped | Outcome::Finished { .. }) | None, true) => TrialState::Trained,
         (Some(Outcome::Stopped), false) => TrialState::Stopped,
         // An evaluation without training cannot have finished; to train is right all the same.
@@ -107,6 +124,7 @@ mod tests {
 
     fn attempt(kind: AttemptKind, outcome: Outcome) -> Facts {
         Facts {
+            number: 1,
             kind,
             eval_key: protocol("{}"),
             threads: 1,
@@ -122,7 +140,7 @@ mod tests {
     }
 
     fn failures(attempts: &[Facts]) -> u32 {
-        stand(attempts, &protocol("{}")).failures
+        stand(attempts, Wishes::default(), &protocol("{}")).failures
     }
 
     #[test]
@@ -141,6 +159,21 @@ mod tests {
         let other = Facts { eval_key: protocol("other"), ..trained };
         let lost_evaluation = Facts { kind: AttemptKind::Eval, ..lost() };
         assert_eq!(failures(&[lost(), lost(), other, lost_evaluation]), 1);
+    }
+
+    #[test]
+    fn a_pardon_forgives_what_came_before_it_and_nothing_after() {
+        let attempts = |numbers: &[u32]| -> Vec<Facts> {
+            let numbered = |&number| Facts { number, ..failed(FailureReason::Panicked) };
+            numbers.iter().map(numbered).collect()
+        };
+        let stand = |numbers, pardoned| {
+            stand(&attempts(numbers), Wishes { pardoned, held_ms: None }, &protocol("{}"))
+        };
+        assert_eq!(stand(&[1, 2], 1).failures, 1);
+        assert_eq!(stand(&[1, 2], 1).state, TrialState::Failed);
+        let forgiven = stand(&[1, 2], 2);
+        assert_eq!((forgiven.state, forgiven.failures), (TrialState::Stopped, 0));
     }
 
     #[test]
