@@ -2,7 +2,7 @@
 //! times, events and outcomes are handed in.
 //!
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
-//! `events` (what workers tell), `edit` (what people wish), `read` (sweeps, trials, attempts), `results` (what reports need).
+//! `events` (what workers tell), `edit` and `wished` (what people wish), `read` (sweeps, trials, attempts), `results` (what reports need).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
@@ -16,6 +16,7 @@ mod results;
 pub mod rows;
 mod standing;
 mod sync;
+mod wished;
 mod write;
 
 use std::path::PathBuf;
