@@ -2,7 +2,8 @@
 //! times, events and outcomes are handed in.
 //!
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
-//! `events` (what workers tell), `edit` and `wished` (what people wish), `read` (sweeps, trials, attempts), `results` (what reports need).
+//! `events` (what workers tell), `finish` (an end with its last events), `edit` and `wished` (what
+//! people wish), `read` (sweeps, trials, attempts), `results` (what reports need).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
@@ -10,6 +11,7 @@ mod columns;
 mod edit;
 mod error;
 mod events;
+mod finish;
 mod open;
 mod read;
 mod results;
@@ -25,6 +27,7 @@ use sqlx::SqlitePool;
 
 pub use edit::Edit;
 pub use error::StoreError;
+pub use finish::LastLines;
 pub use write::NewAttempt;
 
 /// Name of the database in the state folder.
