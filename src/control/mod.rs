@@ -8,7 +8,7 @@ mod server;
 
 pub use client::ask;
 pub use door::SOCKET;
-pub use server::Server;
+pub use server::{ENDING, Server};
 
 use std::io;
 use std::path::PathBuf;

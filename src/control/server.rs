@@ -24,6 +24,9 @@ use crate::drive::lock::StateLock;
 /// The name under which the socket is made before it is ready.
 const UNREADY: &str = "control.sock.new";
 
+/// Why a run that has done its last step refuses.
+pub const ENDING: &str = "the run is about to end";
+
 /// How long a client may take for its line, and for taking its answer.
 const LINE: Duration = Duration::from_secs(5);
 
@@ -146,7 +149,7 @@ async fn forward(request: Request, commands: &mpsc::Sender<Command>) -> Answer {
     };
     match timeout(ANSWER, asked).await {
         Ok(Some(answer)) => answer,
-        Ok(None) => refused("the run is about to end".to_owned()),
+        Ok(None) => refused(ENDING.to_owned()),
         Err(_) => refused(format!("the run gave no answer within {} s", ANSWER.as_secs())),
     }
 }
