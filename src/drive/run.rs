@@ -282,6 +282,7 @@ impl<'a, E: Executor> Run<'a, E> {
 
     async fn settle(&mut self, job: JobNo, exit: Exit) -> Result<(), DriveError> {
         let Some(attempt) = self.live.remove(&job) else { return Ok(()) };
+        self.executor.clear(&attempt.row.folder, Some(&attempt.handle)).await?;
         let before = self.store.checkpoint_before(&attempt.row).await?;
         let outcome = attempt.events.judge(exit, attempt.stop, before);
         let ending = self.ending(job, &attempt, &outcome);

@@ -25,14 +25,14 @@ use nix::sys::signal::{Signal, raise};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Far more than anything here takes, on a machine that is busy with other things.
-const BOUND: Duration = Duration::from_secs(60);
+pub(super) const BOUND: Duration = Duration::from_secs(60);
 
 fn worker(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers").join(name)
 }
 
 /// A state folder and a plan of one trial.
-struct Bench {
+pub(super) struct Bench {
     _folder: tempfile::TempDir,
     store: Store,
     plan: Plan,
@@ -40,7 +40,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let options =
@@ -49,7 +49,7 @@ impl Bench {
     }
 
     /// Runs the plan with the worker of that name; `stop` tells when to stop.
-    async fn run(
+    pub(super) async fn run(
         &self,
         name: &str,
         stop: fn(&RunEvent) -> Option<StopRequest>,
@@ -70,8 +70,18 @@ impl Bench {
         (summary.expect("ends in time").unwrap(), recorder.events)
     }
 
-    async fn attempts(&self) -> Vec<AttemptRow> {
+    pub(super) async fn attempts(&self) -> Vec<AttemptRow> {
         self.store.attempts(&self.plan.trials[0].train_key).await.unwrap()
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Returns the folder above those of the attempts.
+    pub(super) fn trial_folder(&self) -> PathBuf {
+        let key = &self.plan.trials[0].train_key;
+        self.store.state_dir().join("trials").join(key.as_str())
     }
 
     /// Returns the outcome of the only attempt.
@@ -97,12 +107,12 @@ impl Observer for Recorder {
     }
 }
 
-fn never(_: &RunEvent) -> Option<StopRequest> {
+pub(super) fn never(_: &RunEvent) -> Option<StopRequest> {
     None
 }
 
 /// Asks once the worker has told that it is ready.
-fn when_ready(event: &RunEvent, request: StopRequest) -> Option<StopRequest> {
+pub(super) fn when_ready(event: &RunEvent, request: StopRequest) -> Option<StopRequest> {
     matches!(event, RunEvent::Noted { text, .. } if text == "ready").then_some(request)
 }
 
@@ -154,13 +164,13 @@ fn failed(outcome: &Outcome) -> (FailureReason, &str) {
 }
 
 /// Returns whether a process is there and not dead.
-fn runs(pid: u32) -> bool {
+pub(super) fn runs(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.trim_start().starts_with('Z'))
 }
 
 /// The kernel may take a moment to carry out a kill.
-fn wait_until_gone(pid: u32) {
+pub(super) fn wait_until_gone(pid: u32) {
     let begun = Instant::now();
     while runs(pid) {
         assert!(begun.elapsed() < BOUND, "process {pid} lives on");
