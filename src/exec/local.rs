@@ -14,7 +14,9 @@ use tokio::signal::unix::{self, SignalKind};
 
 use super::kin::{Kin, Session};
 use super::mark::{self, Mark};
-use super::{ExecError, Executor, Force, JobHandle, JobStatus, LaunchOrder, remains, session};
+use super::{
+    ExecError, Executor, Force, JobHandle, JobStatus, LaunchOrder, logs, remains, session,
+};
 use crate::ids::DeviceId;
 use crate::outcome::Exit;
 use crate::protocol::folder::AttemptFolder;
@@ -184,7 +186,7 @@ fn exit_of(child: &JobHandle) -> io::Result<Option<Exit>> {
 }
 
 fn log(path: &Path) -> Result<File, ExecError> {
-    File::create(path).map_err(|source| ExecError::Log { path: path.to_owned(), source })
+    logs::open(path).map_err(|source| ExecError::Log { path: path.to_owned(), source })
 }
 
 /// Returns what a worker's numerical libraries are told through the environment.

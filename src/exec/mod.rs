@@ -4,6 +4,7 @@
 pub mod devices;
 mod kin;
 pub mod local;
+pub mod logs;
 mod mark;
 pub mod nvml;
 mod remains;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use byol_sweep::drive::event::{RunEvent, RunSummary};
 use byol_sweep::drive::signals::{ChannelStops, SignalStops, StopSource};
 use byol_sweep::drive::{Images, Observer, Options, RunRequest, run};
-use byol_sweep::exec::JobHandle;
 use byol_sweep::exec::local::LocalExecutor;
+use byol_sweep::exec::{JobHandle, logs};
 use byol_sweep::ids::{DeviceId, Slot};
 use byol_sweep::outcome::{FailureReason, Outcome};
 use byol_sweep::plan::{Plan, PlannedTrial};
@@ -242,6 +242,16 @@ async fn a_flood_of_output_blocks_nobody() {
     let folder = AttemptFolder::at(&bench.attempts().await[0].folder);
     assert_eq!(folder.stdout().metadata().unwrap().len(), 4_000_000);
     assert_eq!(folder.stderr().metadata().unwrap().len(), 4_000_000);
+}
+
+#[tokio::test]
+async fn a_worker_that_floods_its_logs_is_cut_short_and_its_last_words_are_kept() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.run("floods_for_ever.sh", never).await.0.done, 1);
+    let log = AttemptFolder::at(&bench.attempts().await[0].folder).stderr();
+    let kept = logs::earlier(&log).metadata().unwrap().len();
+    assert!((1..=logs::LIMIT).contains(&kept), "{kept}");
+    assert!(std::fs::read_to_string(log).unwrap().ends_with("the end\n"));
 }
 
 #[tokio::test]
