@@ -23,3 +23,4 @@ pub mod store;
 #[cfg(feature = "torch")]
 pub mod train;
 pub mod ui;
+pub mod volume;
