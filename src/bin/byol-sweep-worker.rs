@@ -151,6 +151,7 @@ fn work(
         pid: me.pid,
         start_ticks: me.start_ticks,
         boot_id: me.boot_id,
+        pid_namespace: me.pid_namespace,
         version: VERSION.to_owned(),
         libtorch: LIBTORCH.to_owned(),
         device,

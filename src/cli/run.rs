@@ -45,6 +45,7 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
     let (plan, measured) = plan(&file, args, ui)?;
     preflight::check_data(&plan, places)?;
     let slots = slots(args, &plan)?;
+    places.warn_of_shared_state(ui);
     let summary = reading::runtime()?.block_on(async {
         let lock = StateLock::take(&places.state)?;
         let store = Store::open(&places.state).await?;

@@ -7,8 +7,9 @@ use super::error::DriveError;
 use super::event::RunEvent;
 use super::live::LiveAttempt;
 use super::run::{EndedAttempt, Run};
-use crate::exec::{Executor, Force, JobHandle, JobStatus};
+use crate::exec::{Executor, Force, JobHandle, JobStatus, logs};
 use crate::outcome::{Exit, Outcome, StopReason, Verdict};
+use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{EventLine, WorkerEvent};
 use crate::schedule::{DiskLevel, Ending, Input, JobNo, Millis};
 use crate::store::rows::AttemptRow;
@@ -41,6 +42,7 @@ impl<E: Executor> Run<'_, E> {
             return Ok(());
         }
         self.disk.next = now.plus(Millis(DISK_PAUSE.as_millis() as u64));
+        self.tidy_logs();
         let folder = self.store.state_dir();
         // Where the system does not tell, attempts that meet a full disk still do.
         let Some(space) = disk::space(folder) else { return Ok(()) };
@@ -66,6 +68,13 @@ impl<E: Executor> Run<'_, E> {
             DiskLevel::Critical => {}
         }
         self.give(Input::Disk(level)).await
+    }
+
+    fn tidy_logs(&self) {
+        for attempt in self.live.values() {
+            // Should it fail, the disk is watched all the same.
+            let _ = logs::tidy(&AttemptFolder::at(&attempt.row.folder));
+        }
     }
 
     /// Looks at all live attempts, reads what they told, and ends those that are gone.
@@ -139,6 +148,7 @@ impl<E: Executor> Run<'_, E> {
     /// Stores what a gone attempt told last together with its outcome, and goes on from there.
     async fn settle(&mut self, job: JobNo, exit: Exit) -> Result<(), DriveError> {
         let Some(mut attempt) = self.live.remove(&job) else { return Ok(()) };
+        self.executor.clear(&attempt.row.folder, Some(&attempt.handle)).await?;
         let before = match attempt.stop {
             Some(StopReason::Deadline) => self.store.checkpoint_before(&attempt.row).await?,
             Some(

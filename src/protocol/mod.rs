@@ -168,6 +168,9 @@ pub struct Started {
     pub start_ticks: u64,
     /// `/proc/sys/kernel/random/boot_id`.
     pub boot_id: String,
+    /// Number of the namespace that `pid` counts in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid_namespace: Option<u64>,
     /// Version of byol-sweep.
     pub version: String,
     /// Version of libtorch.

@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, SqlitePool};
 
 use super::error::explain;
 use super::{DATABASE, Store, StoreError};
+use crate::volume::{self, Consent, Volume};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -22,10 +23,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The folder or the file cannot be written, the file is no database of ours, or a newer
+    /// The folder lies on a file system of the network and [`volume::ALLOW`] is not set, the folder
+    /// or the file cannot be written, the file is no database of ours, or a newer
     /// version wrote it.
     pub async fn open(state_dir: &Path) -> Result<Self, StoreError> {
         let state = absolute(state_dir)?;
+        // Where the system does not tell, SQLite and the lock will.
+        if let Ok(volume) = Volume::of(&state) {
+            volume::accept(&state, volume.fitness, Consent::from_environment())?;
+        }
         std::fs::create_dir_all(&state)
             .map_err(|source| StoreError::Folder { path: state.clone(), source })?;
         let file = state.join(DATABASE);

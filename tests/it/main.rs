@@ -11,6 +11,7 @@ mod family;
 mod golden;
 mod layers;
 mod process;
+mod remains;
 mod reports;
 mod store;
 mod sweeps;

@@ -183,6 +183,7 @@ fn started() -> Started {
         pid: 7,
         start_ticks: 8,
         boot_id: "b".into(),
+        pid_namespace: None,
         version: "0".into(),
         libtorch: "2".into(),
         device: "cpu".into(),
