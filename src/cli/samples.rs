@@ -86,6 +86,8 @@ pub(super) fn plan() -> Plan {
             max_retries: 2,
             checkpoint_every: Duration::from_secs(600),
             report_metric: "linear_top1".into(),
+            early_stop: None,
+            retention: crate::spec::sweep::Retention::default(),
         },
         eval: eval(),
         eval_key: eval_key(),

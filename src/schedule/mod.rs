@@ -5,6 +5,7 @@
 //! nothing of what they train, of processes, files or clocks. The same inputs give the same
 //! actions.
 
+pub mod early;
 mod message;
 pub mod phase;
 pub mod policy;
