@@ -11,7 +11,7 @@ use super::error::{Fault, Faults, Site, Source};
 use super::eval::{KnnSpec, LinearSpec};
 use super::keys::{Key, Plain, nearest};
 use super::read::{Entry, Node, entries, number, settings, unknown_key, wrong_type};
-use super::sweep::{KeepBest, Kernels, Resources, Retention, Scale, SweepMeta};
+use super::sweep::{KeepBest, Kernels, Resources, Retention, STALL_LIMIT, Scale, SweepMeta};
 use super::value::{Setting, canonical_float};
 
 /// Names of the tables and keys that [`Tables::read`] reads.
@@ -32,7 +32,7 @@ pub(crate) const TABLES: [&str; 11] = [
 /// Keys of the tables that say how a sweep runs; a test holds the reference to them.
 pub const OTHER_KEYS: &[(&str, &[&str])] =
     &[("resources", RESOURCES), ("checkpoint", CHECKPOINT), ("early_stop", super::early::KEYS)];
-const RESOURCES: &[&str] = &["slots_per_device", "time_limit", "deterministic"];
+const RESOURCES: &[&str] = &["slots_per_device", "time_limit", "stall_limit", "deterministic"];
 const CHECKPOINT: &[&str] = &["every", "keep", "keep_every"];
 
 /// The only version of the file format.
@@ -69,6 +69,7 @@ impl Default for Tables {
                 resources: Resources {
                     slots_per_device: 1,
                     time_limit: None,
+                    stall_limit: Some(STALL_LIMIT),
                     kernels: Kernels::Fastest,
                 },
                 max_retries: 2,
@@ -111,6 +112,10 @@ impl Tables {
                     "time_limit" => {
                         let limit = faults.keep(duration("resources.time_limit", entry));
                         set(&mut resources.time_limit, limit.map(Some));
+                    }
+                    "stall_limit" => {
+                        let limit = faults.keep(duration_or_off("resources.stall_limit", entry));
+                        set(&mut resources.stall_limit, limit);
                     }
                     "deterministic" => set(&mut resources.kernels, faults.keep(kernels(entry))),
                     _ => {
@@ -329,6 +334,14 @@ fn duration(path: &str, entry: &Entry<'_, '_>) -> Result<Duration, Fault> {
         Ok(Duration::ZERO) => Err(refuse("it must be above 0".into())),
         Ok(duration) => Ok(duration),
         Err(error) => Err(refuse(error.to_string())),
+    }
+}
+
+/// Returns a time, or `None` for `"off"`.
+fn duration_or_off(path: &str, entry: &Entry<'_, '_>) -> Result<Option<Duration>, Fault> {
+    match entry.node.get_ref() {
+        DeValue::String(text) if text == "off" => Ok(None),
+        _ => duration(path, entry).map(Some),
     }
 }
 
