@@ -21,8 +21,7 @@ use crate::spec::early::{EarlyStop, FEWEST_OTHERS};
 /// A group as the rules see it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entrant {
-    /// Its value after each epoch, from the first to the last that all of its seeds at work have
-    /// reached.
+    /// Its value after each epoch that it has reached.
     pub curve: Vec<f64>,
     /// Whether it can be stopped.
     pub standing: Standing,
@@ -33,8 +32,8 @@ pub struct Entrant {
 pub enum Standing {
     /// It can.
     Open,
-    /// Never: everything is compared with it.
-    Protected,
+    /// Not now: everything is compared with it, or part of it has yet to get there.
+    Exempt,
     /// It was.
     Stopped,
 }
@@ -209,9 +208,9 @@ mod tests {
     }
 
     #[test]
-    fn a_protected_group_is_compared_with_and_never_stopped() {
+    fn an_exempt_group_is_compared_with_and_never_stopped() {
         let mut entrants = [0.1, 0.5, 0.6, 0.7].map(|value| open(&[value, value]));
-        entrants[0].standing = Standing::Protected;
+        entrants[0].standing = Standing::Exempt;
         assert_eq!(stopped(&judge(&ASHA, 2, &entrants)), [1, 2]);
         assert_eq!(stopped(&judge(&MEDIAN, 2, &entrants)), [1]);
         entrants[0].standing = Standing::Open;
@@ -230,7 +229,7 @@ mod tests {
 
     fn any_entrants() -> impl Strategy<Value = Vec<Entrant>> {
         let standing = prop_oneof![
-            6 => Just(Standing::Open), 1 => Just(Standing::Protected), 2 => Just(Standing::Stopped)
+            6 => Just(Standing::Open), 1 => Just(Standing::Exempt), 2 => Just(Standing::Stopped)
         ];
         // Tenths, so that there are ties.
         let curve =
