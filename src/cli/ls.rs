@@ -101,6 +101,7 @@ pub(super) fn trial_json(
         "state": row.state,
         "verdict": row.verdict,
         "failure": failure,
+        "early_stop": row.early_stop,
         "attempts": row.attempts,
         "results": values,
     })

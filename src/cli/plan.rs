@@ -51,7 +51,12 @@ fn gather(file: &SweepFile, changes: &Changes, places: &Places) -> anyhow::Resul
     };
     let plan = planning::plan(file, changes, &digest, Limit::Million)?;
     let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
-    let known = reading.wait(reading.store.known(&plan.eval_key, &keys))?;
+    let known = reading.wait(reading.store.known_to(
+        &plan.meta.name,
+        plan.meta.early_stop.as_ref(),
+        &plan.eval_key,
+        &keys,
+    ))?;
     let states: States = known.into_iter().map(|(key, known)| (key, known.state)).collect();
     let seconds_left = expected_seconds(&plan, &states, &reading)?;
     Ok(Planned { plan, states, seconds_left })
@@ -79,7 +84,7 @@ fn expected_seconds(
         TrialState::Pending | TrialState::Running | TrialState::Stopped | TrialState::Failed => {
             true
         }
-        TrialState::Trained | TrialState::Done => false,
+        TrialState::Trained | TrialState::Done | TrialState::Pruned => false,
     });
     let left: Vec<_> = left.map(|trial| &trial.run).collect();
     Ok(cost::expected_seconds(&left, &past).filter(|_| !left.is_empty()))

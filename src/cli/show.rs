@@ -12,7 +12,8 @@ use super::table::{Align, Table};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text, ls};
 use crate::outcome::{Outcome, Verdict};
-use crate::store::rows::{AttemptKind, AttemptRow, Finals, TrialRow};
+use crate::spec::early::METRIC;
+use crate::store::rows::{AttemptKind, AttemptRow, EarlyStopRow, Finals, TrialRow};
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
 
@@ -52,6 +53,9 @@ pub(super) fn text(
     if let Some((reason, detail)) = &trial.failure {
         text.push_str(&format!("{}: {detail}\n", reason.as_str()));
     }
+    if let Some(decision) = &trial.early_stop {
+        text.push_str(&early_stop(decision));
+    }
     text.push_str(&format!("trial {}\ngroup {}\n", trial.train_key, trial.group_key));
     if let Some(finals) = finals {
         text.push_str(&section("results", style, &results(finals)));
@@ -63,6 +67,16 @@ pub(super) fn text(
     flatten("", &serde_json::to_value(&trial.run).unwrap_or_default(), &mut settings);
     text.push_str(&section("settings", style, &settings.concat()));
     text
+}
+
+/// Says why a policy stopped it.
+fn early_stop(decision: &EarlyStopRow) -> String {
+    let EarlyStopRow { epoch, value, bar, at_ms: _ } = *decision;
+    format!(
+        "stopped early after epoch {epoch}: its setting had {METRIC} {} and needed {}\n",
+        words::metric(METRIC, value),
+        words::metric(METRIC, bar)
+    )
 }
 
 fn section(title: &str, style: Style, body: &str) -> String {
@@ -191,6 +205,19 @@ mod tests {
         assert!(text.lines().next().unwrap_or_default().ends_with(": collapsed"), "{text}");
         assert_eq!(text.matches("collapsed").count(), 2, "{text}");
         assert_eq!(json(trial, &[attempt], None)["attempts"][0]["outcome"]["verdict"], "collapsed");
+    }
+
+    #[test]
+    fn what_a_policy_decided_is_told() {
+        let trial = &samples::trials()[7];
+        let text = text(trial, &[], None, Style::Plain);
+        let mut lines = text.lines();
+        assert!(lines.next().unwrap_or_default().ends_with(": stopped early"), "{text}");
+        let why =
+            "stopped early after epoch 9: its setting had knn_probe_top1 31.2 % and needed 45.0 %";
+        assert_eq!(lines.next(), Some(why));
+        assert_eq!(json(trial, &[], None)["state"], "pruned");
+        assert_eq!(json(trial, &[], None)["early_stop"]["epoch"], 9);
     }
 
     #[test]

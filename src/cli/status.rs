@@ -19,10 +19,11 @@ use crate::ui::{Ui, words};
 const FAILURES: usize = 5;
 
 /// States in the order in which people ask for them.
-const ORDER: [TrialState; 6] = [
+const ORDER: [TrialState; 7] = [
     TrialState::Done,
     TrialState::Running,
     TrialState::Failed,
+    TrialState::Pruned,
     TrialState::Stopped,
     TrialState::Trained,
     TrialState::Pending,
@@ -173,7 +174,7 @@ fn is_left(state: TrialState) -> bool {
         TrialState::Pending | TrialState::Running | TrialState::Trained | TrialState::Stopped => {
             true
         }
-        TrialState::Done | TrialState::Failed => false,
+        TrialState::Done | TrialState::Failed | TrialState::Pruned => false,
     }
 }
 

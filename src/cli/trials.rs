@@ -74,7 +74,7 @@ fn distinct(values: impl Iterator<Item = String>) -> String {
     seen.join(" = ")
 }
 
-/// Returns the name of a state, as tables and JSON have it.
+/// Returns the name of a state, as JSON has it.
 pub(super) fn state_name(state: TrialState) -> &'static str {
     match state {
         TrialState::Pending => "pending",
@@ -83,6 +83,20 @@ pub(super) fn state_name(state: TrialState) -> &'static str {
         TrialState::Done => "done",
         TrialState::Stopped => "stopped",
         TrialState::Failed => "failed",
+        TrialState::Pruned => "pruned",
+    }
+}
+
+/// Returns the word of a state for people.
+fn state_words(state: TrialState) -> &'static str {
+    match state {
+        TrialState::Pruned => "stopped early",
+        TrialState::Pending
+        | TrialState::Running
+        | TrialState::Trained
+        | TrialState::Done
+        | TrialState::Stopped
+        | TrialState::Failed => state_name(state),
     }
 }
 
@@ -92,7 +106,7 @@ pub(super) fn state(state: TrialState, verdict: Option<Verdict>, style: Style) -
         TrialState::Pending | TrialState::Trained => Role::Dim,
         TrialState::Running => Role::Busy,
         TrialState::Done => Role::Good,
-        TrialState::Stopped => Role::Warning,
+        TrialState::Stopped | TrialState::Pruned => Role::Warning,
         TrialState::Failed => Role::Bad,
     };
     match (state, verdict) {
@@ -100,7 +114,7 @@ pub(super) fn state(state: TrialState, verdict: Option<Verdict>, style: Style) -
             style.paint(Role::Warning, verdict.as_str())
         }
         (_, Some(Verdict::Healthy | Verdict::Diverged | Verdict::Collapsed) | None) => {
-            style.paint(role, state_name(state))
+            style.paint(role, state_words(state))
         }
     }
 }

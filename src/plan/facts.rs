@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use crate::spec::eval::EvalSpec;
-use crate::spec::sweep::Scale;
+use crate::spec::sweep::{EarlyStop, Scale};
 
 /// What a sweep is, apart from its trials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Facts {
     /// Whether it trains as its file says.
     #[serde(default, skip_serializing_if = "crate::spec::run::is_default")]
     pub scale: Scale,
+    /// Which settings are stopped before their end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stop: Option<EarlyStop>,
     /// Metric that reports lead with.
     pub report_metric: String,
     /// The settings that grids name, in the order of the file.
@@ -31,6 +34,7 @@ impl From<&Plan> for Facts {
             description: plan.meta.description.clone(),
             reproduces: plan.meta.reproduces.clone(),
             scale: plan.meta.scale,
+            early_stop: plan.meta.early_stop,
             report_metric: plan.meta.report_metric.clone(),
             axes: plan.axes.clone(),
             eval: plan.eval.clone(),
@@ -59,6 +63,7 @@ mod tests {
             description: String::new(),
             reproduces: None,
             scale: Scale::Smoke,
+            early_stop: None,
             report_metric: "linear_top1".to_owned(),
             axes: Vec::new(),
             eval: EvalSpec {

@@ -7,13 +7,14 @@ use super::cell::{Cell, Change, method_of};
 use super::estimate::Estimate;
 use super::floor::Floors;
 use super::gathered::Gathered;
+use super::metric::Metric;
 use super::reference::Reference;
 use crate::ids::{GroupKey, TrainKey};
 use crate::outcome::Verdict;
 use crate::plan::Label;
 use crate::published::{self, CellQuery, PublishedTable};
 use crate::spec::run::Source;
-use crate::store::rows::{TrialRow, TrialState};
+use crate::store::rows::{EarlyStopRow, TrialRow, TrialState};
 
 /// What the rows say.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +52,8 @@ pub struct Missing {
     pub why: String,
     /// What its training turned out to be, whether or not it has a value.
     pub verdict: Option<Verdict>,
+    /// Whether a policy stopped it.
+    pub is_stopped_early: bool,
 }
 
 impl Analysis {
@@ -71,6 +74,11 @@ impl Analysis {
     /// Returns how many trials collapsed.
     pub fn collapsed(&self) -> usize {
         self.turned_out(Verdict::Collapsed)
+    }
+
+    /// Returns how many trials a policy stopped early.
+    pub fn stopped_early(&self) -> usize {
+        self.missing.iter().filter(|missing| missing.is_stopped_early).count()
     }
 
     fn turned_out(&self, verdict: Verdict) -> usize {
@@ -177,6 +185,7 @@ fn cell(
         diverged: turned_out(Verdict::Diverged),
         collapsed: turned_out(Verdict::Collapsed),
         failed: trials.iter().filter(|t| t.state == TrialState::Failed).count(),
+        stopped_early: trials.iter().filter(|t| t.state == TrialState::Pruned).count(),
         estimate: Estimate::of(by_seed.values().copied()),
         beside: beside.collect(),
         by_seed,
@@ -202,6 +211,7 @@ fn missing(trial: &TrialRow, value: Option<f64>, metric: &str) -> Option<Missing
         (TrialState::Pending, None) => "not started".to_owned(),
         (TrialState::Running, None) => "running".to_owned(),
         (TrialState::Stopped, None) => "stopped; `run` goes on with it".to_owned(),
+        (TrialState::Pruned, None) => stopped_early(trial.early_stop),
         (TrialState::Failed, None) => match &trial.failure {
             Some((reason, detail)) => {
                 format!("failed, {}: {detail}", reason.as_str().replace('_', " "))
@@ -226,7 +236,22 @@ fn missing(trial: &TrialRow, value: Option<f64>, metric: &str) -> Option<Missing
         seed: trial.run.seed,
         why,
         verdict: trial.verdict,
+        is_stopped_early: trial.state == TrialState::Pruned,
     })
+}
+
+fn stopped_early(decision: Option<EarlyStopRow>) -> String {
+    match decision {
+        Some(EarlyStopRow { epoch, value, bar, at_ms: _ }) => {
+            let probe = Metric("knn_probe_top1");
+            format!(
+                "stopped early after epoch {epoch}: its setting had {} on the probe and needed {}",
+                probe.shown_with_unit(value),
+                probe.shown_with_unit(bar)
+            )
+        }
+        None => "stopped early".to_owned(),
+    }
 }
 
 fn known_classes(gathered: &Gathered) -> Option<u32> {

@@ -26,6 +26,8 @@ pub struct Cell {
     pub collapsed: usize,
     /// Of these, how many failed.
     pub failed: usize,
+    /// Of these, how many a policy stopped early; they have no result.
+    pub stopped_early: usize,
     /// Seed to the report metric, where there is a finite value.
     pub by_seed: BTreeMap<u64, f64>,
     /// Of `by_seed`.
@@ -129,6 +131,7 @@ mod tests {
             diverged: 0,
             collapsed: 0,
             failed: 0,
+            stopped_early: 0,
             estimate: Estimate::of(by_seed.values().copied()),
             by_seed,
             beside: BTreeMap::new(),

@@ -156,6 +156,7 @@ fn states(gathered: &Gathered) -> String {
         TrialState::Done => "done without it",
         TrialState::Stopped => "stopped",
         TrialState::Failed => "failed",
+        TrialState::Pruned => "stopped early",
     };
     if counts.is_empty() {
         return "none at all".to_owned();

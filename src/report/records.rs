@@ -95,6 +95,9 @@ fn entries(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<(String
     add("trials", json!(cell.train_keys.len()));
     add("diverged", json!(cell.diverged));
     add("collapsed", json!(cell.collapsed));
+    if analysis.stopped_early() > 0 {
+        add("stopped_early", json!(cell.stopped_early));
+    }
     entries.extend(estimate(&analysis.metric, cell.estimate));
     if let Some(change) = &cell.change {
         entries.extend(estimate("change", change.ours));

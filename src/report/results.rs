@@ -12,6 +12,8 @@ use super::words;
 
 /// Title of the table of trials that tell less than they should.
 const MISSING: &str = "Missing, diverged and collapsed trials";
+/// Stands behind seeds that a policy stopped.
+const STOPPED_EARLY: &str = "stopped early §";
 
 /// Settings that a footnote names.
 const MOST_NAMED: usize = 8;
@@ -85,8 +87,12 @@ fn result_row(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<Stri
 fn seeds(cell: &Cell) -> String {
     let (done, planned) = (cell.by_seed.len(), cell.train_keys.len());
     let mut text = if done == planned { done.to_string() } else { format!("{done} of {planned}") };
-    let counts =
-        [(cell.diverged, "diverged †"), (cell.collapsed, "collapsed ‡"), (cell.failed, "failed")];
+    let counts = [
+        (cell.diverged, "diverged †"),
+        (cell.collapsed, "collapsed ‡"),
+        (cell.failed, "failed"),
+        (cell.stopped_early, STOPPED_EARLY),
+    ];
     for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
         text += &format!(", {count} {what}");
     }
@@ -153,14 +159,22 @@ fn footnotes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
         let have = if missing == 1 { "has" } else { "have" };
         notes.push(format!("{missing} of {all} trials {have} no result: see “{MISSING}”."));
     }
-    notes.extend(marked(cells, "† diverged", |cell| cell.diverged));
-    notes.extend(marked(cells, "‡ collapsed", |cell| cell.collapsed));
+    const COUNTED: &str = "What values they have are counted.";
+    notes.extend(marked(cells, "† diverged", COUNTED, |cell| cell.diverged));
+    notes.extend(marked(cells, "‡ collapsed", COUNTED, |cell| cell.collapsed));
+    let left_out = "They have no result, and no mean or figure counts them.";
+    notes.extend(marked(cells, "§ stopped early", left_out, |cell| cell.stopped_early));
     notes.extend(paper_notes(gathered, analysis));
     notes
 }
 
 /// Names the settings with a mark: `‡ collapsed: tau base 0 (2 of 3 seeds).`
-fn marked(cells: &[Cell], mark: &str, count: impl Fn(&Cell) -> usize) -> Option<String> {
+fn marked(
+    cells: &[Cell],
+    mark: &str,
+    sequel: &str,
+    count: impl Fn(&Cell) -> usize,
+) -> Option<String> {
     let marked: Vec<&Cell> = cells.iter().filter(|cell| count(cell) > 0).collect();
     let named = marked.iter().take(MOST_NAMED).map(|cell| {
         let (count, all) = (count(cell), cell.train_keys.len());
@@ -171,8 +185,7 @@ fn marked(cells: &[Cell], mark: &str, count: impl Fn(&Cell) -> usize) -> Option<
     if marked.len() > MOST_NAMED {
         named.push(format!("and {} more", marked.len() - MOST_NAMED));
     }
-    (!named.is_empty())
-        .then(|| format!("{mark}: {}. What values they have are counted.", named.join("; ")))
+    (!named.is_empty()).then(|| format!("{mark}: {}. {sequel}", named.join("; ")))
 }
 
 fn paper_notes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {

@@ -104,6 +104,7 @@ impl Sample {
             attempts: u32::from(state != TrialState::Pending),
             verdict,
             failure,
+            early_stop: None,
         });
     }
 }

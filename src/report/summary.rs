@@ -67,6 +67,9 @@ fn progress(analysis: &Analysis) -> String {
     if analysis.collapsed() > 0 {
         sentence += &format!("; {} collapsed", analysis.collapsed());
     }
+    if analysis.stopped_early() > 0 {
+        sentence += &format!("; {} stopped early", analysis.stopped_early());
+    }
     sentence + "."
 }
 

@@ -325,7 +325,7 @@ fn several_errors_at_once() {
      4 │ [base]
      ╰────
     help: valid: schema, name, description, reproduces, replicates, eval, resources, retry,
-          checkpoint, report, base, grid, zip, when, exclude, include, arm
+          checkpoint, report, early_stop, base, grid, zip, when, exclude, include, arm
 
     Error:
     × `method` does not take "byoll"
@@ -468,6 +468,32 @@ fn knobs_of_the_family_that_do_not_go_together() {
     ];
     for (rest, says) in cases {
         let message = shown(&format!("{shapes}{rest}"));
+        assert!(message.contains(says), "{rest}\n{message}");
+        assert!(message.contains("sweep.toml:"), "{message}");
+    }
+}
+
+/// Tables of `early_stop` and `checkpoint` that are refused, each with what the message must say.
+#[test]
+fn early_stopping_and_retention_are_checked_when_they_are_read() {
+    let sees_test_images = "it is measured on test images";
+    let cases = [
+        ("[early_stop]\npolicy = \"medain\"", "did you mean \"median\"?"),
+        ("[early_stop]\npolicy = \"asha\"\nmin_epoch = 3", "did you mean `min_epochs`?"),
+        ("[early_stop]\npolicy = \"asha\"\nmin_epochs = 0", "`early_stop.min_epochs` takes"),
+        ("[early_stop]\npolicy = \"asha\"\nreduction = 1", "`early_stop.reduction` takes"),
+        ("[early_stop]\nmetric = \"linear_top1\"", sees_test_images),
+        ("[early_stop]\nmetric = \"floor_knn_top5\"", sees_test_images),
+        ("[early_stop]\nmetric = \"loss\"", "settings are compared by accuracy"),
+        ("[early_stop]\nmetric = \"knn_prob_top1\"", "did you mean `knn_probe_top1`?"),
+        ("[early_stop]\nmetric = 3", "`early_stop.metric` takes a text"),
+        ("[checkpoint]\nkeep = [\"best\"]", "leaves out \"last\""),
+        ("[checkpoint]\nkeep = [\"last\", \"bset\"]", "did you mean \"best\"?"),
+        ("[checkpoint]\nkeep = []", "`checkpoint.keep` is empty"),
+        ("[checkpoint]\nkeep_every = 0", "`checkpoint.keep_every` takes"),
+    ];
+    for (rest, says) in cases {
+        let message = shown(rest);
         assert!(message.contains(says), "{rest}\n{message}");
         assert!(message.contains("sweep.toml:"), "{message}");
     }

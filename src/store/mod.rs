@@ -3,11 +3,13 @@
 //!
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
 //! `events` (what workers tell), `finish` (an end with its last events), `edit` and `wished` (what
-//! people wish), `read` (sweeps, trials, attempts), `results` (what reports need).
+//! people wish), `early` (what policies decided), `tidy` (checkpoints that nothing needs), `read`
+//! (sweeps, trials, attempts), `results` (what reports need).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
 mod columns;
+mod early;
 mod edit;
 mod error;
 mod events;
@@ -18,6 +20,7 @@ mod results;
 pub mod rows;
 mod standing;
 mod sync;
+mod tidy;
 mod wished;
 mod write;
 
@@ -28,6 +31,7 @@ use sqlx::SqlitePool;
 pub use edit::Edit;
 pub use error::StoreError;
 pub use finish::LastLines;
+pub use tidy::OldCheckpoint;
 pub use write::NewAttempt;
 
 /// Name of the database in the state folder.
@@ -54,7 +58,8 @@ pub const DATABASE: &str = "byol-sweep.db";
 /// - **State is derived, never stored.** With respect to an evaluation protocol a trial is
 ///   *running* while an attempt lives, else *done* once an attempt with that protocol finished,
 ///   else *trained* once a training attempt finished, else what its last attempt was (*stopped*,
-///   *failed*), else *pending*.
+///   *failed*), else *pending*. To a sweep whose policy stopped it early, a trial that is none of
+///   the first three is *pruned*.
 /// - **Only accepted results count.** Final values come from finished attempts alone, from the one
 ///   with the highest number. A series takes, at each update, the value of the highest attempt
 ///   that has one, so that steps trained again after a resume replace those before.

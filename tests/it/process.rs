@@ -143,6 +143,8 @@ fn plan() -> Plan {
             max_retries: 1,
             checkpoint_every: Duration::from_secs(60),
             report_metric: "linear_top1".into(),
+            early_stop: None,
+            retention: byol_sweep::spec::sweep::Retention::default(),
         },
         eval_key: eval.eval_key(),
         eval,

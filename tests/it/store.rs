@@ -103,6 +103,8 @@ fn plan(name: &str, seeds: impl IntoIterator<Item = u64>) -> Plan {
             max_retries: 0,
             checkpoint_every: std::time::Duration::from_secs(60),
             report_metric: "linear_top1".into(),
+            early_stop: None,
+            retention: byol_sweep::spec::sweep::Retention::default(),
         },
         eval_key: eval.eval_key(),
         eval,

@@ -195,6 +195,8 @@ fn plan_with_eval(seeds: u64, knn: u32) -> Plan {
             max_retries: 2,
             checkpoint_every: Duration::from_secs(60),
             report_metric: "linear_top1".into(),
+            early_stop: None,
+            retention: crate::spec::sweep::Retention::default(),
         },
         eval_key: eval.eval_key(),
         eval,
