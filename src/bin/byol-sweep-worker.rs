@@ -17,7 +17,7 @@ use byol_sweep::spec::sweep::Kernels;
 use byol_sweep::train::error::{first_line, reason_of_io, reason_of_message};
 use byol_sweep::train::sink::Sink;
 use byol_sweep::train::{self, StopAt, lineage, native};
-use signal_hook::consts::{SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGPIPE, SIGTERM, SIGUSR1};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LIBTORCH: &str = env!("BYOL_SWEEP_LIBTORCH");
@@ -104,6 +104,10 @@ fn claimed(order: &WorkOrder, folder: &AttemptFolder) -> io::Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGUSR1] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    // Whoever started it may be gone, and the terminal with it: that is no reason to stop.
+    for signal in [SIGHUP, SIGPIPE] {
+        signal_hook::flag::register(signal, Arc::default())?;
     }
     let mut sink = Sink::create(folder)?;
     let end = work(order, folder, me, &mut sink, &|_| stop.load(Ordering::Relaxed))?;

@@ -17,6 +17,7 @@ pub mod method;
 pub mod native;
 pub mod net;
 pub mod optim;
+pub mod poll;
 pub mod pretrain;
 pub mod probe;
 pub mod sink;
@@ -36,14 +37,19 @@ use crate::spec::run::{DataSpec, Precision};
 use error::TrainError;
 use evaluate::LabelledImages;
 use method::Model;
+use poll::Poll;
 use pretrain::{Pretrained, Run};
 use probe::Probe;
 use sink::Sink;
 
+<<<<<<< HEAD
 /// An evaluation that goes on for long says so this often: who is silent is taken to hang.
 const SIGN_OF_LIFE: Duration = Duration::from_mins(1);
 
 /// Asked before each update and between the parts of the evaluation, with the number of updates
+=======
+/// Asked before each update, while images are loaded and between the steps of the evaluation, with the number of updates
+>>>>>>> build/devices
 /// done: whether to write a checkpoint and go.
 pub type StopAt<'a> = &'a dyn Fn(u64) -> bool;
 
@@ -53,6 +59,18 @@ pub type StopAt<'a> = &'a dyn Fn(u64) -> bool;
 /// Fails when images, checkpoint or folder do not serve, or when libtorch refuses an operation
 /// that can refuse; other refusals of libtorch panic and are caught by the worker's `main`.
 pub fn attempt(
+    order: &WorkOrder,
+    folder: &AttemptFolder,
+    sink: &mut Sink,
+    stop: StopAt<'_>,
+) -> Result<End, TrainError> {
+    match work(order, folder, sink, stop) {
+        Err(error) if error.is_interruption() => Ok(End::Stopped),
+        ended => ended,
+    }
+}
+
+fn work(
     order: &WorkOrder,
     folder: &AttemptFolder,
     sink: &mut Sink,
@@ -69,6 +87,10 @@ pub fn attempt(
     };
     sink.send(WorkerEvent::Progress(Progress::at(Stage::Load, &order.run)))?;
     let set = Arc::new(training_set(&order.run.data, order.data_path.as_deref())?);
+    // There is nothing to keep yet; what a resume starts from stays where it is.
+    let loading = || stop(0);
+    let loading = Poll::until(&loading);
+    loading.check()?;
     let eval_set = match &order.eval.data {
         Some(source) => Some(data::load(source, order.eval_data_path.as_deref())?),
         None => None,
@@ -80,6 +102,7 @@ pub fn attempt(
     // Before training, so that hours are not spent on a set that cannot be evaluated.
     let labelled = LabelledImages::new(eval_set.as_ref().unwrap_or(set.as_ref()), &eval_data)?;
 
+    loading.check()?;
     let (model, verdict) = match &order.work {
         Work::Train { resume } => {
             let probe = Probe::of(&set.train, &order.run.data, order.eval.knn)?;
@@ -110,10 +133,11 @@ pub fn attempt(
     };
     // The weights are kept: what is stopped from here on is evaluated again, not trained again.
     let updates = order.run.updates(set.train.len() as u64);
-    if stop(updates) {
-        return Ok(End::Stopped);
-    }
+    let stop = || stop(updates);
+    let poll = Poll::until(&stop);
+    poll.check()?;
     sink.send(WorkerEvent::Progress(Progress::at(Stage::Evaluate, &order.run)))?;
+<<<<<<< HEAD
     let mut told = Instant::now();
     let mut sign = |sink: &mut Sink| {
         if told.elapsed() < SIGN_OF_LIFE {
@@ -129,6 +153,11 @@ pub fn attempt(
         return Ok(End::Stopped);
     }
     values.extend(evaluate::floor(&order.run, &labelled, eval, device, &mut || sign(sink))?);
+=======
+    let seed = order.run.seed;
+    let mut values = evaluate::encoder(&model, &labelled, &order.eval, seed, device, "", poll)?;
+    values.extend(evaluate::floor(&order.run, &labelled, &order.eval, device, poll)?);
+>>>>>>> build/devices
     sink.send(WorkerEvent::Evaluated { values })?;
     Ok(End::Finished { verdict })
 }

@@ -23,6 +23,7 @@ use byol_sweep::train::evaluate::{self, LabelledImages};
 use byol_sweep::train::loader::Loader;
 use byol_sweep::train::method::Model;
 use byol_sweep::train::net::Mode;
+use byol_sweep::train::poll::Poll;
 use byol_sweep::train::pretrain;
 use byol_sweep::train::probe::Probe;
 use byol_sweep::train::sink::Sink;
@@ -503,8 +504,13 @@ fn evaluation_leaves_no_trace() {
 
     let before = state(&judged);
     let on = LabelledImages::new(&set, &run.data).unwrap();
+<<<<<<< HEAD
     evaluate::encoder(&judged, &on, &plan.eval, run.seed, Device::Cpu, "", &mut || Ok(())).unwrap();
     evaluate::floor(run, &on, &plan.eval, Device::Cpu, &mut || Ok(())).unwrap();
+=======
+    evaluate::encoder(&judged, &on, &plan.eval, run.seed, Device::Cpu, "", Poll::NEVER).unwrap();
+    evaluate::floor(run, &on, &plan.eval, Device::Cpu, Poll::NEVER).unwrap();
+>>>>>>> build/devices
     assert_eq!(state(&judged), before);
     assert_eq!(step(&judged), step(&plain));
     assert_eq!(state(&judged), state(&plain));
@@ -627,6 +633,31 @@ fn a_collapse_is_told_evaluated_and_not_forgotten_over_a_stop() {
     let stopped = Attempt::train(&plan, Some(begun.checkpoint()), &|update| update == UPDATES);
     assert_eq!(stopped.end, End::Stopped);
     assert_eq!(Attempt::train(&plan, Some(stopped.checkpoint()), &never).end, collapsed);
+}
+
+#[test]
+fn a_stop_in_the_middle_of_the_evaluation_loses_nothing_of_the_training() {
+    let plan = plan("byol");
+    let whole = Attempt::train(&plan, None, &never);
+    // Asked at the end of training, at its beginning, and then between its steps.
+    let asked = std::cell::Cell::new(0);
+    let stop = |update| {
+        asked.set(asked.get() + u32::from(update == UPDATES));
+        asked.get() > 5
+    };
+    let stopped = Attempt::train(&plan, None, &stop);
+    assert_eq!((stopped.end.clone(), asked.get()), (End::Stopped, 6));
+    assert!(!stopped.events.iter().any(|event| matches!(event, WorkerEvent::Evaluated { .. })));
+    assert_eq!(stopped.weight_bytes(), whole.weight_bytes());
+    let rest = Attempt::train(&plan, Some(stopped.checkpoint()), &never);
+    assert_eq!((rest.end.clone(), rest.evaluated()), (whole.end.clone(), whole.evaluated()));
+}
+
+#[test]
+fn a_stop_while_images_are_loaded_is_heard() {
+    let stopped = Attempt::train(&plan("byol"), None, &|_| true);
+    assert_eq!(stopped.end, End::Stopped);
+    assert!(!stopped.checkpoint().exists(), "nothing was begun");
 }
 
 #[test]
