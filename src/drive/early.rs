@@ -232,18 +232,107 @@ impl<E: Executor> Run<'_, E> {
         self.store.note_early_stops(&self.plan.meta.name, policy, &keys, decision.why).await?;
         for (job, _) in open {
             let trial = self.jobs[job.0].name();
-            self.tell(RunEvent::Noted { trial, text: in_words(&decision.why) });
+            self.tell(RunEvent::StoppedEarly { trial, why: decision.why });
             self.give(Input::Prune { job }).await?;
         }
         Ok(())
     }
 }
 
-fn in_words(why: &EarlyStopRow) -> String {
-    let EarlyStopRow { epoch, value, bar, at_ms: _ } = why;
-    format!(
-        "stopped early: after epoch {epoch} its setting had {:.1} % on the probe and needed {:.1} %",
-        value * 100.0,
-        bar * 100.0
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Limit, Request, expand};
+    use crate::spec::parse;
+
+    fn watch(rest: &str) -> EarlyWatch {
+        let text = format!(
+            "schema = 1\nname = \"t\"\n[base]\ndata.name = \"shapes\"\nepochs = 9\nwarmup_epochs = 0\n{rest}\n[early_stop]\npolicy = \"asha\"\nmin_epochs = 1\nreduction = 2\n"
+        );
+        let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
+        let plan = expand(&parse("sweep.toml", &text).unwrap(), &request).unwrap();
+        let mut watch = EarlyWatch::new(&plan, plan.meta.early_stop.unwrap());
+        assert_eq!(watch.due, [1, 2, 4, 8].into());
+        assert!(watch.decide(0, |_| false).is_empty(), "nothing is known yet");
+        watch
+    }
+
+    /// Two settings with two seeds each.
+    const TWO: &str = "[grid]\noptimizer.base_lr = [0.1, 0.2]\n[replicates]\nseeds = [0, 1]";
+
+    fn key(watch: &EarlyWatch, group: usize, seed: usize) -> TrainKey {
+        watch.groups[group].seeds[seed].key.clone()
+    }
+
+    /// An epoch is 10 updates.
+    fn tell(watch: &mut EarlyWatch, group: usize, seed: usize, epoch: u64, value: f64) {
+        let key = key(watch, group, seed);
+        watch.note(&key, 10 * epoch, &[(METRIC.to_owned(), value)].into());
+    }
+
+    #[test]
+    fn a_setting_is_judged_once_its_seeds_at_work_are_there_and_stopped_with_all_of_them() {
+        let mut watch = watch(TWO);
+        tell(&mut watch, 0, 0, 1, 0.5);
+        tell(&mut watch, 1, 0, 1, 0.25);
+        let waits_for = key(&watch, 1, 1);
+        assert!(watch.decide(7, |key| *key == waits_for).is_empty(), "a seed is on its way");
+        watch.ended(&waits_for);
+        let why = EarlyStopRow { epoch: 1, value: 0.25, bar: 0.5, at_ms: 7 };
+        let trials = vec![key(&watch, 1, 0), key(&watch, 1, 1)];
+        let decision = || Decision { trials: trials.clone(), why };
+        assert_eq!(watch.decide(7, |_| false), [decision()]);
+        assert_eq!(watch.earlier(), [decision()]);
+        // Told once.
+        tell(&mut watch, 1, 0, 2, 0.1);
+        assert!(watch.decide(8, |_| false).is_empty());
+    }
+
+    #[test]
+    fn a_setting_has_the_mean_of_its_seeds() {
+        let mut watch = watch(TWO);
+        tell(&mut watch, 0, 0, 1, 0.4);
+        tell(&mut watch, 1, 0, 1, 0.2);
+        tell(&mut watch, 1, 1, 1, 0.8);
+        let stopped: Vec<f64> =
+            watch.decide(0, |_| false).into_iter().map(|decision| decision.why.bar).collect();
+        assert_eq!(stopped, [0.5]);
+    }
+
+    #[test]
+    fn epochs_that_were_trained_again_count_once() {
+        let mut watch = watch(TWO);
+        for epoch in [1, 2, 1, 2] {
+            tell(&mut watch, 0, 0, epoch, 0.5);
+        }
+        assert_eq!(watch.groups[0].seeds[0].reached(), 2);
+        assert_eq!(watch.due, [1, 2].into());
+    }
+
+    #[test]
+    fn values_of_earlier_runs_count_and_trained_trials_are_left_alone() {
+        let mut watch = watch(TWO);
+        let series = |key: TrainKey, value: f64, epochs: u64| Series {
+            train_key: key,
+            points: (1..=epochs).map(|epoch| (10 * epoch, value)).collect(),
+        };
+        let done = key(&watch, 1, 0);
+        watch.recall(vec![series(key(&watch, 0, 0), 0.5, 9), series(done, 0.25, 9)]);
+        watch.due = watch.rungs.iter().copied().collect();
+        let decisions = watch.decide(0, |_| false);
+        assert_eq!(decisions.len(), 1);
+        assert_eq!(decisions[0].trials, [key(&watch, 1, 1)]);
+    }
+
+    #[test]
+    fn the_baseline_is_compared_with_and_never_stopped() {
+        let mut watch = watch("[[arm]]\nname = \"crop only\"\naugment.only = [\"crop\"]");
+        assert_eq!(watch.groups[0].standing, Standing::Exempt);
+        tell(&mut watch, 0, 0, 1, 0.1);
+        tell(&mut watch, 1, 0, 1, 0.9);
+        assert!(watch.decide(0, |_| false).is_empty());
+        tell(&mut watch, 0, 0, 2, 0.9);
+        tell(&mut watch, 1, 0, 2, 0.1);
+        assert_eq!(watch.decide(0, |_| false)[0].trials, [key(&watch, 1, 0)]);
+    }
 }
