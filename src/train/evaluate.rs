@@ -9,7 +9,7 @@ use super::error::TrainError;
 use super::eval::Labelled;
 use super::eval::knn::knn_top;
 use super::eval::linear::linear;
-use super::features::{self, SignOfLife};
+use super::features;
 use super::method::Model;
 use super::poll::Poll;
 use crate::augment::Frame;
@@ -68,17 +68,10 @@ pub fn encoder(
     seed: u64,
     device: Device,
     prefix: &str,
-<<<<<<< HEAD
-    sign: SignOfLife<'_>,
-) -> Result<BTreeMap<String, f64>, TrainError> {
-    let train = features::of_split(model, on.train, &on.frame, device, sign)?;
-    let test = features::of_split(model, on.test, &on.frame, device, sign)?;
-=======
     poll: Poll<'_>,
 ) -> Result<BTreeMap<String, f64>, TrainError> {
     let train = features::of_split(model, on.train, &on.frame, device, poll)?;
     let test = features::of_split(model, on.test, &on.frame, device, poll)?;
->>>>>>> build/devices
     let train = Labelled::new(&train, &on.train_labels, on.classes)?;
     let test = Labelled::new(&test, &on.test_labels, on.classes)?;
     let knn = knn_top(&train, &test, spec.knn)?;
@@ -106,20 +99,11 @@ pub fn floor(
     on: &LabelledImages<'_>,
     spec: &EvalSpec,
     device: Device,
-<<<<<<< HEAD
-    sign: SignOfLife<'_>,
-) -> Result<BTreeMap<String, f64>, TrainError> {
-    let untrained = Model::new(run, device, Kind::Float)?;
-    let mut values = encoder(&untrained, on, spec, run.seed, device, "floor_", sign)?;
-    features::calibrate(&untrained, on.train, &on.frame, device)?;
-    values.extend(encoder(&untrained, on, spec, run.seed, device, "floor_calibrated_", sign)?);
-=======
     poll: Poll<'_>,
 ) -> Result<BTreeMap<String, f64>, TrainError> {
     let untrained = Model::new(run, device, Kind::Float)?;
     let mut values = encoder(&untrained, on, spec, run.seed, device, "floor_", poll)?;
     features::calibrate(&untrained, on.train, &on.frame, device, poll)?;
     values.extend(encoder(&untrained, on, spec, run.seed, device, "floor_calibrated_", poll)?);
->>>>>>> build/devices
     Ok(values)
 }

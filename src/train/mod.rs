@@ -23,6 +23,7 @@ pub mod probe;
 pub mod sink;
 pub mod stream;
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,15 +43,11 @@ use pretrain::{Pretrained, Run};
 use probe::Probe;
 use sink::Sink;
 
-<<<<<<< HEAD
 /// An evaluation that goes on for long says so this often: who is silent is taken to hang.
 const SIGN_OF_LIFE: Duration = Duration::from_mins(1);
 
-/// Asked before each update and between the parts of the evaluation, with the number of updates
-=======
-/// Asked before each update, while images are loaded and between the steps of the evaluation, with the number of updates
->>>>>>> build/devices
-/// done: whether to write a checkpoint and go.
+/// Asked before each update, while images are loaded and between the steps of the evaluation, with
+/// the number of updates done: whether to write a checkpoint and go.
 pub type StopAt<'a> = &'a dyn Fn(u64) -> bool;
 
 /// Does what an order asks for. The last word is the caller's to send.
@@ -133,31 +130,23 @@ fn work(
     };
     // The weights are kept: what is stopped from here on is evaluated again, not trained again.
     let updates = order.run.updates(set.train.len() as u64);
-    let stop = || stop(updates);
-    let poll = Poll::until(&stop);
-    poll.check()?;
-    sink.send(WorkerEvent::Progress(Progress::at(Stage::Evaluate, &order.run)))?;
-<<<<<<< HEAD
-    let mut told = Instant::now();
-    let mut sign = |sink: &mut Sink| {
-        if told.elapsed() < SIGN_OF_LIFE {
-            return Ok(());
+    let evaluating = WorkerEvent::Progress(Progress::at(Stage::Evaluate, &order.run));
+    sink.send(evaluating.clone())?;
+    let told = RefCell::new((Instant::now(), &mut *sink));
+    let over = || {
+        let (last, sink) = &mut *told.borrow_mut();
+        if last.elapsed() >= SIGN_OF_LIFE {
+            *last = Instant::now();
+            // A folder that takes no line any more fails at the results, which are worth an error.
+            let _ = sink.send(evaluating.clone());
         }
-        told = Instant::now();
-        Ok(sink.send(WorkerEvent::Progress(Progress::at(Stage::Evaluate, &order.run)))?)
+        stop(updates)
     };
-    let (eval, seed) = (&order.eval, order.run.seed);
-    let alive = &mut || sign(sink);
-    let mut values = evaluate::encoder(&model, &labelled, eval, seed, device, "", alive)?;
-    if stop(updates) {
-        return Ok(End::Stopped);
-    }
-    values.extend(evaluate::floor(&order.run, &labelled, eval, device, &mut || sign(sink))?);
-=======
+    let poll = Poll::until(&over);
+    poll.check()?;
     let seed = order.run.seed;
     let mut values = evaluate::encoder(&model, &labelled, &order.eval, seed, device, "", poll)?;
     values.extend(evaluate::floor(&order.run, &labelled, &order.eval, device, poll)?);
->>>>>>> build/devices
     sink.send(WorkerEvent::Evaluated { values })?;
     Ok(End::Finished { verdict })
 }

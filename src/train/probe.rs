@@ -89,11 +89,7 @@ impl KnnProbe {
     fn top1(&self, model: &Model, device: Device) -> Result<f64, TrainError> {
         let labelled = |images: &Images| -> Result<Labelled, TrainError> {
             let features =
-<<<<<<< HEAD
-                features::of_split(model, &images.split, &self.frame, device, &mut || Ok(()))?;
-=======
                 features::of_split(model, &images.split, &self.frame, device, Poll::NEVER)?;
->>>>>>> build/devices
             let classes = images.split.classes.len() as i64;
             Ok(Labelled::new(&features, &images.labels, classes)?)
         };

@@ -504,13 +504,8 @@ fn evaluation_leaves_no_trace() {
 
     let before = state(&judged);
     let on = LabelledImages::new(&set, &run.data).unwrap();
-<<<<<<< HEAD
-    evaluate::encoder(&judged, &on, &plan.eval, run.seed, Device::Cpu, "", &mut || Ok(())).unwrap();
-    evaluate::floor(run, &on, &plan.eval, Device::Cpu, &mut || Ok(())).unwrap();
-=======
     evaluate::encoder(&judged, &on, &plan.eval, run.seed, Device::Cpu, "", Poll::NEVER).unwrap();
     evaluate::floor(run, &on, &plan.eval, Device::Cpu, Poll::NEVER).unwrap();
->>>>>>> build/devices
     assert_eq!(state(&judged), before);
     assert_eq!(step(&judged), step(&plain));
     assert_eq!(state(&judged), state(&plain));
