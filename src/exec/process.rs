@@ -4,9 +4,13 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use super::{ExecError, JobHandle};
+use crate::failpoint;
 
 /// Returns the identity of this boot.
 pub(super) fn boot_id() -> Result<String, ExecError> {
+    if let Some(pretended) = failpoint::pretended("BYOL_SWEEP_BOOT_ID") {
+        return Ok(pretended);
+    }
     let path = PathBuf::from("/proc/sys/kernel/random/boot_id");
     let text = fs::read_to_string(&path).map_err(|source| ExecError::Proc { path, source })?;
     Ok(text.trim().to_owned())

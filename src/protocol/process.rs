@@ -5,6 +5,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use crate::failpoint;
+
 /// A process of this machine, for as long as it does not reboot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProcessId {
@@ -43,6 +45,9 @@ impl ProcessId {
 
 /// Returns the id that the kernel draws at each boot.
 fn boot_id() -> io::Result<String> {
+    if let Some(pretended) = failpoint::pretended("BYOL_SWEEP_BOOT_ID") {
+        return Ok(pretended);
+    }
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 

@@ -6,6 +6,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::{signed, text, to_json};
 use super::{Store, StoreError};
+use crate::failpoint::{self, Point};
 use crate::protocol::{EventLine, WorkerEvent};
 
 /// Rows in one statement; SQLite takes 32766 parameters.
@@ -46,7 +47,10 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(self.sql())?;
-        tx.commit().await.map_err(self.sql())
+        failpoint::reach(Point::EventsUnstored);
+        tx.commit().await.map_err(self.sql())?;
+        failpoint::reach(Point::EventsStored);
+        Ok(())
     }
 
     /// Returns the seq up to which a live attempt's events are stored.

@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, SqlitePool};
 
 use super::error::explain;
 use super::{DATABASE, Store, StoreError};
+use crate::failpoint::{self, Point};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -36,7 +37,9 @@ impl Store {
             .synchronous(SqliteSynchronous::Full);
         let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
         let store = Self { pool, state };
+        failpoint::reach(Point::StoreUnmigrated);
         store.migrate(&file).await?;
+        failpoint::reach(Point::StoreMigrated);
         store.prove_writable().await?;
         Ok(store)
     }

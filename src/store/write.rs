@@ -5,6 +5,7 @@ use std::path::Path;
 use super::columns::{OutcomeColumns, kind_word, text, to_json};
 use super::rows::{AttemptKind, AttemptRow};
 use super::{Store, StoreError};
+use crate::failpoint::{self, Point};
 use crate::ids::{AttemptNo, DeviceId, EvalKey, TrainKey};
 use crate::outcome::Outcome;
 use crate::protocol::folder::TrialFolder;
@@ -74,7 +75,9 @@ impl Store {
         .fetch_one(&mut *tx)
         .await
         .map_err(self.sql())?;
+        failpoint::reach(Point::AttemptUnbegun);
         tx.commit().await.map_err(self.sql())?;
+        failpoint::reach(Point::AttemptBegun);
         Ok(AttemptRow {
             id,
             train_key: new.train_key,
@@ -120,6 +123,7 @@ impl Store {
         outcome: &Outcome,
         ended_ms: i64,
     ) -> Result<(), StoreError> {
+        failpoint::reach(Point::AttemptJudged);
         let columns = OutcomeColumns::encode(outcome);
         let done = sqlx::query(
             "UPDATE attempt SET ended_ms = ?, outcome = ?, verdict = ?, reason = ?, detail = ?
@@ -134,6 +138,7 @@ impl Store {
         .execute(&self.pool)
         .await
         .map_err(self.sql())?;
+        failpoint::reach(Point::AttemptEnded);
         self.expect_one(done.rows_affected(), attempt).await
     }
 
