@@ -95,6 +95,8 @@ impl Life {
         let evils = (0..dice.below(pace.evils + 1))
             .map(|_| (dice.below(pace.between), evil(dice, pace.deadline)))
             .collect();
+        // Deadlines take their time.
+        let wait = if pace.deadline { 3_000 } else { 2 * pace.between };
         let death = match dice.below(10) {
             0..4 => Death::Killed,
             4..7 => Death::WithAllWorkers,
@@ -103,20 +105,25 @@ impl Life {
         };
         Self {
             points,
-            hours: if dice.chance(20) { dice.one_of(&[-1, 1, 24]).unwrap_or(0) } else { 0 },
+            hours: if dice.chance(if pace.deadline { 60 } else { 20 }) {
+                dice.one_of(&[-1, 1, 24]).unwrap_or(0)
+            } else {
+                0
+            },
             evils,
-            death: (dice.below(2 * pace.between), death),
+            death: (dice.below(wait), death),
         }
     }
 }
 
 fn evil(dice: &mut Dice, deadline: bool) -> Evil {
+    if deadline && dice.chance(60) {
+        return Evil::FreezeWorker;
+    }
     match dice.below(100) {
-        0..75 => Evil::KillWorker,
-        75..85 => Evil::KillWorkers,
-        85..92 => Evil::FreezeController(dice.below(100)),
-        92..98 if deadline => Evil::FreezeWorker,
-        92..98 => Evil::KillWorker,
+        0..80 => Evil::KillWorker,
+        80..90 => Evil::KillWorkers,
+        90..99 => Evil::FreezeController(dice.below(100)),
         _ => Evil::SecondController,
     }
 }

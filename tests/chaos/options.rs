@@ -29,6 +29,7 @@ impl Options {
         let variable = |name: &str| std::env::var(format!("BYOL_SWEEP_CHAOS_{name}")).ok();
         let number = |name: &str| variable(name).map(|text| text.parse().expect("a number"));
         let built = option_env!("CARGO_BIN_EXE_byol-sweep-worker").map(PathBuf::from);
+        let built = built.filter(|path| path.is_file());
         let worker = variable("WORKER").map(PathBuf::from).or(built);
         let kills = number("KILLS").unwrap_or(300);
         let real = if worker.is_some() { number("REAL").unwrap_or(kills / 10) } else { 0 };

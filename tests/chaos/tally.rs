@@ -30,7 +30,7 @@ pub(crate) struct Tally {
     evils: BTreeMap<&'static str, u64>,
     pub(crate) sweeps: u64,
     pub(crate) trials: u64,
-    pub(crate) attempts: u64,
+    attempts: BTreeMap<String, u64>,
 }
 
 impl Tally {
@@ -50,6 +50,12 @@ impl Tally {
         *self.evils.entry(what).or_default() += times;
     }
 
+    /// Counts an attempt by how it ended.
+    pub(crate) fn attempt(&mut self, ended: Option<&String>) {
+        let how = ended.cloned().unwrap_or_else(|| "not at all".into());
+        *self.attempts.entry(how).or_default() += 1;
+    }
+
     pub(crate) fn kills(&self) -> u64 {
         self.kills.values().sum()
     }
@@ -67,7 +73,9 @@ impl Tally {
         }
         self.sweeps += other.sweeps;
         self.trials += other.trials;
-        self.attempts += other.attempts;
+        for (how, count) in &other.attempts {
+            *self.attempts.entry(how.clone()).or_default() += count;
+        }
     }
 
     /// Returns all counts as lines.
@@ -85,6 +93,11 @@ impl Tally {
         let _ = writeln!(text, "other evils");
         for (what, count) in &self.evils {
             let _ = writeln!(text, "  {what:<28} {count:>7}");
+        }
+        let attempts: u64 = self.attempts.values().sum();
+        let _ = writeln!(text, "attempts: {attempts}, which ended as");
+        for (how, count) in &self.attempts {
+            let _ = writeln!(text, "  {how:<28} {count:>7}");
         }
         text
     }
