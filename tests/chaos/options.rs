@@ -38,7 +38,7 @@ impl Options {
             real,
             seed: number("SEED").unwrap_or(1),
             worker,
-            log: variable("LOG").map(PathBuf::from),
+            log: variable("LOG").filter(|path| !path.is_empty()).map(PathBuf::from),
         })
     }
 }

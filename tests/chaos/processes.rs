@@ -19,6 +19,10 @@ impl Worker {
         self.attempt.parent().expect("an attempt lies in a trial")
     }
 
+    pub(crate) fn parent(&self) -> Option<i32> {
+        field(self.pid, 1)?.parse().ok()
+    }
+
     /// Returns whether it is this very process that has claimed the attempt.
     pub(crate) fn has_claimed(&self) -> bool {
         fs::read_to_string(self.attempt.join("claim"))
@@ -54,8 +58,13 @@ pub(crate) fn named(folder: &Path) -> Vec<(i32, Vec<String>)> {
 
 /// Returns the state letter of a process, as in `ps`.
 pub(crate) fn state(pid: i32) -> Option<char> {
+    field(pid, 0)?.chars().next()
+}
+
+/// Returns a field of `/proc/PID/stat`, counted from the state.
+fn field(pid: i32, number: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.trim_start().chars().next()
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(number).map(str::to_owned)
 }
 
 pub(crate) fn is_alive(pid: i32) -> bool {

@@ -40,7 +40,7 @@ pub(crate) fn live(
     let mut controller = arena.start(&life.points, life.hours);
     // Most evils are meant for its work, some for its start.
     if dice.chance(80) {
-        wait_for_the_lock(arena, &mut controller);
+        wait_for_the_lock(arena, &mut controller)?;
     }
     for (wait, evil) in &life.evils {
         controller.wait(Duration::from_millis(*wait));
@@ -59,14 +59,19 @@ pub(crate) fn live(
     Ok(came)
 }
 
-fn wait_for_the_lock(arena: &Arena, controller: &mut Controller) {
-    let begun = Instant::now();
-    while !arena.is_locked()
-        && controller.ended().is_none()
-        && begun.elapsed() < Duration::from_secs(5)
-    {
+/// Waits until the controller is at work.
+fn wait_for_the_lock(arena: &Arena, controller: &mut Controller) -> Result<(), String> {
+    while controller.ended().is_none() && !arena.is_locked_by(controller.pid()) {
+        let state = arena.state();
+        let started =
+            processes::workers(&state).iter().any(|w| w.parent() == Some(controller.pid()));
+        if started && !arena.is_locked_by(controller.pid()) && processes::is_alive(controller.pid())
+        {
+            return Err("a controller works without the lock on its state folder".into());
+        }
         std::thread::sleep(Duration::from_millis(1));
     }
+    Ok(())
 }
 
 fn strike(
@@ -144,7 +149,7 @@ fn second(arena: &Arena, controller: &mut Controller, tally: &mut Tally) -> Resu
     while processes::state(controller.pid()) != Some('T') && begun.elapsed().as_secs() < 1 {
         std::thread::yield_now();
     }
-    let refused = if arena.is_locked() && processes::is_alive(controller.pid()) {
+    let refused = if arena.is_locked_by(controller.pid()) && processes::is_alive(controller.pid()) {
         let mut command = arena.command(&["run", "sweep.toml"]);
         let output = command.stderr(Stdio::piped()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
