@@ -36,9 +36,11 @@ pub enum Point {
     EventsStored,
     /// Controller: the attempt of a worker that never came is claimed, its end not written.
     AttemptGivenUp,
-    /// Controller: all events of a dead worker are stored, its outcome is not.
+    /// Controller: it is clear how an attempt ended, and nothing of it is stored.
     AttemptJudged,
-    /// Controller: the outcome is stored.
+    /// Controller: the last events and the outcome are written and not committed.
+    AttemptUnended,
+    /// Controller: the outcome is committed.
     AttemptEnded,
     /// Worker: it holds the trial's lock and has not claimed the attempt.
     TrialLocked,
@@ -60,7 +62,7 @@ pub enum Point {
 
 impl Point {
     /// All of them, in the order in which they are declared.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::StoreUnmigrated,
         Self::StoreMigrated,
         Self::PlanUnsynced,
@@ -74,6 +76,7 @@ impl Point {
         Self::EventsStored,
         Self::AttemptGivenUp,
         Self::AttemptJudged,
+        Self::AttemptUnended,
         Self::AttemptEnded,
         Self::TrialLocked,
         Self::AttemptClaimed,
@@ -101,6 +104,7 @@ impl Point {
             Self::EventsStored => "events-stored",
             Self::AttemptGivenUp => "attempt-given-up",
             Self::AttemptJudged => "attempt-judged",
+            Self::AttemptUnended => "attempt-unended",
             Self::AttemptEnded => "attempt-ended",
             Self::TrialLocked => "trial-locked",
             Self::AttemptClaimed => "attempt-claimed",

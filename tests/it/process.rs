@@ -22,7 +22,7 @@ use byol_sweep::spec::sweep::{Kernels, Resources, SweepMeta};
 use byol_sweep::store::Store;
 use byol_sweep::store::rows::AttemptRow;
 use nix::sys::signal::{Signal, raise};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 /// Far more than anything here takes, on a machine that is busy with other things.
 const BOUND: Duration = Duration::from_secs(60);
@@ -65,6 +65,9 @@ impl Bench {
             slots: vec![Slot { device: DeviceId::Cpu, ordinal: 0, threads: 3 }],
             images: Images { train: &|_| None, eval: None },
             options: self.options,
+            commands: mpsc::channel(1).1,
+            device_news: mpsc::channel(1).1,
+            expected: &|_| None,
         };
         let summary = tokio::time::timeout(BOUND, run(request, &mut recorder, stops)).await;
         (summary.expect("ends in time").unwrap(), recorder.events)
@@ -124,6 +127,7 @@ fn plan() -> Plan {
             resources: Resources {
                 slots_per_device: 1,
                 time_limit: None,
+                stall_limit: None,
                 kernels: Kernels::Fastest,
             },
             max_retries: 1,
@@ -271,6 +275,34 @@ async fn a_worker_past_its_deadline_is_stopped_then_killed() {
     let (summary, _) = bench.run("ignores_term.sh", never).await;
     assert_eq!(summary.failed, 1);
     assert_eq!(failed(&bench.outcome().await).0, FailureReason::NoProgress);
+}
+
+#[tokio::test]
+async fn a_worker_that_stands_still_is_killed_past_its_deadline() {
+    let mut bench = Bench::new().await;
+    bench.plan.meta.resources.time_limit = Some(Duration::from_millis(300));
+    bench.options.grace = Millis(1);
+    let (summary, events) = bench.run("stands_still.sh", never).await;
+    assert_eq!(summary.failed, 1);
+    assert_eq!(failed(&bench.outcome().await).0, FailureReason::NoProgress);
+    assert!(events.iter().any(|event| when_ready(event, StopRequest::Politely).is_some()));
+    let row = bench.attempts().await.remove(0);
+    let handle: JobHandle = serde_json::from_str(row.handle_json.as_deref().unwrap()).unwrap();
+    wait_until_gone(handle.pid);
+    wait_until_gone(grandchild(&row));
+}
+
+#[tokio::test]
+async fn a_worker_that_tells_nothing_is_stopped_and_tried_again() {
+    let mut bench = Bench::new().await;
+    bench.plan.meta.resources.stall_limit = Some(Duration::from_millis(300));
+    let (summary, _) = bench.run("obeys.sh", never).await;
+    assert_eq!(summary.failed, 1);
+    let attempts = bench.attempts().await;
+    assert_eq!(attempts.len(), 2, "it is worth a retry");
+    for row in attempts {
+        assert_eq!(failed(row.outcome.as_ref().unwrap()).0, FailureReason::Stalled);
+    }
 }
 
 #[tokio::test]
