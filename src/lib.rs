@@ -11,6 +11,7 @@ pub mod control;
 pub mod data;
 pub mod drive;
 pub mod exec;
+pub mod failpoint;
 pub mod files;
 pub mod filter;
 pub mod ids;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use byol_sweep::failpoint::{self, Point};
 use byol_sweep::outcome::{EXIT_DISK_FULL, EXIT_STOPPED, FailureReason};
 use byol_sweep::protocol::folder::AttemptFolder;
 use byol_sweep::protocol::lock::hold;
@@ -96,11 +97,13 @@ fn claimed(order: &WorkOrder, folder: &AttemptFolder) -> io::Result<ExitCode> {
         complain("another worker holds this trial");
         return Ok(ExitCode::FAILURE);
     };
+    failpoint::reach(Point::TrialLocked);
     let me = ProcessId::of(std::process::id())?;
     if !folder.take_claim(&format!("worker {}", me.pid))? {
         complain("this attempt was given up or run before");
         return Ok(ExitCode::FAILURE);
     }
+    failpoint::reach(Point::AttemptClaimed);
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGUSR1] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
@@ -111,7 +114,9 @@ fn claimed(order: &WorkOrder, folder: &AttemptFolder) -> io::Result<ExitCode> {
     }
     let mut sink = Sink::create(folder)?;
     let end = work(order, folder, me, &mut sink, &|_| stop.load(Ordering::Relaxed))?;
+    failpoint::reach(Point::LastWordUnsaid);
     sink.send(WorkerEvent::Ended { end: end.clone() })?;
+    failpoint::reach(Point::LastWordSaid);
     sink.sync()?;
     Ok(match end {
         End::Finished { .. } => ExitCode::SUCCESS,

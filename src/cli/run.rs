@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
@@ -22,8 +22,11 @@ use crate::drive::{self, Images, Options, RetryFailed, RunRequest};
 use crate::exec::devices::{self, DeviceChoice};
 use crate::exec::local::LocalExecutor;
 use crate::exec::nvml;
+use crate::failpoint::pretended_ms;
 use crate::ids::Slot;
 use crate::plan::{Limit, Plan, PlanError};
+use crate::schedule::Millis;
+use crate::schedule::policy::Backoff;
 use crate::store::Store;
 use crate::ui::{Ui, words};
 
@@ -142,11 +145,23 @@ fn slots(args: &RunArgs, plan: &Plan) -> anyhow::Result<Vec<Slot>> {
 }
 
 fn options(args: &RunArgs) -> Options {
-    Options {
+    hurried(Options {
         limit: args.limit.map(|limit| limit as usize),
         max_failed: args.failures_allowed().and_then(NonZeroU32::new),
         retry_failed: if args.retry_failed { RetryFailed::Yes } else { RetryFailed::No },
         ..Options::default()
+    })
+}
+
+/// Makes a debug build hurry as a test asks.
+fn hurried(options: Options) -> Options {
+    let pace = |variable| pretended_ms(variable).and_then(|ms| u64::try_from(ms).ok());
+    let backoff = pace("BYOL_SWEEP_BACKOFF_MS").map(Millis);
+    Options {
+        tick: pace("BYOL_SWEEP_TICK_MS").map_or(options.tick, Duration::from_millis),
+        backoff: backoff.map_or(options.backoff, |ms| Backoff { base: ms, most: ms }),
+        grace: pace("BYOL_SWEEP_GRACE_MS").map_or(options.grace, Millis),
+        ..options
     }
 }
 

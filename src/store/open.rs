@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, SqlitePool};
 
 use super::error::explain;
 use super::{DATABASE, Store, StoreError};
+use crate::failpoint::{self, Point};
 use crate::volume::{self, Consent, Volume};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -42,7 +43,9 @@ impl Store {
             .synchronous(SqliteSynchronous::Full);
         let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
         let store = Self { pool, state };
+        failpoint::reach(Point::StoreUnmigrated);
         store.migrate(&file).await?;
+        failpoint::reach(Point::StoreMigrated);
         store.prove_writable().await?;
         Ok(store)
     }

@@ -6,6 +6,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::to_json;
 use super::{Store, StoreError};
+use crate::failpoint::{self, Point};
 use crate::plan::{Facts, Plan, PlannedTrial};
 
 /// Trials in one statement.
@@ -23,7 +24,9 @@ impl Store {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.sql())?;
         let sweep = upsert_sweep(&mut tx, plan, now_ms).await.map_err(self.sql())?;
         sync_revision(&mut tx, sweep, plan, now_ms).await.map_err(self.sql())?;
+        failpoint::reach(Point::PlanUnsynced);
         tx.commit().await.map_err(self.sql())?;
+        failpoint::reach(Point::PlanSynced);
         Ok(sweep)
     }
 }

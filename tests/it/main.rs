@@ -6,6 +6,7 @@ mod augment;
 mod bad_input;
 mod cli;
 mod data;
+mod disk;
 mod e2e;
 mod early;
 mod family;
