@@ -86,6 +86,7 @@ pub(super) fn plan() -> Plan {
             max_retries: 2,
             checkpoint_every: Duration::from_secs(600),
             report_metric: "linear_top1".into(),
+            report_spread: Default::default(),
         },
         eval: eval(),
         eval_key: eval_key(),

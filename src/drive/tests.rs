@@ -171,6 +171,7 @@ fn plan_with_eval(seeds: u64, knn: u32) -> Plan {
             max_retries: 2,
             checkpoint_every: Duration::from_secs(60),
             report_metric: "linear_top1".into(),
+            report_spread: Default::default(),
         },
         eval_key: eval.eval_key(),
         eval,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use crate::spec::eval::EvalSpec;
-use crate::spec::sweep::Scale;
+use crate::spec::sweep::{Scale, SpreadKind};
 
 /// What a sweep is, apart from its trials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct Facts {
     pub scale: Scale,
     /// Metric that reports lead with.
     pub report_metric: String,
+    /// What reports show behind a mean.
+    #[serde(default, skip_serializing_if = "crate::spec::run::is_default")]
+    pub report_spread: SpreadKind,
     /// The settings that grids name, in the order of the file.
     pub axes: Vec<String>,
     /// How trials are evaluated.
@@ -32,6 +35,7 @@ impl From<&Plan> for Facts {
             reproduces: plan.meta.reproduces.clone(),
             scale: plan.meta.scale,
             report_metric: plan.meta.report_metric.clone(),
+            report_spread: plan.meta.report_spread,
             axes: plan.axes.clone(),
             eval: plan.eval.clone(),
         }
@@ -60,6 +64,7 @@ mod tests {
             reproduces: None,
             scale: Scale::Smoke,
             report_metric: "linear_top1".to_owned(),
+            report_spread: SpreadKind::Sd,
             axes: Vec::new(),
             eval: EvalSpec {
                 semantics: 1,
