@@ -46,6 +46,14 @@ pub struct PublishedValue {
     pub is_baseline: bool,
 }
 
+impl PublishedValue {
+    /// Returns how far its top-1 is from another's, percentage points. In hundredths, as printed:
+    /// 63.4 - 72.5 is -9.1 and not -9.100000000000001.
+    pub fn change_from(&self, other: &Self) -> f64 {
+        ((self.top1 - other.top1) * 100.0).round() / 100.0
+    }
+}
+
 /// Returns what `table` prints for `cell`; `None` when no row fits, or more than one.
 pub fn value_for(table: &PublishedTable, cell: &CellQuery<'_>) -> Option<PublishedValue> {
     if columns::is_baseline(cell.run)

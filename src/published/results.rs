@@ -1,7 +1,7 @@
 //! All that a table prints, column by column of results. Knows nothing of cells.
 
-use super::matching::{PublishedValue, Row, are_one_setting, caption_baseline, printed};
 use super::PublishedTable;
+use super::matching::{PublishedValue, Row, are_one_setting, caption_baseline, printed};
 
 /// The results that can be compared with each other: those of one method.
 #[derive(Clone, Debug, PartialEq)]

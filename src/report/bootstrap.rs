@@ -147,6 +147,23 @@ mod tests {
         assert_eq!(bca95(&[0.5, 0.6, 0.7, 0.8]), None);
     }
 
+    /// Reports say that 84 of 100 intervals of five normal values hold the true mean: measured on
+    /// 20,000 samples, here on fewer.
+    #[test]
+    fn intervals_of_five_values_are_too_narrow_as_told() {
+        let normal = Normal::new(0.0, 1.0).unwrap();
+        let mut stream = ChaCha8Rng::from_seed([7; 32]);
+        let mut draw =
+            || normal.inverse_cdf((f64::from(stream.next_u32()) + 0.5) / 4_294_967_296.0);
+        let samples = 250;
+        let held = (0..samples).filter(|_| {
+            let (low, high) = bca95(&std::array::from_fn::<f64, 5, _>(|_| draw())).unwrap();
+            low <= 0.0 && high >= 0.0
+        });
+        let share = held.count() as f64 / f64::from(samples);
+        assert!((0.77..0.91).contains(&share), "{share}");
+    }
+
     #[test]
     fn a_lone_outlier_bends_the_interval_towards_it() {
         let (low, high) = bca95(&[0.431, 0.442, 0.437, 0.297, 0.445]).unwrap();

@@ -6,6 +6,7 @@ mod bootstrap;
 pub mod cell;
 pub mod chart;
 mod digits;
+mod entry;
 pub mod estimate;
 pub mod figure;
 pub mod floor;
@@ -15,6 +16,7 @@ mod page;
 mod rank;
 pub mod records;
 pub mod reference;
+pub mod reproduction;
 mod results;
 #[cfg(test)]
 mod samples;

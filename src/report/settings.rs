@@ -162,8 +162,8 @@ const SETTINGS: [Setting; 17] = [
 /// A setting that is not the paper's.
 pub(super) struct Difference {
     pub(super) name: &'static str,
-    here: String,
-    paper: &'static str,
+    pub(super) here: String,
+    pub(super) paper: &'static str,
 }
 
 /// Returns the settings that all cells share.

@@ -129,6 +129,7 @@ fn plan() -> Plan {
             max_retries: 1,
             checkpoint_every: Duration::from_secs(60),
             report_metric: "linear_top1".into(),
+            report_spread: byol_sweep::spec::sweep::SpreadKind::Sd,
         },
         eval_key: eval.eval_key(),
         eval,

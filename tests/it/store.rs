@@ -102,6 +102,7 @@ fn plan(name: &str, seeds: impl IntoIterator<Item = u64>) -> Plan {
             max_retries: 0,
             checkpoint_every: std::time::Duration::from_secs(60),
             report_metric: "linear_top1".into(),
+            report_spread: byol_sweep::spec::sweep::SpreadKind::Sd,
         },
         eval_key: eval.eval_key(),
         eval,
