@@ -140,3 +140,19 @@ fn estimate(name: &str, estimate: Option<Estimate>) -> Vec<(String, Value)> {
     }
     entries
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{build, samples};
+
+    #[test]
+    fn a_bootstrap_has_its_columns_from_five_seeds_up() {
+        let columns = |seeds| {
+            let report = build(&samples::augmentation_sweep(seeds)).unwrap();
+            let csv = String::from_utf8(report.records.to_csv().unwrap()).unwrap();
+            csv.lines().next().unwrap().matches("_bca95_").count()
+        };
+        // Both ends of both evaluations and of the change.
+        assert_eq!((columns(4), columns(5)), (0, 6));
+    }
+}

@@ -45,7 +45,7 @@ fn results(gathered: &Gathered, analysis: &Analysis) -> TableInfo {
         Column::numbers(second_spread(analysis.spread)).spare(6),
         Column::numbers(format!("change{change}")),
         Column::numbers("95 % interval of the change").spare(3),
-        Column::numbers("corrected p").spare(5),
+        Column::numbers("p (Holm)").spare(5),
         Column::numbers(beside_knn(analysis).words_and_unit()).spare(4),
         Column::numbers(format!("untrained{}", metric.unit_heading())).spare(2),
         Column::numbers("paper (%)").spare(1),
@@ -84,7 +84,10 @@ fn result_row(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<Stri
         ours.map(|change| change_entry(metric, change, cell.estimate)).unwrap_or_default(),
         ours.and_then(|change| entry::interval(metric, change, kind)).unwrap_or_default(),
         change.and_then(|change| change.test).map(|test| entry::p(test.holm)).unwrap_or_default(),
-        cell.beside.get(beside.0).map(|e| entry::mean(beside, *e, kind)).unwrap_or_default(),
+        cell.beside
+            .get(beside.0)
+            .map(|other| with_n(entry::mean(beside, *other, kind), *other, cell.estimate))
+            .unwrap_or_default(),
         own_floor(analysis, cell).map(|floor| metric.shown(floor)).unwrap_or_default(),
         cell.published.as_ref().map(printed).unwrap_or_default(),
         printed_change(cell).unwrap_or_default(),
@@ -109,11 +112,15 @@ fn second_entry(metric: Metric<'_>, estimate: Estimate, kind: SpreadKind) -> Opt
 
 /// A change, with its number of pairs where that is not the number of seeds beside it.
 pub(super) fn change_entry(metric: Metric<'_>, change: Estimate, own: Option<Estimate>) -> String {
-    let text = metric.shown_change(change.mean);
-    if own.is_some_and(|own| own.n == change.n) {
+    with_n(metric.shown_change(change.mean), change, own)
+}
+
+/// Adds how many seeds an entry is over where the column of seeds tells another number.
+fn with_n(text: String, shown: Estimate, own: Option<Estimate>) -> String {
+    if own.is_some_and(|own| own.n == shown.n) {
         return text;
     }
-    format!("{text} (n = {})", change.n)
+    format!("{text} (n = {})", shown.n)
 }
 
 pub(super) fn seeds(cell: &Cell) -> String {
@@ -339,4 +346,79 @@ fn missing(analysis: &Analysis) -> Option<TableInfo> {
     let (title, rows) = (MISSING.to_owned(), rows.collect());
     let table = TableInfo { id: "missing", title, columns, rows, footnotes: Vec::new() };
     (!table.rows.is_empty()).then_some(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::analysis::analyse;
+    use super::super::samples;
+    use super::*;
+
+    /// The results table of the augmentation sweep, as text.
+    fn text(seeds: u64, spread: SpreadKind) -> String {
+        let mut gathered = samples::augmentation_sweep(seeds);
+        gathered.sweep.report_spread = spread;
+        let table = results(&gathered, &analyse(&gathered));
+        table.to_markdown()
+    }
+
+    /// The first entries of a row: mean with its spread, then the other kind.
+    fn row(text: &str) -> Vec<&str> {
+        let line = text.lines().find(|line| line.contains("| remove flip |")).unwrap();
+        line.split('|').map(str::trim).collect()
+    }
+
+    #[test]
+    fn the_spread_is_of_the_kind_asked_for_and_is_named() {
+        let sd = text(5, SpreadKind::Sd);
+        assert!(sd.contains("± is the standard deviation over seeds (n − 1)"), "{sd}");
+        let (mean, interval) = (row(&sd)[4], row(&sd)[5]);
+        let (mean, deviation) = mean.split_once(" ± ").unwrap();
+        let t95 = text(5, SpreadKind::T95);
+        assert!(t95.contains("Intervals are 95 % Student-t intervals"), "{t95}");
+        assert_eq!((row(&t95)[4], row(&t95)[5]), (&*format!("{mean} {interval}"), deviation));
+        let bca = text(5, SpreadKind::Bca95);
+        assert!(bca.contains("Intervals are 95 % BCa bootstrap intervals"), "{bca}");
+        assert!(row(&bca)[4].starts_with(&format!("{mean} [")), "{bca}");
+        assert_ne!(row(&bca)[4], row(&t95)[4]);
+        assert_ne!(row(&bca)[7], row(&t95)[7], "the change's interval is of that kind too");
+        for text in [t95, bca] {
+            assert!(!row(&text)[4].contains('±'));
+        }
+    }
+
+    #[test]
+    fn one_seed_has_no_spread_of_any_kind() {
+        for kind in [SpreadKind::Sd, SpreadKind::T95, SpreadKind::Bca95] {
+            let text = text(1, kind);
+            let ours = &row(&text)[..6];
+            assert!(ours.iter().all(|entry| !entry.contains(['±', '['])), "{ours:?}");
+            assert!(
+                !text.contains("± is the standard deviation") && !text.contains("Student"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_change_over_fewer_pairs_says_so() {
+        let mut gathered = samples::tau_sweep();
+        // The reference lacks a seed that the others have.
+        let gone = gathered.trials.iter().find(|trial| trial.labels[0].axes["tau_base"] == 0.99);
+        let key = gone.unwrap().train_key.clone();
+        gathered.finals.retain(|row| row.train_key != key);
+        let text = results(&gathered, &analyse(&gathered)).to_markdown();
+        let lines = |part: &str| text.lines().filter(|line| line.contains(part)).count();
+        assert_eq!(lines("(n = 2)"), 4, "{text}");
+        assert_eq!(lines("| 0.99 | 2 of 3 § |"), 1, "{text}");
+        assert_eq!(lines("§ fewer seeds than planned"), 1, "{text}");
+    }
+
+    #[test]
+    fn what_the_seeds_can_reach_is_told() {
+        let text = text(3, SpreadKind::Sd);
+        let told = "With 3 seeds the smallest of 26 passes only where the mean change exceeds";
+        assert!(text.contains("step-down for the 26 changes") && text.contains(told), "{text}");
+        assert!(text.contains("a test of their signs alone cannot go below p = 0.25."));
+    }
 }

@@ -152,7 +152,7 @@ fn extremes(analysis: &Analysis, method: &Method<'_>) -> Vec<String> {
         extreme(analysis, method, highest, &what)
     });
     let nothing_below = (below.is_none() && !changed.is_empty())
-        .then(|| format!("No {} is below {reference}.", method.setting()));
+        .then(|| format!("The mean of no {} is below {reference}.", method.setting()));
     below.or(nothing_below).into_iter().chain(above).collect()
 }
 
@@ -264,7 +264,7 @@ mod tests {
                 sample.done(label, samples::run("byol", batch_size, seed), top1);
             }
         }
-        assert_eq!(told(&sample.0, "No BYOL setting is below").len(), 1);
+        assert_eq!(told(&sample.0, "The mean of no BYOL setting is below").len(), 1);
         assert_eq!(
             told(&sample.0, "BYOL is furthest"),
             ["BYOL is furthest above the largest batch in the setting “batch size 128”: +5.0 \

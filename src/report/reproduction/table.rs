@@ -95,9 +95,10 @@ fn about(analysis: &Analysis, column: &Compared) -> Vec<String> {
     let all = column.all();
     if all.compared() > 0 {
         let mut note = format!(
-            "{whose}by the sign of our mean difference alone, {} of the {} pairs with a result come in the paper's order, its small differences among them",
+            "{whose}by the sign of our mean difference alone, {} of {} with a result {} in the paper's order, its small differences among them",
             all.same,
-            all.compared()
+            counted(all.compared(), "pair"),
+            if all.same == 1 { "comes" } else { "come" },
         );
         if let Some(rho) = column.spearman {
             let rho = format!("{rho:.2}").replace('-', "−");
@@ -173,11 +174,10 @@ fn verdict(column: &Compared) -> Option<String> {
         Some(method) => words::method(method) + " ",
         None => String::new(),
     };
-    let pairs = if clear.pairs == 1 { "pair" } else { "pairs" };
+    let pairs = counted(clear.pairs, "pair");
     if clear.compared() == 0 {
         return Some(format!(
-            "None of the {} {pairs} of {of}rows that the paper sets clearly apart can be compared: not both have a result here.",
-            clear.pairs
+            "None of the {pairs} of {of}rows that the paper sets clearly apart can be compared: not both have a result here."
         ));
     }
     let without = match clear.without_result {
@@ -186,12 +186,67 @@ fn verdict(column: &Compared) -> Option<String> {
         many => format!("; {many} lack a result"),
     };
     Some(format!(
-        "Of the {} {pairs} of {of}rows that the paper sets clearly apart: {} in the same order here, {} reversed, {} not told apart{without}.",
-        clear.pairs, clear.same, clear.reversed, clear.open
+        "Of the {pairs} of {of}rows that the paper sets clearly apart: {} in the same order here, {} reversed, {} not told apart{without}.",
+        clear.same, clear.reversed, clear.open
     ))
+}
+
+/// `1 pair`, `3 pairs`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `BYOL: `, to be gone on with.
 fn whose(column: &Compared) -> String {
     column.method.as_deref().map(|method| words::method(method) + ": ").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::analysis::analyse;
+    use super::super::super::{build, samples, settings, terminal};
+    use super::*;
+
+    #[test]
+    fn terminal_page_and_json_hold_the_verdict() {
+        let report = build(&samples::batch_sweep()).unwrap();
+        let verdict = "Of the 13 pairs of BYOL rows that the paper sets clearly apart: 7 in the \
+                       same order here, 0 reversed, 0 not told apart; 6 lack a result.";
+        assert!(report.text.summary.iter().any(|sentence| sentence == verdict), "{report:#?}");
+        let shown = terminal::text(&report);
+        let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(flat.matches(verdict).count(), 1, "{shown}");
+        assert!(shown.contains("Beside the paper: arXiv 2006.07733v3 Table 16"), "{shown}");
+        assert!(flat.contains("Here: images CIFAR-10 (paper: ImageNet-1k);"), "{shown}");
+        let json: serde_json::Value = serde_json::from_str(&report.records.to_json()).unwrap();
+        let column = &json["reproduction"]["columns"][0];
+        assert_eq!(column["clear_pairs"]["same"], 7);
+        assert_eq!(json["reproduction"]["differences"][0]["paper"], "ImageNet-1k");
+    }
+
+    #[test]
+    fn reversed_pairs_are_named_with_their_interval() {
+        let mut gathered = samples::batch_sweep();
+        for row in &mut gathered.finals {
+            let top1 = row.values["linear_top1"];
+            row.values.insert("linear_top1".to_owned(), 1.0 - top1);
+        }
+        let analysis = analyse(&gathered);
+        let notes = table(&analysis, &settings::differences(&gathered)).unwrap().footnotes;
+        let named = notes.iter().find(|note| note.starts_with("BYOL: reversed: ")).unwrap();
+        let of_one = "“batch_size = 64” is above “batch_size = 1024” by 7.3 points (95 % interval \
+                      [6.6, 8.1], n = 3), in the paper below it by 12.5";
+        assert!(named.contains(of_one), "{named}");
+        assert_eq!(named.matches(" is above ").count(), 7, "{named}");
+    }
+
+    #[test]
+    fn no_table_where_nothing_is_reproduced_or_the_metric_is_another_thing() {
+        let mut gathered = samples::tau_sweep();
+        gathered.sweep.reproduces = None;
+        assert_eq!(table(&analyse(&gathered), &[]), None);
+        let mut gathered = samples::tau_sweep();
+        gathered.sweep.report_metric = "loss".to_owned();
+        assert_eq!(table(&analyse(&gathered), &[]), None);
+    }
 }
