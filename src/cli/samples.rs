@@ -91,6 +91,7 @@ pub(super) fn plan() -> Plan {
             report_metric: "linear_top1".into(),
             early_stop: None,
             retention: crate::spec::sweep::Retention::default(),
+            report_spread: Default::default(),
         },
         eval: eval(),
         eval_key: eval_key(),

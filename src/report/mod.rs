@@ -2,21 +2,28 @@
 //! rows: the same rows give the same bytes, and it holds no time of day.
 
 pub mod analysis;
+mod bootstrap;
 pub mod cell;
 pub mod chart;
 mod digits;
+mod entry;
 pub mod estimate;
 pub mod figure;
 pub mod floor;
 pub mod gathered;
 mod metric;
 mod page;
+mod rank;
 pub mod records;
 pub mod reference;
+pub mod reproduction;
 mod results;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod scipy;
 mod settings;
+mod significance;
 mod summary;
 pub mod table;
 pub mod terminal;

@@ -27,6 +27,7 @@ impl Sample {
             reproduces: reproduces.map(str::to_owned),
             scale: crate::spec::sweep::Scale::Full,
             report_metric: "linear_top1".to_owned(),
+            report_spread: crate::spec::sweep::SpreadKind::Sd,
             axes: axes.iter().map(|axis| (*axis).to_owned()).collect(),
             eval: EvalSpec {
                 semantics: 1,
