@@ -88,7 +88,7 @@ mod tests {
     fn what_failed_and_what_diverged_is_marked_and_listed() {
         let text = text(&build(&samples::wide_sweep()).unwrap());
         let row = |start: &str| text.lines().filter(|line| line.contains(start)).count();
-        assert_eq!(row("0 of 1 §, 1 failed"), 1, "{text}");
+        assert_eq!(row("0 of 1 ¶, 1 failed"), 1, "{text}");
         assert_eq!(row("1, 1 diverged"), 1, "{text}");
         for listed in
             ["failed, out of memory: CUDA out of memory", "diverged; its value is counted"]
