@@ -3,6 +3,7 @@
 
 pub mod args;
 mod completions;
+mod csv;
 mod data;
 mod detach;
 mod doctor;

@@ -5,6 +5,7 @@
 mod augment;
 mod bad_input;
 mod cli;
+mod control;
 mod data;
 mod disk;
 mod e2e;
