@@ -9,7 +9,7 @@ use super::error::TrainError;
 use super::eval::Labelled;
 use super::eval::knn::knn_top;
 use super::eval::linear::linear;
-use super::features;
+use super::features::{self, SignOfLife};
 use super::method::Model;
 use crate::augment::Frame;
 use crate::data::{Dataset, Split};
@@ -67,9 +67,10 @@ pub fn encoder(
     seed: u64,
     device: Device,
     prefix: &str,
+    sign: SignOfLife<'_>,
 ) -> Result<BTreeMap<String, f64>, TrainError> {
-    let train = features::of_split(model, on.train, &on.frame, device)?;
-    let test = features::of_split(model, on.test, &on.frame, device)?;
+    let train = features::of_split(model, on.train, &on.frame, device, sign)?;
+    let test = features::of_split(model, on.test, &on.frame, device, sign)?;
     let train = Labelled::new(&train, &on.train_labels, on.classes)?;
     let test = Labelled::new(&test, &on.test_labels, on.classes)?;
     let knn = knn_top(&train, &test, spec.knn)?;
@@ -97,10 +98,11 @@ pub fn floor(
     on: &LabelledImages<'_>,
     spec: &EvalSpec,
     device: Device,
+    sign: SignOfLife<'_>,
 ) -> Result<BTreeMap<String, f64>, TrainError> {
     let untrained = Model::new(run, device, Kind::Float)?;
-    let mut values = encoder(&untrained, on, spec, run.seed, device, "floor_")?;
+    let mut values = encoder(&untrained, on, spec, run.seed, device, "floor_", sign)?;
     features::calibrate(&untrained, on.train, &on.frame, device)?;
-    values.extend(encoder(&untrained, on, spec, run.seed, device, "floor_calibrated_")?);
+    values.extend(encoder(&untrained, on, spec, run.seed, device, "floor_calibrated_", sign)?);
     Ok(values)
 }

@@ -12,6 +12,9 @@ use crate::data::Split;
 /// Images per forward pass. Changes no result in eval mode.
 const CHUNK: usize = 256;
 
+/// A sign of life, given between two chunks of images.
+pub type SignOfLife<'a> = &'a mut dyn FnMut() -> Result<(), TrainError>;
+
 /// Returns the online representations [n, d] of a split's images, unaugmented, on the CPU.
 ///
 /// # Errors
@@ -21,8 +24,13 @@ pub fn of_split(
     split: &Split,
     frame: &Frame,
     device: Device,
+    sign: SignOfLife<'_>,
 ) -> Result<Tensor, TrainError> {
-    with(|images| model.represent(images, Mode::Eval), split, frame, device)
+    let represent = |images: &Tensor| {
+        sign()?;
+        Ok(model.represent(images, Mode::Eval))
+    };
+    try_with(represent, split, frame, device)
 }
 
 /// Returns what `represent` makes of a split's images, unaugmented, as [n, d] on the CPU.
@@ -35,10 +43,19 @@ pub fn with(
     frame: &Frame,
     device: Device,
 ) -> Result<Tensor, TrainError> {
+    try_with(|images| Ok(represent(images)), split, frame, device)
+}
+
+fn try_with(
+    mut represent: impl FnMut(&Tensor) -> Result<Tensor, TrainError>,
+    split: &Split,
+    frame: &Frame,
+    device: Device,
+) -> Result<Tensor, TrainError> {
     let mut rows = Vec::new();
     for range in chunks(split.len()) {
         let images = unaugmented(split, range, frame, device)?;
-        let represented = tch::no_grad(|| represent(&images));
+        let represented = tch::no_grad(|| represent(&images))?;
         rows.push(represented.to_device(Device::Cpu).to_kind(Kind::Float));
     }
     Ok(Tensor::cat(&rows, 0))

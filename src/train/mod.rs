@@ -24,6 +24,7 @@ pub mod stream;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tch::{Device, Kind};
 
@@ -38,6 +39,9 @@ use method::Model;
 use pretrain::{Pretrained, Run};
 use probe::Probe;
 use sink::Sink;
+
+/// An evaluation that goes on for long says so this often: who is silent is taken to hang.
+const SIGN_OF_LIFE: Duration = Duration::from_mins(1);
 
 /// Asked before each update and between the parts of the evaluation, with the number of updates
 /// done: whether to write a checkpoint and go.
@@ -110,11 +114,21 @@ pub fn attempt(
         return Ok(End::Stopped);
     }
     sink.send(WorkerEvent::Progress(Progress::at(Stage::Evaluate, &order.run)))?;
-    let mut values = evaluate::encoder(&model, &labelled, &order.eval, order.run.seed, device, "")?;
+    let mut told = Instant::now();
+    let mut sign = |sink: &mut Sink| {
+        if told.elapsed() < SIGN_OF_LIFE {
+            return Ok(());
+        }
+        told = Instant::now();
+        Ok(sink.send(WorkerEvent::Progress(Progress::at(Stage::Evaluate, &order.run)))?)
+    };
+    let (eval, seed) = (&order.eval, order.run.seed);
+    let alive = &mut || sign(sink);
+    let mut values = evaluate::encoder(&model, &labelled, eval, seed, device, "", alive)?;
     if stop(updates) {
         return Ok(End::Stopped);
     }
-    values.extend(evaluate::floor(&order.run, &labelled, &order.eval, device)?);
+    values.extend(evaluate::floor(&order.run, &labelled, eval, device, &mut || sign(sink))?);
     sink.send(WorkerEvent::Evaluated { values })?;
     Ok(End::Finished { verdict })
 }

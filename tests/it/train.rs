@@ -503,8 +503,8 @@ fn evaluation_leaves_no_trace() {
 
     let before = state(&judged);
     let on = LabelledImages::new(&set, &run.data).unwrap();
-    evaluate::encoder(&judged, &on, &plan.eval, run.seed, Device::Cpu, "").unwrap();
-    evaluate::floor(run, &on, &plan.eval, Device::Cpu).unwrap();
+    evaluate::encoder(&judged, &on, &plan.eval, run.seed, Device::Cpu, "", &mut || Ok(())).unwrap();
+    evaluate::floor(run, &on, &plan.eval, Device::Cpu, &mut || Ok(())).unwrap();
     assert_eq!(state(&judged), before);
     assert_eq!(step(&judged), step(&plain));
     assert_eq!(state(&judged), state(&plain));
