@@ -18,6 +18,7 @@ use super::{JSON_SCHEMA, json_text};
 use crate::ids::TrainKey;
 use crate::plan::cost::{self, Past};
 use crate::plan::{Limit, Plan, memory};
+use crate::spec::early::METRIC;
 use crate::store::rows::TrialState;
 use crate::ui::Ui;
 use crate::ui::style::{Role, Style};
@@ -137,7 +138,23 @@ fn head(plan: &Plan, style: Style) -> String {
     if let Some(table) = &meta.reproduces {
         text.push_str(&format!("reproduces the published table {table}\n"));
     }
+    text.extend(early_stop(plan));
     text
+}
+
+/// Says by which policy settings are stopped early, and when, where there is one.
+fn early_stop(plan: &Plan) -> Option<String> {
+    const SHOWN: usize = 6;
+    let (policy, first) = (plan.meta.early_stop?, plan.trials.first()?);
+    let rungs = policy.rungs(first.run.epochs);
+    let shown: Vec<String> = rungs.iter().take(SHOWN).map(u32::to_string).collect();
+    let more = if rungs.len() > SHOWN { ", ..." } else { "" };
+    Some(format!(
+        "early stopping: {} by {METRIC} after epochs {}{more} of {}\n",
+        policy.name(),
+        shown.join(", "),
+        first.run.epochs
+    ))
 }
 
 fn rules(plan: &Plan) -> String {
@@ -207,6 +224,7 @@ pub(super) fn json(planned: &Planned) -> serde_json::Value {
         "sweep": plan.meta.name,
         "description": plan.meta.description,
         "reproduces": plan.meta.reproduces,
+        "early_stop": plan.meta.early_stop,
         "eval_key": plan.eval_key,
         "axes": plan.axes,
         "rules": plan.steps,
@@ -227,6 +245,21 @@ mod tests {
         let states = HashMap::from([(plan.trials[0].train_key.clone(), TrialState::Done)]);
         let planned = Planned { plan, states, seconds_left: Some(5400.0) };
         insta::assert_snapshot!(text(&planned, Style::Plain));
+    }
+
+    #[test]
+    fn a_policy_is_told_with_its_rungs() {
+        use crate::spec::sweep::EarlyStop;
+        let mut plan = samples::plan();
+        let told = |plan: &Plan| head(plan, Style::Plain).lines().nth(2).map(str::to_owned);
+        assert_eq!(told(&plan), None);
+        plan.trials[0].run.epochs = 80;
+        plan.meta.early_stop = Some(EarlyStop::Asha { min_epochs: 3, reduction: 3 });
+        let line = "early stopping: asha by knn_probe_top1 after epochs 3, 9, 27 of 80";
+        assert_eq!(told(&plan).as_deref(), Some(line));
+        plan.meta.early_stop = Some(EarlyStop::Median { warmup: 10, every: 5 });
+        let line = "early stopping: median by knn_probe_top1 after epochs 10, 15, 20, 25, 30, 35, ... of 80";
+        assert_eq!(told(&plan).as_deref(), Some(line));
     }
 
     #[test]
