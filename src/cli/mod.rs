@@ -14,6 +14,7 @@ mod places;
 mod plan;
 mod planning;
 mod preflight;
+mod provenance;
 mod reading;
 mod report;
 mod run;

@@ -11,7 +11,7 @@ use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::{self, Changes};
 use super::sweep_file::{self, SweepFile};
-use super::{preflight, reading};
+use super::{preflight, provenance, reading};
 use crate::drive::event::RunSummary;
 use crate::drive::signals::SignalStops;
 use crate::drive::{self, Images, Options, RetryFailed, RunRequest};
@@ -35,6 +35,10 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
     let summary = reading::runtime()?.block_on(async {
         let store = Store::open(&places.state).await?;
         note_datasets(&store, &measured, ui).await?;
+        let made_with =
+            provenance::gather(&store, &worker, &plan, &slots, places, now_ms()).await?;
+        provenance::note_other_workers(&store, &plan, &made_with.worker, ui).await?;
+        let store = store.on_behalf_of(made_with);
         let executor = LocalExecutor::new(worker)?;
         let eval_path = eval_path(&plan, places)?;
         // Checked above: a set that has no place here never comes this far.
@@ -137,8 +141,6 @@ fn eval_path(plan: &Plan, places: &Places) -> anyhow::Result<Option<std::path::P
 
 /// Keeps what was measured, and says where images changed: their trials are other trials now.
 async fn note_datasets(store: &Store, measured: &Measured, ui: &mut Ui) -> anyhow::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
     for (path, digest) in measured {
         let path = std::path::absolute(path)?;
         if store.dataset_digest(&path).await?.is_some_and(|known| known != *digest) {
@@ -147,9 +149,14 @@ async fn note_datasets(store: &Store, measured: &Measured, ui: &mut Ui) -> anyho
                 path.display()
             ));
         }
-        store.note_dataset(&path, digest, now_ms).await?;
+        store.note_dataset(&path, digest, now_ms()).await?;
     }
     Ok(())
+}
+
+fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// How a run came out.

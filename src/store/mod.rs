@@ -11,6 +11,7 @@ mod edit;
 mod error;
 mod events;
 mod open;
+mod provenance;
 mod read;
 mod results;
 pub mod rows;
@@ -24,6 +25,7 @@ use sqlx::SqlitePool;
 
 pub use edit::Edit;
 pub use error::StoreError;
+pub use provenance::{InvocationRow, WorkerUse};
 pub use write::NewAttempt;
 
 /// Name of the database in the state folder.
@@ -64,4 +66,6 @@ pub struct Store {
     pool: SqlitePool,
     /// The state folder.
     state: PathBuf,
+    /// On whose behalf it writes, if anybody's.
+    author: Option<provenance::Author>,
 }

@@ -35,7 +35,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
         let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
-        let store = Self { pool, state };
+        let store = Self { pool, state, author: None };
         store.migrate(&file).await?;
         store.prove_writable().await?;
         Ok(store)
@@ -55,7 +55,7 @@ impl Store {
         }
         let options = SqliteConnectOptions::new().filename(&file).read_only(true);
         let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
-        let store = Self { pool, state };
+        let store = Self { pool, state, author: None };
         Ok(store.is_migrated(&file).await?.then_some(store))
     }
 
@@ -77,7 +77,7 @@ impl Store {
         let file = PathBuf::from(":memory:");
         let options = SqliteConnectOptions::new().filename(&file).in_memory(true);
         let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
-        let store = Self { pool, state: state_dir.to_owned() };
+        let store = Self { pool, state: state_dir.to_owned(), author: None };
         store.migrate(&file).await?;
         Ok(store)
     }
