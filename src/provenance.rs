@@ -229,6 +229,6 @@ mod tests {
             .into_iter()
             .map(|(name, value)| format!("{name}: {value}"))
             .collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"));
     }
 }

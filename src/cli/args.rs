@@ -13,7 +13,7 @@ use crate::ui::{ColorChoice, Verbosity};
 #[command(name = "byol-sweep", version, max_term_width = 100)]
 #[command(after_help = "\
 Exit codes: 0 all asked-for trials finished · 1 internal error, or the state folder is in use · \
-2 usage or sweep file rejected · 4 nothing matched · \
+2 usage or sweep file rejected · 3 different · 4 nothing matched · \
 100 finished, but trials failed · 130 interrupted")]
 pub struct Args {
     /// Options of every verb.
@@ -91,6 +91,8 @@ pub enum Verb {
     Completions(CompletionsArgs),
     /// Prints the man page, or writes one page a verb into a folder.
     Man(ManArgs),
+    /// What sets two trials, or two sweeps, apart.
+    Diff(DiffArgs),
 }
 
 /// Options of verbs that read.
@@ -317,6 +319,21 @@ pub struct ManArgs {
     /// Folder for the pages (default: prints the main page).
     #[arg(long, value_name = "DIR", action = ArgAction::Set)]
     pub out: Option<PathBuf>,
+}
+
+/// `diff`.
+#[derive(Debug, clap::Args)]
+pub struct DiffArgs {
+    /// A sweep, or a trial by its number or a prefix of its key.
+    pub a: String,
+    /// Another one.
+    pub b: String,
+    /// The sweep that numbers count in.
+    #[arg(long, value_name = "NAME", default_value = "@")]
+    pub sweep: String,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
 }
 
 #[cfg(test)]

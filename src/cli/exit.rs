@@ -18,6 +18,8 @@ pub enum ExitCode {
     Internal = 1,
     /// The command line or the sweep file was rejected.
     Usage = 2,
+    /// What was compared is different.
+    Different = 3,
     /// No sweep or trial matched.
     NothingMatched = 4,
     /// The sweep ran to its end, but some trials failed.

@@ -4,12 +4,14 @@
 pub mod args;
 mod completions;
 mod data;
+mod diff;
 mod doctor;
 pub mod exit;
 mod init;
 mod logs;
 mod ls;
 mod man;
+mod origin;
 mod places;
 mod plan;
 mod planning;
@@ -57,6 +59,7 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Doctor(args) => doctor::run(args, &places, ui),
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Man(args) => man::run(&args, ui),
+        Verb::Diff(args) => diff::run(&args, &places, ui),
     }
 }
 
