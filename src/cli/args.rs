@@ -93,6 +93,12 @@ pub enum Verb {
     Man(ManArgs),
     /// What sets two trials, or two sweeps, apart.
     Diff(DiffArgs),
+    /// Why a trial waits, was skipped or retried, and what the next run does with it.
+    Explain(TrialArgs),
+    /// Frees the disk of what no sweep asks for any more; says what, unless told to delete it.
+    Gc(GcArgs),
+    /// The database: check, back up, vacuum.
+    Db(DbArgs),
 }
 
 /// Options of verbs that read.
@@ -319,6 +325,39 @@ pub struct ManArgs {
     /// Folder for the pages (default: prints the main page).
     #[arg(long, value_name = "DIR", action = ArgAction::Set)]
     pub out: Option<PathBuf>,
+}
+
+/// `gc`.
+#[derive(Debug, clap::Args)]
+pub struct GcArgs {
+    /// Deletes what was found.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+}
+
+/// `db`.
+#[derive(Debug, clap::Args)]
+pub struct DbArgs {
+    /// What to do with the database.
+    #[command(subcommand)]
+    pub verb: DbVerb,
+}
+
+/// What to do with the database.
+#[derive(Debug, Subcommand)]
+pub enum DbVerb {
+    /// Looks through all of it; exit code 1 where anything is broken.
+    Check(ReaderArgs),
+    /// Writes a copy, also while a sweep runs.
+    Backup {
+        /// File to write; it must not exist.
+        file: PathBuf,
+    },
+    /// Gives back the room of what was deleted.
+    Vacuum,
 }
 
 /// `diff`.

@@ -4,9 +4,12 @@
 pub mod args;
 mod completions;
 mod data;
+mod db;
 mod diff;
 mod doctor;
 pub mod exit;
+mod explain;
+mod gc;
 mod init;
 mod logs;
 mod ls;
@@ -60,6 +63,9 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Man(args) => man::run(&args, ui),
         Verb::Diff(args) => diff::run(&args, &places, ui),
+        Verb::Gc(args) => gc::run(&args, &places, ui),
+        Verb::Db(args) => db::run(&args, &places, ui),
+        Verb::Explain(args) => explain::run(&args, &places, ui),
     }
 }
 

@@ -2,6 +2,7 @@
 //! that was named.
 
 use std::future::Future;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
@@ -116,6 +117,12 @@ fn with_prefix(trials: Vec<TrialRow>, prefix: &str) -> Result<Option<TrialRow>, 
 /// Returns the keys of trials.
 pub(super) fn keys(trials: &[TrialRow]) -> Vec<TrainKey> {
     trials.iter().map(|trial| trial.train_key.clone()).collect()
+}
+
+/// Returns the time on the wall, in milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Starts what drives queries, timers and processes: one thread is enough.

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::RunArgs;
 use super::exit::ExitCode;
@@ -36,7 +35,7 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
         let store = Store::open(&places.state).await?;
         note_datasets(&store, &measured, ui).await?;
         let made_with =
-            provenance::gather(&store, &worker, &plan, &slots, places, now_ms()).await?;
+            provenance::gather(&store, &worker, &plan, &slots, places, reading::now_ms()).await?;
         provenance::note_other_workers(&store, &plan, &made_with.worker, ui).await?;
         let store = store.on_behalf_of(made_with);
         let executor = LocalExecutor::new(worker)?;
@@ -149,14 +148,9 @@ async fn note_datasets(store: &Store, measured: &Measured, ui: &mut Ui) -> anyho
                 path.display()
             ));
         }
-        store.note_dataset(&path, digest, now_ms()).await?;
+        store.note_dataset(&path, digest, reading::now_ms()).await?;
     }
     Ok(())
-}
-
-fn now_ms() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// How a run came out.

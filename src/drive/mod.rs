@@ -35,8 +35,8 @@ use crate::store::Store;
 
 pub use error::DriveError;
 pub use names::name;
-pub use order::Images;
-pub use todo::RetryFailed;
+pub use order::{Images, work};
+pub use todo::{Ended, RetryFailed, Standing, standing};
 
 use event::{RunEvent, RunSummary};
 use signals::StopSource;

@@ -17,6 +17,7 @@ mod results;
 pub mod rows;
 mod standing;
 mod sync;
+mod upkeep;
 mod write;
 
 use std::path::PathBuf;
@@ -24,8 +25,9 @@ use std::path::PathBuf;
 use sqlx::SqlitePool;
 
 pub use edit::Edit;
-pub use error::StoreError;
+pub use error::{StoreError, how_to_restore};
 pub use provenance::{InvocationRow, WorkerUse};
+pub use upkeep::{AskedFor, BackupError, Finding, Weight};
 pub use write::NewAttempt;
 
 /// Name of the database in the state folder.

@@ -197,6 +197,21 @@ impl Store {
         Ok(())
     }
 
+    /// Returns the attempt up to which a trial's failures are forgiven; 0 where none is.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn pardoned(&self, trial: &TrainKey) -> Result<u32, StoreError> {
+        let pardoned: Option<u32> =
+            sqlx::query_scalar("SELECT pardoned FROM trial WHERE train_key = ?")
+                .bind(trial.as_str())
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(self.sql())?;
+        Ok(pardoned.unwrap_or(0))
+    }
+
     /// Returns the sweeps that ask for a trial, by any revision, whether removed or not.
     ///
     /// # Errors
