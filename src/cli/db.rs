@@ -94,7 +94,7 @@ fn restore(file: &Path) -> String {
 
 fn back_up(file: &Path, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let reading = Reading::open_existing(places)?;
-    let bytes = runtime()?.block_on(reading.store.back_up(file))?;
+    let bytes = reading.wait(reading.store.back_up(file))?;
     ui.note(&format!("wrote {}, {}", file.display(), words::bytes(bytes)));
     Ok(ExitCode::Success)
 }

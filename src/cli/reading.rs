@@ -10,8 +10,8 @@ use tokio::runtime::Runtime;
 use super::exit::NothingMatched;
 use super::places::Places;
 use crate::ids::TrainKey;
+use crate::store::Store;
 use crate::store::rows::{SweepRow, TrialRow};
-use crate::store::{Store, StoreError};
 
 /// Fewest digits of a key that name a trial.
 const SHORTEST_PREFIX: usize = 4;
@@ -46,11 +46,11 @@ impl Reading {
     }
 
     /// Waits for a query.
-    pub(super) fn wait<T>(
+    pub(super) fn wait<T, E: Into<anyhow::Error>>(
         &self,
-        query: impl Future<Output = Result<T, StoreError>>,
+        query: impl Future<Output = Result<T, E>>,
     ) -> anyhow::Result<T> {
-        Ok(self.runtime.block_on(query)?)
+        self.runtime.block_on(query).map_err(Into::into)
     }
 
     /// Finds a sweep by its name, or the latest one by `@`.

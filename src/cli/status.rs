@@ -6,11 +6,13 @@ use serde_json::json;
 
 use super::args::{Form, StatusArgs};
 use super::exit::ExitCode;
+use super::origin::several_workers;
 use super::places::Places;
 use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
 use crate::outcome::{Outcome, Verdict};
+use crate::store::WorkerUse;
 use crate::store::rows::{AttemptRow, SweepRow, TrialRow, TrialState};
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
@@ -38,6 +40,8 @@ pub(super) struct Standing {
     pub trials: Vec<TrialRow>,
     /// Attempts of these trials, ended or not.
     pub attempts: Vec<AttemptRow>,
+    /// The binaries that finished trials.
+    pub workers: Vec<WorkerUse>,
 }
 
 pub(super) fn run(args: &StatusArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
@@ -63,7 +67,8 @@ fn gather(sweep: Option<&str>, places: &Places) -> anyhow::Result<Vec<Standing>>
     let stand = |sweep: SweepRow| {
         let trials = reading.wait(reading.store.trials(&sweep))?;
         let attempts = reading.wait(reading.store.attempts_of(&reading::keys(&trials)))?;
-        Ok(Standing { sweep, trials, attempts })
+        let workers = reading.wait(reading.store.workers_of(&reading::keys(&trials)))?;
+        Ok(Standing { sweep, trials, attempts, workers })
     };
     sweeps.into_iter().map(stand).collect()
 }
@@ -75,7 +80,7 @@ fn since_epoch(now: SystemTime) -> i64 {
 
 /// Returns a sweep's screen for people.
 pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
-    let Standing { sweep, trials, attempts } = standing;
+    let Standing { sweep, trials, attempts, workers } = standing;
     let name = style.paint(Role::Strong, &sweep.name);
     let mut text =
         format!("{name}: {}, {}", words::plural(trials.len(), "trial"), counts(trials, style));
@@ -97,6 +102,9 @@ pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
         ));
     }
     text.push_str(&failures(trials, &axes, style));
+    if let Some(note) = several_workers(workers) {
+        text.push_str(&format!("  {note}\n"));
+    }
     text
 }
 
@@ -181,10 +189,14 @@ fn milliseconds(time: i64) -> Duration {
     Duration::from_millis(u64::try_from(time).unwrap_or(0))
 }
 
+fn worker(used: &WorkerUse) -> serde_json::Value {
+    json!({ "digest": used.worker.digest, "about": used.worker.about, "trials": used.trials })
+}
+
 /// Returns the sweeps for programs.
 pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
     let sweep = |standing: &Standing| {
-        let Standing { sweep, trials, attempts } = standing;
+        let Standing { sweep, trials, attempts, workers } = standing;
         let counts: serde_json::Map<String, serde_json::Value> = ORDER
             .iter()
             .map(|state| (*state, trials.iter().filter(|trial| trial.state == *state).count()))
@@ -209,6 +221,7 @@ pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
             "counts": counts,
             "verdicts": verdicts,
             "running": running.collect::<Vec<_>>(),
+            "workers": workers.iter().map(worker).collect::<Vec<_>>(),
             "seconds_left": remaining(trials, attempts).map(|time| time.as_secs_f64()),
         })
     };
@@ -225,7 +238,7 @@ mod tests {
         let finished = Outcome::Finished { verdict: Verdict::Healthy };
         let attempts =
             vec![samples::attempt(&trials[0], Some(finished)), samples::attempt(&trials[2], None)];
-        Standing { sweep: samples::sweep(), trials, attempts }
+        Standing { sweep: samples::sweep(), trials, attempts, workers: Vec::new() }
     }
 
     #[test]

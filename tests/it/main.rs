@@ -10,6 +10,7 @@ mod e2e;
 mod family;
 mod golden;
 mod layers;
+mod ledger;
 mod process;
 mod reports;
 mod store;
