@@ -45,6 +45,8 @@ pub enum FailureReason {
     DeadlineHit,
     /// It ran longer than `resources.time_limit` without such a checkpoint.
     NoProgress,
+    /// It told nothing for longer than `resources.stall_limit`.
+    Stalled,
     /// Somebody else's signal ended it.
     Killed,
     /// The process is gone and left neither a last word nor an exit status.
@@ -63,6 +65,7 @@ impl FailureReason {
         match self {
             Self::LaunchFailed
             | Self::DeadlineHit
+            | Self::Stalled
             | Self::Killed
             | Self::Lost
             | Self::DiskFull
@@ -87,6 +90,7 @@ impl FailureReason {
             | Self::Panicked
             | Self::DeadlineHit
             | Self::NoProgress
+            | Self::Stalled
             | Self::Killed
             | Self::Lost
             | Self::ProtocolBroken
@@ -103,6 +107,7 @@ impl FailureReason {
             Self::Panicked => "panicked",
             Self::DeadlineHit => "deadline_hit",
             Self::NoProgress => "no_progress",
+            Self::Stalled => "stalled",
             Self::Killed => "killed",
             Self::Lost => "lost",
             Self::ProtocolBroken => "protocol_broken",
@@ -150,6 +155,12 @@ pub enum StopReason {
     Requested,
     /// The attempt ran past its deadline.
     Deadline,
+    /// The attempt told nothing for too long.
+    Stalled,
+    /// The disk is nearly full: it stops while a checkpoint still has room.
+    NoRoom,
+    /// The trial is not worth more.
+    Early,
 }
 
 /// Whether an attempt left a checkpoint beyond the one that it went on from.
@@ -200,7 +211,13 @@ pub fn judge(
                 "ran longer than resources.time_limit without a new checkpoint; raise the limit".into(),
             ),
         },
-        (Some(StopReason::Requested), _, _) => Outcome::Stopped,
+        (Some(StopReason::Stalled), _, _) => failed(
+            FailureReason::Stalled,
+            "told nothing for longer than resources.stall_limit; its stderr may tell why".into(),
+        ),
+        (Some(StopReason::Requested | StopReason::NoRoom | StopReason::Early), _, _) => {
+            Outcome::Stopped
+        }
         // It obeyed an earlier controller, or a machine that goes down, and left a checkpoint.
         (None, Some(_), _) => Outcome::Stopped,
         (None, None, Exit::Code(EXIT_STOPPED)) => failed(
@@ -293,6 +310,23 @@ mod tests {
             let judged = super::judge(Some(&Outcome::Stopped), Exit::Code(75), stop, moved);
             assert_eq!(reason(judged), Some(expected), "{before:?} {now:?}");
             assert_eq!(expected.is_retryable(), now == Some(8));
+        }
+    }
+
+    #[test]
+    fn a_silence_is_a_failure_even_when_it_ends_politely_and_worth_a_retry() {
+        let stop = Some(StopReason::Stalled);
+        for (last_word, exit) in [(None, Exit::Signal(9)), (Some(Outcome::Stopped), Exit::Code(75))]
+        {
+            assert_eq!(reason(judge(last_word.as_ref(), exit, stop)), Some(FailureReason::Stalled));
+        }
+        assert!(FailureReason::Stalled.is_retryable() && FailureReason::Stalled.is_charged());
+    }
+
+    #[test]
+    fn what_stops_for_the_disk_or_a_policy_has_not_failed() {
+        for why in [StopReason::NoRoom, StopReason::Early] {
+            assert_eq!(judge(None, Exit::Signal(9), Some(why)), Outcome::Stopped);
         }
     }
 

@@ -5,6 +5,8 @@ use std::io::{IsTerminal, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use tokio::sync::mpsc;
+
 use super::args::RunArgs;
 use super::exit::ExitCode;
 use super::places::Places;
@@ -52,6 +54,9 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
             slots,
             images: Images { train: &train, eval: eval_path.as_deref() },
             options: options(args),
+            commands: mpsc::channel(1).1,
+            device_news: mpsc::channel(1).1,
+            expected: &|_| None,
         };
         let mut observer = ui.watch(&plan.meta.report_metric);
         let summary = drive::run(request, &mut observer, SignalStops::listen()?).await?;
@@ -167,8 +172,9 @@ enum End {
 }
 
 fn end(summary: &RunSummary) -> End {
-    let RunSummary { done: _, failed, left, limited, interrupted } = *summary;
-    match left.saturating_sub(limited) {
+    let RunSummary { failed, left, limited, held, over_budget, interrupted, done: _, pruned: _ } =
+        *summary;
+    match left.saturating_sub(limited + held + over_budget) {
         _ if interrupted => End::Interrupted,
         _ if failed > 0 => End::Failed,
         0 => End::Done,
@@ -178,7 +184,7 @@ fn end(summary: &RunSummary) -> End {
 
 fn undone(trials: usize) -> String {
     format!(
-        "{} left undone: still running where this controller cannot reach them, or kept back by a full disk; run the sweep again then",
+        "{} left undone: stopped one by one, still running where this controller cannot reach them, or kept back by a full disk or for want of a device; run the sweep again then",
         words::plural(trials, "trial")
     )
 }
@@ -214,5 +220,7 @@ mod tests {
         };
         assert_eq!(told(2, 2), ExitCode::Success);
         assert_eq!(told(3, 2), ExitCode::Internal);
+        let kept = RunSummary { left: 3, held: 1, over_budget: 2, ..RunSummary::default() };
+        assert_eq!(code(end(&kept)), ExitCode::Success);
     }
 }

@@ -81,6 +81,7 @@ pub(super) fn plan() -> Plan {
             resources: Resources {
                 slots_per_device: 1,
                 time_limit: None,
+                stall_limit: None,
                 kernels: Kernels::Fastest,
             },
             max_retries: 2,

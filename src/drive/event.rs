@@ -78,6 +78,44 @@ pub enum RunEvent {
     },
     /// Nothing is left to do, or the run was stopped.
     Finished(RunSummary),
+    /// Nothing starts until the run is resumed.
+    Paused,
+    /// Attempts start again.
+    Resumed,
+    /// The disk of the state folder has little room: nothing starts until there is more.
+    DiskLow {
+        /// A folder on that disk.
+        folder: PathBuf,
+        /// Bytes that are free there now.
+        free_bytes: u64,
+        /// Bytes that are missing.
+        missing_bytes: u64,
+    },
+    /// The disk has room again.
+    DiskRoom {
+        /// A folder on that disk.
+        folder: PathBuf,
+    },
+    /// Several trials in a row died at once on a device. They are tried on others before anything
+    /// starts there again.
+    DeviceSuspected {
+        /// The device.
+        device: DeviceId,
+    },
+    /// The trials that died at once on a suspected device are to blame themselves.
+    DeviceCleared {
+        /// The device.
+        device: DeviceId,
+    },
+    /// Nothing starts on a device any more in this run.
+    DeviceOut {
+        /// The device.
+        device: DeviceId,
+        /// Devices that are left.
+        left: usize,
+    },
+    /// The next trial would cost more device time than the budget has left: nothing more starts.
+    BudgetSpent,
 }
 
 /// A trial as people call it.
@@ -102,6 +140,12 @@ pub struct RunSummary {
     pub left: usize,
     /// Of those left, not begun because of `--limit`.
     pub limited: usize,
+    /// Of those left, held.
+    pub held: usize,
+    /// Of those left, kept back because the budget is spent.
+    pub over_budget: usize,
+    /// Trials given up early, by a policy.
+    pub pruned: usize,
     /// Whether the user stopped it.
     pub interrupted: bool,
 }

@@ -21,7 +21,7 @@ use crate::store::rows::AttemptRow;
 impl<E: Executor> Run<'_, E> {
     /// Starts the next attempt of a trial, and leaves the answer for the scheduler.
     pub(super) async fn launch(&mut self, job: JobNo, slot: &Slot) -> Result<(), DriveError> {
-        let Some(trial) = self.jobs[job.0].trial else {
+        let Some(trial) = self.jobs[job.0].trial() else {
             // A stranger is alive from the start and over when it ends; should one get here, it
             // is over too.
             self.inputs.push_back(Input::Launched(job));
@@ -41,7 +41,8 @@ impl<E: Executor> Run<'_, E> {
             }
             Err(error) => {
                 let outcome = launch_failed(&error);
-                self.end(job, &row, outcome).await?;
+                self.store.end_attempt(row.id, &outcome, self.clock.wall_ms()).await?;
+                self.remember(job, &row, outcome).await?;
                 Input::LaunchFailed(job)
             }
         };
@@ -90,7 +91,7 @@ impl<E: Executor> Run<'_, E> {
     ) -> Result<(), DriveError> {
         self.store.note_handle(row.id, &to_json(&handle)).await?;
         let attempt = LiveAttempt {
-            name: self.jobs[job.0].name.clone(),
+            name: self.jobs[job.0].name(),
             events: Events::of(&row),
             row,
             handle,

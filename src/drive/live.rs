@@ -8,11 +8,11 @@ use super::event::TrialName;
 use crate::exec::JobHandle;
 use crate::outcome::{Checkpoint, Exit, FailureReason, Outcome, StopReason, judge};
 use crate::protocol::folder::AttemptFolder;
-use crate::protocol::tail::{Tail, TailError};
+use crate::protocol::tail::{Batch, Tail, TailError};
 use crate::protocol::{End, EventLine, WorkerEvent};
 use crate::schedule::Millis;
-use crate::store::Store;
 use crate::store::rows::AttemptRow;
+use crate::store::{LastLines, Store};
 
 /// See the module.
 #[derive(Debug)]
@@ -72,30 +72,74 @@ impl Events {
     /// Stores all complete lines and returns those that nobody was told of yet.
     pub(super) async fn drain(&mut self, store: &Store) -> Result<Vec<EventLine>, DriveError> {
         let mut fresh = Vec::new();
-        while self.broken.is_none() {
-            let batch = match self.tail.read() {
-                Ok(batch) => batch,
-                Err(error @ TailError::Io { .. }) => return Err(error.into()),
-                Err(
-                    error @ (TailError::NotAnEvent { .. }
-                    | TailError::OutOfOrder { .. }
-                    | TailError::LineTooLong { .. }
-                    | TailError::Cut { .. }),
-                ) => {
-                    self.broken = Some(error.to_string());
-                    break;
-                }
-            };
-            if batch.lines.is_empty() {
-                break;
-            }
+        while let Some(batch) = self.next()? {
             store.append(self.attempt, &batch.lines, batch.offset, batch.last_seq).await?;
-            for line in &batch.lines {
-                self.note(&line.event);
-            }
-            fresh.extend(batch.lines.into_iter().filter(|line| line.seq > self.told));
+            fresh.extend(self.untold(batch));
         }
         Ok(fresh)
+    }
+
+    /// Reads the events of an attempt whose process is gone to their end and judges it. The last
+    /// lines and the outcome are stored together: a short attempt costs one transaction here.
+    pub(super) async fn finish(
+        &mut self,
+        store: &Store,
+        exit: Exit,
+        stop: Option<StopReason>,
+        before: Option<u64>,
+        ended_ms: i64,
+    ) -> Result<(Vec<EventLine>, Outcome), DriveError> {
+        let mut fresh = Vec::new();
+        let mut last: Option<Batch> = None;
+        while let Some(batch) = self.next()? {
+            if let Some(earlier) = last.replace(batch) {
+                store
+                    .append(self.attempt, &earlier.lines, earlier.offset, earlier.last_seq)
+                    .await?;
+                fresh.extend(self.untold(earlier));
+            }
+        }
+        let outcome = self.judge(exit, stop, before);
+        match last {
+            Some(Batch { lines, offset, last_seq }) => {
+                let told = LastLines { lines: &lines, offset, seq: last_seq };
+                store.finish_attempt(self.attempt, told, &outcome, ended_ms).await?;
+                fresh.extend(self.untold(Batch { lines, offset, last_seq }));
+            }
+            None => store.end_attempt(self.attempt, &outcome, ended_ms).await?,
+        }
+        Ok((fresh, outcome))
+    }
+
+    /// Returns the next lines, if there are any and all of those before made sense.
+    fn next(&mut self) -> Result<Option<Batch>, DriveError> {
+        if self.broken.is_some() {
+            return Ok(None);
+        }
+        match self.tail.read() {
+            Ok(batch) if batch.lines.is_empty() => Ok(None),
+            Ok(batch) => {
+                for line in &batch.lines {
+                    self.note(&line.event);
+                }
+                Ok(Some(batch))
+            }
+            Err(error @ TailError::Io { .. }) => Err(error.into()),
+            Err(
+                error @ (TailError::NotAnEvent { .. }
+                | TailError::OutOfOrder { .. }
+                | TailError::LineTooLong { .. }
+                | TailError::Cut { .. }),
+            ) => {
+                self.broken = Some(error.to_string());
+                Ok(None)
+            }
+        }
+    }
+
+    fn untold(&self, batch: Batch) -> impl Iterator<Item = EventLine> {
+        let told = self.told;
+        batch.lines.into_iter().filter(move |line| line.seq > told)
     }
 
     fn note(&mut self, event: &WorkerEvent) {
@@ -113,12 +157,7 @@ impl Events {
 
     /// Judges the attempt, whose process is gone and whose events are read to the end;
     /// `before` is the trial's newest checkpoint, in updates, when the attempt began.
-    pub(super) fn judge(
-        &self,
-        exit: Exit,
-        stop: Option<StopReason>,
-        before: Option<u64>,
-    ) -> Outcome {
+    fn judge(&self, exit: Exit, stop: Option<StopReason>, before: Option<u64>) -> Outcome {
         if let Some(detail) = &self.broken {
             return Outcome::Failed {
                 reason: FailureReason::ProtocolBroken,

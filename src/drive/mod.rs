@@ -8,36 +8,43 @@
 mod agenda;
 mod clock;
 pub mod command;
-mod disk;
+pub mod disk;
 mod error;
 pub mod event;
+mod inbox;
 mod launch;
 mod live;
 pub mod lock;
 mod names;
+mod obey;
 mod order;
+mod perform;
 mod recover;
 mod run;
 pub mod signals;
 #[cfg(test)]
 mod tests;
 mod todo;
+mod watch;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::exec::Executor;
 use crate::ids::Slot;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedTrial};
 use crate::schedule::Millis;
 use crate::schedule::policy::Backoff;
 use crate::store::Store;
 
 pub use error::DriveError;
+pub use inbox::DeviceNews;
 pub use names::name;
 pub use order::{Images, work};
 pub use todo::{Ended, RetryFailed, Standing, standing};
 
+use command::Commands;
+use disk::Watermarks;
 use event::{RunEvent, RunSummary};
 use signals::StopSource;
 
@@ -55,6 +62,12 @@ pub struct RunRequest<'a, E> {
     pub images: Images<'a>,
     /// How to go about it.
     pub options: Options,
+    /// What it is asked while it runs; a closed channel is as good as one that stays silent.
+    pub commands: Commands,
+    /// What becomes of its devices; likewise.
+    pub device_news: DeviceNews,
+    /// The device time that a trial is expected to take.
+    pub expected: &'a dyn Fn(&PlannedTrial) -> Option<Millis>,
 }
 
 /// How to go about a run.
@@ -72,6 +85,10 @@ pub struct Options {
     pub grace: Millis,
     /// Time between two looks at live attempts.
     pub tick: Duration,
+    /// Device time that the attempts of this run may take up in all (`--budget`).
+    pub budget: Option<Millis>,
+    /// How much room the disk of the state folder must have; `None` for what suits its size.
+    pub disk: Option<Watermarks>,
 }
 
 impl Default for Options {
@@ -83,6 +100,8 @@ impl Default for Options {
             backoff: Backoff { base: Millis(4_000), most: Millis(300_000) },
             grace: Millis(120_000),
             tick: Duration::from_millis(200),
+            budget: None,
+            disk: None,
         }
     }
 }
@@ -106,6 +125,6 @@ pub async fn run<E: Executor>(
     mut stop: impl StopSource,
 ) -> Result<RunSummary, DriveError> {
     let _lock = lock::StateLock::take(request.store.state_dir())?;
-    let mut run = run::Run::prepare(request, observer).await?;
-    run.play(&mut stop).await
+    let (mut run, mut inbox) = run::Run::prepare(request, observer).await?;
+    run.play(&mut stop, &mut inbox).await
 }

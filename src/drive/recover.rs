@@ -65,10 +65,7 @@ pub(super) async fn recover<E: Executor>(
                 });
             }
             Found::Gone(exit) => {
-                events.drain(store).await?;
-                let before = store.checkpoint_before(&row).await?;
-                let outcome = events.judge(exit, None, before);
-                store.end_attempt(row.id, &outcome, clock.wall_ms()).await?;
+                let (_, outcome) = events.finish(store, exit, None, None, clock.wall_ms()).await?;
                 recovered.ended.push((row, outcome));
             }
             Found::Unreachable => {

@@ -6,20 +6,20 @@ use super::agenda::{Agenda, RunJob};
 use super::clock::Clock;
 use super::error::DriveError;
 use super::event::{RunEvent, RunSummary, TrialName};
+use super::inbox::{Inbox, Letter};
 use super::live::LiveAttempt;
 use super::recover::{Recovered, recover};
 use super::signals::StopSource;
-use super::{Images, Observer, Options, RunRequest, disk, names};
-use crate::exec::{Executor, Force, JobHandle, JobStatus};
+use super::watch::DiskWatch;
+use super::{Images, Observer, Options, RunRequest, names};
+use crate::exec::Executor;
 use crate::ids::{AttemptNo, TrainKey};
-use crate::outcome::{Exit, Outcome, StopReason, Verdict};
-use crate::plan::Plan;
-use crate::protocol::{EventLine, WorkerEvent};
-use crate::schedule::phase::Conclusion;
-use crate::schedule::policy::Policy;
-use crate::schedule::{Action, Ending, Input, JobNo, Millis, Scheduler, StopRequest};
+use crate::outcome::Outcome;
+use crate::plan::{Plan, PlannedTrial};
+use crate::schedule::phase::Phase;
+use crate::schedule::policy::{Policy, Suspicion};
+use crate::schedule::{Input, JobNo, Millis, Scheduler, Start, StopRequest};
 use crate::store::Store;
-use crate::store::rows::AttemptRow;
 
 /// See the module.
 pub(super) struct Run<'a, E> {
@@ -27,23 +27,38 @@ pub(super) struct Run<'a, E> {
     pub(super) store: &'a Store,
     pub(super) executor: &'a E,
     pub(super) images: Images<'a>,
-    options: Options,
-    observer: &'a mut dyn Observer,
+    pub(super) options: Options,
+    pub(super) observer: &'a mut dyn Observer,
     pub(super) clock: Clock,
-    scheduler: Scheduler,
+    pub(super) scheduler: Scheduler,
     pub(super) jobs: Vec<RunJob<'a>>,
+    numbers: HashMap<TrainKey, JobNo>,
     pub(super) live: BTreeMap<JobNo, LiveAttempt>,
     /// Ended attempts that observers hear of once it is known whether another follows.
-    untold: HashMap<JobNo, EndedAttempt>,
+    pub(super) untold: HashMap<JobNo, EndedAttempt>,
     pub(super) inputs: VecDeque<Input>,
-    summary: RunSummary,
-    finished: bool,
+    pub(super) disk: DiskWatch,
+    pub(super) summary: RunSummary,
+    pub(super) finished: bool,
 }
 
-struct EndedAttempt {
-    number: AttemptNo,
-    outcome: Outcome,
-    metric: Option<f64>,
+pub(super) struct EndedAttempt {
+    pub(super) number: AttemptNo,
+    pub(super) outcome: Outcome,
+    pub(super) metric: Option<f64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Launched,
+    Adopted,
+}
+
+/// What ended a wait.
+enum Woken {
+    Stop(StopRequest),
+    Letter(Letter),
+    Time,
 }
 
 impl<'a, E: Executor> Run<'a, E> {
@@ -51,21 +66,35 @@ impl<'a, E: Executor> Run<'a, E> {
     pub(super) async fn prepare(
         request: RunRequest<'a, E>,
         observer: &'a mut dyn Observer,
-    ) -> Result<Self, DriveError> {
-        let RunRequest { plan, store, executor, slots, images, options } = request;
+    ) -> Result<(Self, Inbox), DriveError> {
+        let RunRequest {
+            plan,
+            store,
+            executor,
+            slots,
+            images,
+            options,
+            commands,
+            device_news,
+            expected,
+        } = request;
         let clock = Clock::start();
         store.sync_plan(plan, clock.wall_ms()).await?;
-        let names: HashMap<&TrainKey, TrialName> =
-            plan.trials.iter().map(|trial| (&trial.train_key, names::name(trial))).collect();
-        let name = |key: &TrainKey| names.get(key).cloned().unwrap_or_else(|| names::stranger(key));
+        let planned: HashMap<&TrainKey, &PlannedTrial> =
+            plan.trials.iter().map(|trial| (&trial.train_key, trial)).collect();
+        let name = |key: &TrainKey| {
+            planned.get(key).map_or_else(|| names::stranger(key), |trial| names::name(trial))
+        };
         let recovered = recover(store, executor, &clock, name).await?;
         let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
         let known = store.known(&plan.eval_key, &keys).await?;
-        let agenda = Agenda::draw_up(plan, &known, &recovered, options);
-        if slots.is_empty() && !agenda.jobs.is_empty() {
+        let agenda = Agenda::draw_up(plan, &known, &recovered, options, expected);
+        let wanted = agenda.budgets.iter().any(|job| job.start != Start::Failed);
+        if slots.is_empty() && wanted {
             return Err(DriveError::NoSlots);
         }
         let count = slots.len();
+        let key = |(place, job): (usize, &RunJob<'_>)| (job.key().clone(), JobNo(place));
         let mut run = Self {
             plan,
             store,
@@ -75,10 +104,12 @@ impl<'a, E: Executor> Run<'a, E> {
             observer,
             clock,
             scheduler: Scheduler::new(agenda.budgets, slots, policy(plan, options)),
+            numbers: agenda.jobs.iter().enumerate().map(key).collect(),
             jobs: agenda.jobs,
             live: BTreeMap::new(),
             untold: HashMap::new(),
             inputs: VecDeque::new(),
+            disk: DiskWatch::new(options.disk),
             summary: agenda.summary,
             finished: false,
         };
@@ -89,33 +120,51 @@ impl<'a, E: Executor> Run<'a, E> {
             slots: count,
         });
         run.take_over(recovered, name).await?;
-        Ok(run)
+        Ok((run, Inbox::new(commands, device_news)))
     }
 
     /// Runs until nothing is left to do or the user has had enough.
     pub(super) async fn play(
         &mut self,
         stop: &mut impl StopSource,
+        inbox: &mut Inbox,
     ) -> Result<RunSummary, DriveError> {
+        self.watch_disk().await?;
         self.give(Input::Tick).await?;
         while !self.finished {
-            let request = tokio::select! {
+            let woken = tokio::select! {
                 biased;
-                request = stop.next() => Some(request),
-                () = self.executor.changed() => None,
-                () = tokio::time::sleep(self.pause()) => None,
+                request = stop.next() => Woken::Stop(request),
+                letter = inbox.next() => Woken::Letter(letter),
+                () = self.executor.changed() => Woken::Time,
+                () = tokio::time::sleep(self.pause()) => Woken::Time,
             };
-            if let Some(request) = request {
-                self.stop(request).await?;
+            match woken {
+                Woken::Stop(request) => self.stop(request).await?,
+                Woken::Letter(letter) => self.open(letter).await?,
+                Woken::Time => {}
             }
+            self.watch_disk().await?;
             self.observe().await?;
             self.give(Input::Tick).await?;
         }
-        let concluded = self.summary.done + self.summary.failed + self.summary.left;
+        let RunSummary { done, failed, left, pruned, .. } = self.summary;
         // Those that were left running have no conclusion.
-        self.summary.left += self.plan.trials.len().saturating_sub(concluded);
+        self.summary.left += self.plan.trials.len().saturating_sub(done + failed + left + pruned);
         self.tell(RunEvent::Finished(self.summary.clone()));
         Ok(self.summary.clone())
+    }
+
+    async fn open(&mut self, letter: Letter) -> Result<(), DriveError> {
+        match letter {
+            Letter::Command(command) => {
+                let answer = self.obey(command.request).await?;
+                // Who asked may have left.
+                let _gone = command.answer.send(answer);
+                Ok(())
+            }
+            Letter::Device(device, state) => self.give(Input::Device { device, state }).await,
+        }
     }
 
     fn pause(&self) -> std::time::Duration {
@@ -130,7 +179,9 @@ impl<'a, E: Executor> Run<'a, E> {
         name: impl Fn(&TrainKey) -> TrialName,
     ) -> Result<(), DriveError> {
         for (row, outcome) in recovered.ended {
-            let retried = self.job_of(&row.train_key).is_some();
+            let job = self.job_of(&row.train_key);
+            let phase = job.and_then(|job| self.scheduler.phase(job));
+            let retried = matches!(phase, Some(Phase::Ready { .. }));
             let metric = self.metric(&row, &outcome).await?;
             self.tell(RunEvent::AttemptEnded {
                 trial: name(&row.train_key),
@@ -146,8 +197,7 @@ impl<'a, E: Executor> Run<'a, E> {
         }
         for attempt in recovered.adopted {
             let Some(job) = self.job_of(&attempt.row.train_key) else { continue };
-            let since = self.clock.wall_ms().saturating_sub(attempt.row.started_ms);
-            let running_for = Millis(u64::try_from(since).unwrap_or(0));
+            let running_for = self.clock.age(&attempt.handle);
             let device = attempt.row.device.clone();
             self.tell_started(&attempt, Origin::Adopted);
             self.live.insert(job, attempt);
@@ -156,11 +206,11 @@ impl<'a, E: Executor> Run<'a, E> {
         Ok(())
     }
 
-    fn job_of(&self, key: &TrainKey) -> Option<JobNo> {
-        self.jobs.iter().position(|job| job.name.key == *key).map(JobNo)
+    pub(super) fn job_of(&self, key: &TrainKey) -> Option<JobNo> {
+        self.numbers.get(key).copied()
     }
 
-    async fn stop(&mut self, request: StopRequest) -> Result<(), DriveError> {
+    pub(super) async fn stop(&mut self, request: StopRequest) -> Result<(), DriveError> {
         let times = match request {
             StopRequest::Politely => 1,
             StopRequest::ByForce => 2,
@@ -172,7 +222,7 @@ impl<'a, E: Executor> Run<'a, E> {
     }
 
     /// Gives the scheduler an input, performs its actions, and goes on with their answers.
-    async fn give(&mut self, input: Input) -> Result<(), DriveError> {
+    pub(super) async fn give(&mut self, input: Input) -> Result<(), DriveError> {
         self.inputs.push_back(input);
         while let Some(input) = self.inputs.pop_front() {
             for action in self.scheduler.step(input, self.clock.now())? {
@@ -181,204 +231,20 @@ impl<'a, E: Executor> Run<'a, E> {
         }
         Ok(())
     }
-
-    async fn perform(&mut self, action: Action) -> Result<(), DriveError> {
-        match action {
-            Action::Launch { job, slot } => self.launch(job, &slot).await,
-            Action::StopSoftly { job, why } => self.stop_attempt(job, why, Force::Soft).await,
-            Action::StopHard { job, why } => self.stop_attempt(job, why, Force::Hard).await,
-            Action::Retry { job, .. } => {
-                self.tell_ended(job, Sequel::Another);
-                Ok(())
-            }
-            Action::Concluded { job, conclusion } => {
-                self.tell_ended(job, Sequel::None);
-                self.count(job, conclusion);
-                Ok(())
-            }
-            Action::StartNoMore => {
-                let folder = self.store.state_dir().to_owned();
-                let free_bytes = disk::free_bytes(&folder);
-                self.tell(RunEvent::DiskFull { folder, free_bytes });
-                Ok(())
-            }
-            Action::Finished => {
-                self.finished = true;
-                Ok(())
-            }
-        }
-    }
-
-    fn count(&mut self, job: JobNo, conclusion: Conclusion) {
-        if self.jobs[job.0].trial.is_none() {
-            return;
-        }
-        match conclusion {
-            Conclusion::Done => self.summary.done += 1,
-            Conclusion::Failed => self.summary.failed += 1,
-            Conclusion::Left => self.summary.left += 1,
-        }
-    }
-
-    async fn stop_attempt(
-        &mut self,
-        job: JobNo,
-        why: StopReason,
-        force: Force,
-    ) -> Result<(), DriveError> {
-        let Some(attempt) = self.live.get_mut(&job) else { return Ok(()) };
-        attempt.stop = Some(why);
-        self.executor.stop(&attempt.handle, force).await?;
-        Ok(())
-    }
-
-    /// Looks at all live attempts, reads what they told, and ends those that are gone.
-    async fn observe(&mut self) -> Result<(), DriveError> {
-        let handles: Vec<JobHandle> =
-            self.live.values().map(|attempt| attempt.handle.clone()).collect();
-        let jobs: Vec<JobNo> = self.live.keys().copied().collect();
-        // First the processes, then their events: what is gone writes nothing more.
-        let statuses = self.executor.look(&handles).await?;
-        for (job, status) in jobs.into_iter().zip(statuses) {
-            self.read(job).await?;
-            match status {
-                JobStatus::Alive => self.kill_if_over(job).await?,
-                JobStatus::Gone(exit) => self.settle(job, exit).await?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn read(&mut self, job: JobNo) -> Result<(), DriveError> {
-        let Some(attempt) = self.live.get_mut(&job) else { return Ok(()) };
-        let lines = attempt.events.drain(self.store).await?;
-        let name = attempt.name.clone();
-        for EventLine { event, .. } in lines {
-            match event {
-                WorkerEvent::Progress(progress) => {
-                    self.tell(RunEvent::Progressed { trial: name.clone(), progress });
-                }
-                WorkerEvent::Note { text } => {
-                    self.tell(RunEvent::Noted { trial: name.clone(), text });
-                }
-                WorkerEvent::Started(_)
-                | WorkerEvent::Metrics { .. }
-                | WorkerEvent::Evaluated { .. }
-                | WorkerEvent::Checkpointed { .. }
-                | WorkerEvent::Artifact { .. }
-                | WorkerEvent::Ended { .. } => {}
-            }
-        }
-        Ok(())
-    }
-
-    async fn kill_if_over(&mut self, job: JobNo) -> Result<(), DriveError> {
-        let Some(attempt) = self.live.get_mut(&job) else { return Ok(()) };
-        if attempt.is_over(self.clock.now(), self.options.grace) {
-            self.executor.stop(&attempt.handle, Force::Hard).await?;
-        }
-        Ok(())
-    }
-
-    async fn settle(&mut self, job: JobNo, exit: Exit) -> Result<(), DriveError> {
-        let Some(attempt) = self.live.remove(&job) else { return Ok(()) };
-        let before = self.store.checkpoint_before(&attempt.row).await?;
-        let outcome = attempt.events.judge(exit, attempt.stop, before);
-        let ending = self.ending(job, &attempt, &outcome);
-        self.end(job, &attempt.row, outcome).await?;
-        self.give(Input::Ended { job, ending }).await
-    }
-
-    fn ending(&self, job: JobNo, attempt: &LiveAttempt, outcome: &Outcome) -> Ending {
-        match (self.jobs[job.0].trial, outcome) {
-            // Only its own sweep knows how to go on with it.
-            (None, _) => Ending::Done,
-            // A finished attempt of another protocol leaves this one's evaluation to do.
-            (Some(_), Outcome::Finished { verdict: Verdict::Healthy | Verdict::Collapsed })
-                if attempt.row.eval_key != self.plan.eval_key =>
-            {
-                Ending::Again
-            }
-            (Some(_), Outcome::Finished { .. }) => Ending::Done,
-            // Not by us: an earlier controller had asked, or somebody's signal.
-            (Some(_), Outcome::Stopped) if attempt.stop.is_none() => Ending::Again,
-            (Some(_), Outcome::Stopped) => Ending::Stopped,
-            (Some(_), Outcome::Failed { reason, .. }) => Ending::Failed(*reason),
-        }
-    }
-
-    pub(super) async fn end(
-        &mut self,
-        job: JobNo,
-        row: &AttemptRow,
-        outcome: Outcome,
-    ) -> Result<(), DriveError> {
-        self.store.end_attempt(row.id, &outcome, self.clock.wall_ms()).await?;
-        let metric = self.metric(row, &outcome).await?;
-        self.untold.insert(job, EndedAttempt { number: row.number, outcome, metric });
-        Ok(())
-    }
-
-    /// Returns the sweep's report metric of a finished attempt.
-    async fn metric(&self, row: &AttemptRow, outcome: &Outcome) -> Result<Option<f64>, DriveError> {
-        match outcome {
-            Outcome::Finished { .. } => {}
-            Outcome::Stopped | Outcome::Failed { .. } => return Ok(None),
-        }
-        let key = std::slice::from_ref(&row.train_key);
-        let finals = self.store.finals(&row.eval_key, key).await?;
-        let values = finals.first().map(|finals| &finals.values);
-        Ok(values.and_then(|values| values.get(&self.plan.meta.report_metric)).copied())
-    }
-
-    pub(super) fn tell_started(&mut self, attempt: &LiveAttempt, origin: Origin) {
-        self.tell(RunEvent::AttemptStarted {
-            trial: attempt.name.clone(),
-            attempt: attempt.row.number,
-            kind: attempt.row.kind,
-            device: attempt.row.device.clone(),
-            adopted: origin == Origin::Adopted,
-        });
-    }
-
-    fn tell_ended(&mut self, job: JobNo, sequel: Sequel) {
-        let Some(EndedAttempt { number, outcome, metric }) = self.untold.remove(&job) else {
-            return;
-        };
-        self.tell(RunEvent::AttemptEnded {
-            trial: self.jobs[job.0].name.clone(),
-            attempt: number,
-            outcome,
-            metric,
-            retried: sequel == Sequel::Another,
-        });
-    }
-
-    fn tell(&mut self, event: RunEvent) {
-        self.observer.on(&event);
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    Launched,
-    Adopted,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sequel {
-    Another,
-    None,
 }
 
 fn policy(plan: &Plan, options: Options) -> Policy {
     let millis =
         |time: std::time::Duration| Millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let resources = &plan.meta.resources;
     Policy {
         max_retries: plan.meta.max_retries,
         backoff: options.backoff,
-        time_limit: plan.meta.resources.time_limit.map(millis),
+        time_limit: resources.time_limit.map(millis),
         grace: options.grace,
         max_failed: options.max_failed,
+        stall_limit: resources.stall_limit.map(millis),
+        budget: options.budget,
+        suspicion: Suspicion::default(),
     }
 }

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{self, UnboundedSender};
 
+use super::disk::Watermarks;
 use super::event::{RunEvent, RunSummary};
 use super::order::Images;
 use super::signals::ChannelStops;
@@ -41,6 +42,7 @@ impl Bench {
         let options = Options {
             backoff: Backoff { base: Millis(0), most: Millis(0) },
             tick: Duration::from_millis(5),
+            disk: Some(Watermarks { low: 0, critical: 0 }),
             ..Options::default()
         };
         Self { folder, store, options, threads: 1 }
@@ -67,6 +69,9 @@ impl Bench {
             slots: vec![Slot { device: DeviceId::Cpu, ordinal: 0, threads: self.threads }],
             images: Images { train: &|trial| trial.data_path.clone(), eval: None },
             options: self.options,
+            commands: mpsc::channel(1).1,
+            device_news: mpsc::channel(1).1,
+            expected: &|_| None,
         };
         let run = run(request, &mut recorder, stops);
         let summary = tokio::time::timeout(Duration::from_secs(30), run).await.expect("ends");
@@ -166,6 +171,7 @@ fn plan_with_eval(seeds: u64, knn: u32) -> Plan {
             resources: Resources {
                 slots_per_device: 1,
                 time_limit: None,
+                stall_limit: None,
                 kernels: Kernels::Fastest,
             },
             max_retries: 2,

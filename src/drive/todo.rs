@@ -40,7 +40,8 @@ pub fn standing(
     retry_failed: RetryFailed,
     ended: Ended,
 ) -> Standing {
-    let fresh = Standing::Open(Job { failures: 0 });
+    let open = |failures| Standing::Open(Job { failures, ..Job::default() });
+    let fresh = open(0);
     match known.state {
         TrialState::Done => Standing::Done,
         TrialState::Pending | TrialState::Running | TrialState::Trained | TrialState::Stopped => {
@@ -52,7 +53,7 @@ pub fn standing(
                 (RetryFailed::Yes, Ended::Watched | Ended::Unwatched) => fresh,
                 (RetryFailed::No, Ended::Unwatched) if retryable => fresh,
                 (RetryFailed::No, Ended::Watched) if retryable && known.failures <= max_retries => {
-                    Standing::Open(Job { failures: known.failures })
+                    open(known.failures)
                 }
                 (RetryFailed::No, Ended::Watched | Ended::Unwatched) => Standing::Failed,
             }
@@ -84,7 +85,7 @@ mod tests {
 
     #[test]
     fn failures_go_on_only_while_another_attempt_may_help() {
-        let open = |failures| Standing::Open(Job { failures });
+        let open = |failures| Standing::Open(Job { failures, ..Job::default() });
         let (lost, crash) = (FailureReason::Lost, FailureReason::Panicked);
         let cases = [
             (lost, 1, RetryFailed::No, Ended::Watched, open(1)),
@@ -110,7 +111,7 @@ mod tests {
         {
             let known = Known { state, attempts: 9, ..Known::default() };
             let found = standing(&known, 2, RetryFailed::No, Ended::Watched);
-            assert_eq!(found, Standing::Open(Job { failures: 0 }), "{state:?}");
+            assert_eq!(found, Standing::Open(Job::default()), "{state:?}");
         }
     }
 }

@@ -24,22 +24,39 @@ impl Millis {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobNo(pub usize);
 
-/// A trial to bring to its end.
+/// A trial of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Job {
     /// Failed attempts that count against [`super::policy::Policy::max_retries`] already.
     pub failures: u32,
+    /// Where it stands when the run begins.
+    pub start: Start,
+    /// Device time that it is expected to take; `None` where nothing comparable is known.
+    pub expected: Option<Millis>,
+}
+
+/// Where a trial stands when the run begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// It is to be brought to its end.
+    #[default]
+    Ready,
+    /// The same, once it is released.
+    Held,
+    /// It failed in an earlier run; only [`Input::Retry`] makes it ready.
+    Failed,
 }
 
 /// What the scheduler is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Time went on.
+    /// Time went on. Deadlines, grace periods and silence are looked at now and at no other input,
+    /// so that whoever was away for long may say first what happened meanwhile.
     Tick,
     /// An attempt of an earlier controller is alive. All of these come before the first other
     /// input.
     Adopted {
-        /// Its trial, which must be ready.
+        /// Its trial, which must be ready or held.
         job: JobNo,
         /// Where it computes; it may be a device that this run does not use.
         device: DeviceId,
@@ -50,6 +67,8 @@ pub enum Input {
     Launched(JobNo),
     /// The launch that was asked for failed; counts as a failed attempt.
     LaunchFailed(JobNo),
+    /// The live attempt told something.
+    Spoke(JobNo),
     /// The live attempt is over.
     Ended {
         /// Its trial.
@@ -59,6 +78,37 @@ pub enum Input {
     },
     /// The user asks to stop.
     Stop(StopRequest),
+    /// Start nothing until [`Input::Resume`]; what is alive goes on.
+    Pause,
+    /// Start again.
+    Resume,
+    /// Start nothing of this trial until it is released; what is alive goes on.
+    Hold(JobNo),
+    /// The trial may start again, whether it was held or stopped.
+    Release(JobNo),
+    /// The trial's failures are forgiven; one that failed, or was stopped, is ready again.
+    Retry(JobNo),
+    /// Stop the trial's live attempt, if there is one, and start no other in this run.
+    StopJob {
+        /// The trial.
+        job: JobNo,
+        /// How.
+        manner: Manner,
+    },
+    /// The trial is not worth more: a live attempt is asked to stop, and none follows.
+    Prune {
+        /// The trial.
+        job: JobNo,
+    },
+    /// Something changed about a device.
+    Device {
+        /// Which; one that this run does not use is passed over.
+        device: DeviceId,
+        /// How it is now.
+        state: DeviceState,
+    },
+    /// How much room the disk of the state folder has.
+    Disk(DiskLevel),
 }
 
 /// How an attempt ended, as far as what follows depends on it.
@@ -85,6 +135,37 @@ pub enum StopRequest {
     Detach,
 }
 
+/// How one attempt is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// It writes a checkpoint first.
+    Softly,
+    /// It is killed.
+    Hard,
+}
+
+/// What the world says of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceState {
+    /// Attempts may start there.
+    Open,
+    /// Somebody else computes there, or it is not empty yet: nothing starts until it is open.
+    Busy,
+    /// Out of service until the run ends.
+    Out,
+}
+
+/// How much room the disk has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DiskLevel {
+    /// Enough.
+    Fine,
+    /// Nothing starts until there is more.
+    Low,
+    /// Every live attempt writes a checkpoint and stops while it still can; the run ends.
+    Critical,
+}
+
 /// What the scheduler asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -109,12 +190,24 @@ pub enum Action {
         /// Why.
         why: StopReason,
     },
+    /// The live attempt has told nothing for half of the time that it may be silent.
+    Silent {
+        /// The trial.
+        job: JobNo,
+        /// For how long.
+        silent_for: Millis,
+    },
     /// The trial will have another attempt; nothing to do but to tell.
     Retry {
         /// The trial.
         job: JobNo,
         /// When, at the earliest.
         not_before: Millis,
+    },
+    /// No attempt follows until somebody asks for one; nothing to do but to tell.
+    SetAside {
+        /// The trial.
+        job: JobNo,
     },
     /// The trial is over for this run; nothing to do but to tell.
     Concluded {
@@ -123,8 +216,34 @@ pub enum Action {
         /// How.
         conclusion: Conclusion,
     },
+    /// A trial that had failed is ready again: its conclusion does not count any more.
+    Reopened {
+        /// The trial.
+        job: JobNo,
+    },
+    /// Nothing starts on the device until its trials were tried elsewhere; these are ready again,
+    /// uncharged.
+    DeviceSuspected {
+        /// The device.
+        device: DeviceId,
+    },
+    /// The device is not to blame: attempts start there again.
+    DeviceCleared {
+        /// The device.
+        device: DeviceId,
+    },
+    /// The device is out of service until the run ends.
+    DeviceOut {
+        /// The device.
+        device: DeviceId,
+        /// Devices that are left.
+        left: usize,
+    },
     /// A disk is full: nothing more starts in this run. Nothing to do but to tell.
     StartNoMore,
+    /// The next trial would cost more than is left of the budget: nothing more starts in this run.
+    /// Nothing to do but to tell.
+    BudgetSpent,
     /// Nothing is left to wait for. Said once, last.
     Finished,
 }

@@ -3,64 +3,64 @@
 //! A trial is [`phase::Phase::Ready`], then launching, running, perhaps stopping, and back to
 //! ready or on to its end. The scheduler names trials by their place in the plan; it knows
 //! nothing of what they train, of processes, files or clocks. The same inputs give the same
-//! actions.
+//! actions, and no step costs more because of trials that are over or far from their turn.
 
+mod doubt;
+mod ending;
+mod health;
+mod intake;
 mod message;
 pub mod phase;
 pub mod policy;
 mod slots;
+mod stopping;
 #[cfg(test)]
 mod tests;
+mod trials;
+mod wishes;
 
 use crate::ids::{DeviceId, Slot};
-use crate::outcome::{FailureReason, StopReason};
-use phase::{Conclusion, IllegalMove, Kill, Phase};
+use crate::outcome::FailureReason;
+use health::Record;
+use intake::{Gate, Intake, Pause, Why};
+use phase::{Conclusion, IllegalMove, Life, Phase, Voice};
 use policy::Policy;
-use slots::Slots;
+use slots::{Seat, Slots};
+use trials::Trials;
 
-pub use message::{Action, Ending, Input, Job, JobNo, Millis, StopRequest};
+pub use message::{
+    Action, DeviceState, DiskLevel, Ending, Input, Job, JobNo, Manner, Millis, Start, StopRequest,
+};
 
 /// The state of a run. See the module for what it decides.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
-    jobs: Vec<Entry>,
+    trials: Trials,
     slots: Slots,
+    /// Of each device.
+    records: Vec<Record>,
     policy: Policy,
     intake: Intake,
     failed: u32,
+    /// Device time of the attempts that are over.
+    spent: Millis,
     finished: bool,
     /// Of the last step.
     now: Millis,
 }
 
-#[derive(Clone, Debug)]
-struct Entry {
-    failures: u32,
-    phase: Phase,
-}
-
-/// Whether new attempts may start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Intake {
-    Open,
-    /// Too many trials failed, or the disk is full: what runs may end by itself, nothing starts.
-    Closed,
-    Stopping(StopRequest),
-}
-
 impl Scheduler {
-    /// Makes all trials ready, in the order of the plan.
+    /// Takes all trials, in the order of the plan.
     pub fn new(jobs: Vec<Job>, slots: Vec<Slot>, policy: Policy) -> Self {
-        let ready = |job: Job| Entry {
-            failures: job.failures,
-            phase: Phase::Ready { not_before: Millis(0) },
-        };
+        let slots = Slots::new(slots);
         Self {
-            jobs: jobs.into_iter().map(ready).collect(),
-            slots: Slots::new(slots),
+            trials: Trials::new(jobs),
+            records: vec![Record::default(); slots.devices()],
+            slots,
             policy,
-            intake: Intake::Open,
+            intake: Intake::open(),
             failed: 0,
+            spent: Millis(0),
             finished: false,
             now: Millis(0),
         }
@@ -74,47 +74,69 @@ impl Scheduler {
     pub fn step(&mut self, input: Input, now: Millis) -> Result<Vec<Action>, IllegalMove> {
         self.now = now;
         let mut actions = Vec::new();
-        let whole_picture = !matches!(input, Input::Adopted { .. });
-        match input {
-            Input::Tick => {}
-            Input::Adopted { job, device, running_for } => {
-                self.adopt(job, &device, running_for, now, &mut actions)?;
-            }
-            Input::Launched(job) => self.launched(job, now, &mut actions)?,
-            Input::LaunchFailed(job) => {
-                self.entry(job, "launch_failed")?.phase.must_be_launching(job, "launch_failed")?;
-                self.end(job, Ending::Failed(FailureReason::LaunchFailed), now, &mut actions);
-            }
-            Input::Ended { job, ending } => {
-                self.entry(job, "ended")?.phase.must_be_alive(job, "ended")?;
-                self.end(job, ending, now, &mut actions);
-            }
-            Input::Stop(request) => self.stop(request, now, &mut actions),
-        }
         // Attempts are adopted one by one before the first tick: until then no slot is known free.
-        if whole_picture && self.intake != Intake::Stopping(StopRequest::Detach) {
-            self.expire(now, &mut actions);
+        let whole_picture = !matches!(input, Input::Adopted { .. });
+        self.take(input, now, &mut actions)?;
+        if whole_picture {
+            self.relieve_suspects(&mut actions);
             self.fill(now, &mut actions);
+            self.note_the_end(&mut actions);
         }
-        self.note_the_end(&mut actions);
         Ok(actions)
     }
 
+    fn take(
+        &mut self,
+        input: Input,
+        now: Millis,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), IllegalMove> {
+        match input {
+            Input::Tick => self.expire(now, actions),
+            Input::Adopted { job, device, running_for } => {
+                self.adopt(job, &device, running_for, now, actions)?;
+            }
+            Input::Launched(job) => self.launched(job, now, actions)?,
+            Input::LaunchFailed(job) => {
+                self.trials.named(job, "launch_failed")?.must_be_launching(job, "launch_failed")?;
+                self.end(job, Ending::Failed(FailureReason::LaunchFailed), now, actions);
+            }
+            Input::Spoke(job) => self.spoke(job, now)?,
+            Input::Ended { job, ending } => {
+                self.trials.named(job, "ended")?.must_be_alive(job, "ended")?;
+                self.end(job, ending, now, actions);
+            }
+            Input::Stop(request) => self.stop(request, now, actions),
+            Input::Pause => self.intake.pause = Pause::On,
+            Input::Resume => self.intake.pause = Pause::Off,
+            Input::Hold(job) => self.hold(job)?,
+            Input::Release(job) => self.release(job, now)?,
+            Input::Retry(job) => self.retry(job, now, actions)?,
+            Input::StopJob { job, manner } => self.stop_job(job, manner, now, actions)?,
+            Input::Prune { job } => self.prune(job, now, actions)?,
+            Input::Device { device, state } => self.device_changed(&device, state, actions),
+            Input::Disk(level) => self.disk_changed(level, now, actions),
+        }
+        Ok(())
+    }
+
     /// Returns when, after the last step, time alone will change something: a retry comes due, a
-    /// deadline or a grace period runs out. `None` when only an input can.
+    /// deadline, a grace period or the patience with a silent attempt runs out. `None` when only
+    /// an input can.
     pub fn next_wakeup(&self) -> Option<Millis> {
-        let times = self.jobs.iter().filter_map(|entry| entry.phase.wakes_at());
-        // A trial that is due already waits for a slot, not for the clock.
-        times.filter(|&at| at > self.now).min()
+        let live = self.trials.live().filter_map(|job| self.wakes_at(job));
+        // What is due already waits for a slot, not for the clock.
+        live.chain(self.trials.next_due()).filter(|&at| at > self.now).min()
     }
 
     /// Returns a trial's phase.
     pub fn phase(&self, job: JobNo) -> Option<&Phase> {
-        self.jobs.get(job.0).map(|entry| &entry.phase)
+        self.trials.phase(job)
     }
 
-    fn entry(&self, job: JobNo, input: &'static str) -> Result<&Entry, IllegalMove> {
-        self.jobs.get(job.0).ok_or(IllegalMove { job, input, phase: "unknown" })
+    /// Returns whether the user has paused the run.
+    pub fn is_paused(&self) -> bool {
+        self.intake.pause == Pause::On
     }
 
     fn adopt(
@@ -125,13 +147,9 @@ impl Scheduler {
         now: Millis,
         actions: &mut Vec<Action>,
     ) -> Result<(), IllegalMove> {
-        self.entry(job, "adopted")?.phase.must_be_ready(job, "adopted")?;
+        self.trials.named(job, "adopted")?.must_be_waiting(job, "adopted")?;
         let seat = self.slots.take_on(device);
-        self.jobs[job.0].phase = Phase::Running {
-            seat,
-            deadline: self.policy.time_limit.map(|limit| now.plus(limit.minus(running_for))),
-        };
-        self.obey_an_earlier_stop(job, now, actions);
+        self.begin(job, seat, Life { from: now, before: running_for }, now, actions);
         Ok(())
     }
 
@@ -141,184 +159,95 @@ impl Scheduler {
         now: Millis,
         actions: &mut Vec<Action>,
     ) -> Result<(), IllegalMove> {
-        let seat = self.entry(job, "launched")?.phase.must_be_launching(job, "launched")?;
-        let deadline = self.policy.time_limit.map(|limit| now.plus(limit));
-        self.jobs[job.0].phase = Phase::Running { seat, deadline };
-        self.obey_an_earlier_stop(job, now, actions);
+        let (seat, life) =
+            self.trials.named(job, "launched")?.must_be_launching(job, "launched")?;
+        self.begin(job, seat, life, now, actions);
         Ok(())
     }
 
-    /// A stop that came while an attempt was being launched holds for it too.
-    fn obey_an_earlier_stop(&mut self, job: JobNo, now: Millis, actions: &mut Vec<Action>) {
-        match self.intake {
-            Intake::Open | Intake::Closed | Intake::Stopping(StopRequest::Detach) => {}
-            Intake::Stopping(StopRequest::Politely) => {
-                self.stop_softly(job, StopReason::Requested, now, actions);
-            }
-            Intake::Stopping(StopRequest::ByForce) => self.stop_hard(job, actions),
-        }
-    }
-
-    fn end(&mut self, job: JobNo, ending: Ending, now: Millis, actions: &mut Vec<Action>) {
-        if let Some(seat) = self.jobs[job.0].phase.seat() {
-            self.slots.free(seat);
-        }
-        match ending {
-            Ending::Done => self.conclude(job, Conclusion::Done, actions),
-            Ending::Stopped => self.conclude(job, Conclusion::Left, actions),
-            Ending::Again => self.queue_again(job, now, actions),
-            Ending::Failed(FailureReason::DiskFull) => {
-                if self.intake == Intake::Open {
-                    actions.push(Action::StartNoMore);
-                }
-                self.close(actions);
-                self.conclude(job, Conclusion::Left, actions);
-            }
-            Ending::Failed(reason) => {
-                let failures = self.jobs[job.0].failures + u32::from(reason.is_charged());
-                self.jobs[job.0].failures = failures;
-                if reason.is_retryable() && failures <= self.policy.max_retries {
-                    let pause = self.policy.backoff.pause(job, failures);
-                    self.queue_again(job, now.plus(pause), actions);
-                } else {
-                    self.conclude(job, Conclusion::Failed, actions);
-                    self.count_failure(actions);
-                }
-            }
-        }
-    }
-
-    fn queue_again(&mut self, job: JobNo, not_before: Millis, actions: &mut Vec<Action>) {
-        match self.intake {
-            Intake::Open => {
-                self.jobs[job.0].phase = Phase::Ready { not_before };
-                actions.push(Action::Retry { job, not_before });
-            }
-            Intake::Closed | Intake::Stopping(_) => self.conclude(job, Conclusion::Left, actions),
-        }
-    }
-
-    fn count_failure(&mut self, actions: &mut Vec<Action>) {
-        self.failed += 1;
-        let too_many = self.policy.max_failed.is_some_and(|max| self.failed >= max.get());
-        if too_many {
-            self.close(actions);
-        }
-    }
-
-    fn close(&mut self, actions: &mut Vec<Action>) {
-        match self.intake {
-            Intake::Open => {
-                self.intake = Intake::Closed;
-                self.leave_the_ready(actions);
-            }
-            Intake::Closed | Intake::Stopping(_) => {}
-        }
-    }
-
-    fn conclude(&mut self, job: JobNo, conclusion: Conclusion, actions: &mut Vec<Action>) {
-        self.jobs[job.0].phase = Phase::Done(conclusion);
-        actions.push(Action::Concluded { job, conclusion });
-    }
-
-    fn leave_the_ready(&mut self, actions: &mut Vec<Action>) {
-        for job in self.all() {
-            if matches!(self.jobs[job.0].phase, Phase::Ready { .. }) {
-                self.conclude(job, Conclusion::Left, actions);
-            }
-        }
-    }
-
-    fn stop(&mut self, request: StopRequest, now: Millis, actions: &mut Vec<Action>) {
-        if let Intake::Stopping(earlier) = self.intake
-            && earlier >= request
-        {
-            return;
-        }
-        self.intake = Intake::Stopping(request);
-        self.leave_the_ready(actions);
-        for job in self.all() {
-            match request {
-                StopRequest::Politely => {
-                    self.stop_softly(job, StopReason::Requested, now, actions);
-                }
-                StopRequest::ByForce => self.stop_hard(job, actions),
-                StopRequest::Detach => {}
-            }
-        }
-    }
-
-    fn stop_softly(&mut self, job: JobNo, why: StopReason, now: Millis, actions: &mut Vec<Action>) {
-        match self.jobs[job.0].phase {
-            Phase::Running { seat, .. } => {
-                let kill = Kill::At(now.plus(self.policy.grace));
-                self.jobs[job.0].phase = Phase::Stopping { seat, why, kill };
-                actions.push(Action::StopSoftly { job, why });
-            }
-            Phase::Ready { .. }
-            | Phase::Launching { .. }
-            | Phase::Stopping { .. }
-            | Phase::Done(_) => {}
-        }
-    }
-
-    fn stop_hard(&mut self, job: JobNo, actions: &mut Vec<Action>) {
-        let (seat, why) = match self.jobs[job.0].phase {
-            Phase::Running { seat, .. } => (seat, StopReason::Requested),
-            Phase::Stopping { seat, why, kill: Kill::At(_) } => (seat, why),
-            Phase::Ready { .. }
-            | Phase::Launching { .. }
-            | Phase::Stopping { kill: Kill::Sent, .. }
-            | Phase::Done(_) => return,
-        };
-        self.jobs[job.0].phase = Phase::Stopping { seat, why, kill: Kill::Sent };
-        actions.push(Action::StopHard { job, why });
-    }
-
-    /// Acts on deadlines and grace periods that ran out.
-    fn expire(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        for job in self.all() {
-            match self.jobs[job.0].phase {
-                Phase::Running { deadline: Some(deadline), .. } if deadline <= now => {
-                    self.stop_softly(job, StopReason::Deadline, now, actions);
-                }
-                Phase::Stopping { kill: Kill::At(at), .. } if at <= now => {
-                    self.stop_hard(job, actions);
-                }
-                Phase::Ready { .. }
-                | Phase::Launching { .. }
-                | Phase::Running { .. }
-                | Phase::Stopping { .. }
-                | Phase::Done(_) => {}
-            }
-        }
+    fn begin(
+        &mut self,
+        job: JobNo,
+        seat: Seat,
+        life: Life,
+        now: Millis,
+        actions: &mut Vec<Action>,
+    ) {
+        let left = |limit: Millis| now.plus(limit.minus(life.before));
+        let deadline = self.policy.time_limit.map(left);
+        self.trials.put(job, Phase::Running { seat, life, deadline, voice: Voice::Heard(now) });
+        self.obey_an_earlier_stop(job, now, actions);
     }
 
     /// Fills free slots with due trials, in the order of the plan.
     fn fill(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        if self.intake != Intake::Open {
-            return;
-        }
-        for job in self.all() {
-            if !self.jobs[job.0].phase.is_due(now) {
-                continue;
+        self.trials.wake(now);
+        while self.intake.lets_in()
+            && let Some(job) = self.trials.first_due()
+            && let Some((seat, slot)) = self.slots.take_emptiest()
+        {
+            if self.affords(job, now) {
+                self.trials.put(job, Phase::Launching { seat, life: Life::begins(now) });
+                actions.push(Action::Launch { job, slot });
+            } else {
+                self.slots.free(seat);
+                actions.push(Action::BudgetSpent);
+                self.close(Why::BudgetSpent, actions);
             }
-            let Some((seat, slot)) = self.slots.take_emptiest() else { return };
-            self.jobs[job.0].phase = Phase::Launching { seat };
-            actions.push(Action::Launch { job, slot });
         }
+    }
+
+    /// Returns whether the budget has room for a trial beside what is spent and what the live
+    /// attempts will have spent when they end as expected. Of one that nothing is known of, only
+    /// what it has taken already counts.
+    fn affords(&self, job: JobNo, now: Millis) -> bool {
+        let Some(budget) = self.policy.budget else { return true };
+        let of_live = |job: JobNo| {
+            let entry = self.trials.get(job);
+            let so_far =
+                self.phase(job).and_then(Phase::place).map(|(_, life)| life.within_run(now));
+            so_far.max(entry.expected).unwrap_or_default()
+        };
+        let of_this = self.trials.get(job).expected.unwrap_or(Millis(1));
+        self.trials.live().map(of_live).fold(self.spent.plus(of_this), Millis::plus) <= budget
+    }
+
+    fn close(&mut self, why: Why, actions: &mut Vec<Action>) {
+        match self.intake.gate {
+            Gate::Open => {
+                self.intake.gate = Gate::Closed(why);
+                self.leave(self.trials.all_waiting(), actions);
+            }
+            Gate::Closed(_) | Gate::Stopping(_) => {}
+        }
+    }
+
+    /// Concludes trials that nothing more will be done for.
+    fn leave(&mut self, jobs: Vec<JobNo>, actions: &mut Vec<Action>) {
+        for job in jobs {
+            self.conclude(job, self.remainder(job), actions);
+        }
+    }
+
+    fn remainder(&self, job: JobNo) -> Conclusion {
+        match self.trials.get(job).hold {
+            trials::Hold::Held => Conclusion::Held,
+            trials::Hold::Free => self.intake.remainder(),
+        }
+    }
+
+    fn conclude(&mut self, job: JobNo, conclusion: Conclusion, actions: &mut Vec<Action>) {
+        self.trials.put(job, Phase::Done(conclusion));
+        actions.push(Action::Concluded { job, conclusion });
     }
 
     fn note_the_end(&mut self, actions: &mut Vec<Action>) {
-        let over = self.intake == Intake::Stopping(StopRequest::Detach)
-            || self.jobs.iter().all(|entry| matches!(entry.phase, Phase::Done(_)));
-        if over && !self.finished {
-            self.finished = true;
-            actions.push(Action::Finished);
+        let detached = self.intake.gate == Gate::Stopping(StopRequest::Detach);
+        if self.finished || !(detached || self.trials.are_at_rest()) {
+            return;
         }
-    }
-
-    fn all(&self) -> impl Iterator<Item = JobNo> + use<> {
-        (0..self.jobs.len()).map(JobNo)
+        self.finished = true;
+        self.leave(self.trials.all_aside(), actions);
+        actions.push(Action::Finished);
     }
 }

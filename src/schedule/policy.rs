@@ -17,6 +17,27 @@ pub struct Policy {
     pub grace: Millis,
     /// Start nothing more once this many trials failed for good.
     pub max_failed: Option<NonZeroU32>,
+    /// Longest time that an attempt may tell nothing.
+    pub stall_limit: Option<Millis>,
+    /// Device time that attempts of this run may take up in all; what is alive goes on beyond it.
+    pub budget: Option<Millis>,
+    /// When a device is suspected.
+    pub suspicion: Suspicion,
+}
+
+/// When a device, and not the trials that die there, is suspected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspicion {
+    /// An attempt that dies within this time died at once.
+    pub at_once: Millis,
+    /// After this many different trials that did so in a row.
+    pub trials: usize,
+}
+
+impl Default for Suspicion {
+    fn default() -> Self {
+        Self { at_once: Millis(30_000), trials: 3 }
+    }
 }
 
 /// Exponential back-off: doubles from `base` up to `most`.

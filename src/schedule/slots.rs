@@ -1,20 +1,44 @@
 //! Places for attempts on devices, and which one comes next. Knows nothing of trials.
 
+use super::message::DeviceState;
 use crate::ids::{DeviceId, Slot};
 
 /// What a live attempt takes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seat {
-    /// The slot with this place in the list.
-    Slot(usize),
+    /// A slot of a device of this run, both by their places in the lists.
+    Slot {
+        /// The device.
+        device: usize,
+        /// The slot.
+        place: usize,
+    },
     /// No slot: an adopted attempt on a device that this run does not use, or that is full.
     Extra,
 }
 
-/// All slots of a run.
+impl Seat {
+    pub(super) fn device(self) -> Option<usize> {
+        match self {
+            Seat::Slot { device, .. } => Some(device),
+            Seat::Extra => None,
+        }
+    }
+}
+
+/// All slots of a run, by device.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
+    devices: Vec<Device>,
+}
+
+#[derive(Clone, Debug)]
+struct Device {
+    id: DeviceId,
+    state: DeviceState,
+    trust: Trust,
     slots: Vec<(Slot, Use)>,
+    taken: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,44 +47,111 @@ enum Use {
     Taken,
 }
 
+/// What the scheduler itself thinks of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    Trusted,
+    /// Trials died there at once; whether it is to blame is being found out elsewhere.
+    Suspected,
+}
+
+impl Device {
+    fn is_usable(&self) -> bool {
+        self.state == DeviceState::Open && self.trust == Trust::Trusted
+    }
+}
+
 impl Slots {
     pub(super) fn new(slots: Vec<Slot>) -> Self {
-        Self { slots: slots.into_iter().map(|slot| (slot, Use::Free)).collect() }
+        let mut devices: Vec<Device> = Vec::new();
+        for slot in slots {
+            match devices.iter_mut().find(|device| device.id == slot.device) {
+                Some(device) => device.slots.push((slot, Use::Free)),
+                None => devices.push(Device {
+                    id: slot.device.clone(),
+                    state: DeviceState::Open,
+                    trust: Trust::Trusted,
+                    slots: vec![(slot, Use::Free)],
+                    taken: 0,
+                }),
+            }
+        }
+        Self { devices }
     }
 
-    /// Takes a slot on the device with the fewest taken ones; among equals the first listed.
+    pub(super) fn devices(&self) -> usize {
+        self.devices.len()
+    }
+
+    pub(super) fn id(&self, device: usize) -> &DeviceId {
+        &self.devices[device].id
+    }
+
+    pub(super) fn find(&self, id: &DeviceId) -> Option<usize> {
+        self.devices.iter().position(|device| device.id == *id)
+    }
+
+    /// Takes a slot on the usable device with the fewest taken ones; among equals the first listed.
     pub(super) fn take_emptiest(&mut self) -> Option<(Seat, Slot)> {
-        let place = (0..self.slots.len())
-            .filter(|&place| self.slots[place].1 == Use::Free)
-            .min_by_key(|&place| self.taken_on(&self.slots[place].0.device))?;
-        self.slots[place].1 = Use::Taken;
-        Some((Seat::Slot(place), self.slots[place].0.clone()))
+        let with_room = |device: &Device| device.is_usable() && device.taken < device.slots.len();
+        let device = (0..self.devices.len())
+            .filter(|&device| with_room(&self.devices[device]))
+            .min_by_key(|&device| self.devices[device].taken)?;
+        let place = self.take(device)?;
+        let slot = self.devices[device].slots[place].0.clone();
+        Some((Seat::Slot { device, place }, slot))
     }
 
     /// Takes a slot on `device` for an attempt that is there already.
     pub(super) fn take_on(&mut self, device: &DeviceId) -> Seat {
-        let free = |(slot, taken): &(Slot, Use)| slot.device == *device && *taken == Use::Free;
-        match self.slots.iter().position(free) {
-            Some(place) => {
-                self.slots[place].1 = Use::Taken;
-                Seat::Slot(place)
-            }
-            None => Seat::Extra,
-        }
+        let seat = self.find(device).and_then(|device| Some((device, self.take(device)?)));
+        seat.map_or(Seat::Extra, |(device, place)| Seat::Slot { device, place })
+    }
+
+    fn take(&mut self, device: usize) -> Option<usize> {
+        let device = &mut self.devices[device];
+        let place = device.slots.iter().position(|(_, used)| *used == Use::Free)?;
+        device.slots[place].1 = Use::Taken;
+        device.taken += 1;
+        Some(place)
     }
 
     pub(super) fn free(&mut self, seat: Seat) {
         match seat {
-            Seat::Slot(place) => self.slots[place].1 = Use::Free,
+            Seat::Slot { device, place } => {
+                let device = &mut self.devices[device];
+                device.slots[place].1 = Use::Free;
+                device.taken -= 1;
+            }
             Seat::Extra => {}
         }
     }
 
-    fn taken_on(&self, device: &DeviceId) -> usize {
-        self.slots
-            .iter()
-            .filter(|(slot, taken)| slot.device == *device && *taken == Use::Taken)
-            .count()
+    pub(super) fn state(&self, device: usize) -> DeviceState {
+        self.devices[device].state
+    }
+
+    pub(super) fn set_state(&mut self, device: usize, state: DeviceState) {
+        self.devices[device].state = state;
+    }
+
+    pub(super) fn trust(&self, device: usize) -> Trust {
+        self.devices[device].trust
+    }
+
+    pub(super) fn set_trust(&mut self, device: usize, trust: Trust) {
+        self.devices[device].trust = trust;
+    }
+
+    /// Returns whether attempts may start on a device other than this one.
+    pub(super) fn another_is_usable(&self, device: usize) -> bool {
+        let other = |(place, other): (usize, &Device)| place != device && other.is_usable();
+        self.devices.iter().enumerate().any(other)
+    }
+
+    /// Returns how many devices may be used now or later.
+    pub(super) fn in_service(&self) -> usize {
+        self.devices.iter().filter(|device| device.state != DeviceState::Out).count()
     }
 }
 
@@ -77,25 +168,41 @@ mod tests {
         Slots::new(vec![of(0, 0), of(0, 1), of(1, 0), of(1, 1)])
     }
 
+    fn taken(slots: &mut Slots) -> Vec<(String, u32)> {
+        std::iter::from_fn(|| slots.take_emptiest())
+            .map(|(_, slot)| (slot.device.to_string(), slot.ordinal))
+            .collect()
+    }
+
     #[test]
     fn attempts_spread_over_devices_before_they_share_one() {
-        let mut slots = slots();
-        let order: Vec<_> =
-            std::iter::from_fn(|| slots.take_emptiest().map(|(_, slot)| slot)).collect();
-        let order: Vec<_> =
-            order.iter().map(|slot| (slot.device.to_string(), slot.ordinal)).collect();
         let expected = [("cuda:0", 0), ("cuda:1", 0), ("cuda:0", 1), ("cuda:1", 1)];
-        assert_eq!(order, expected.map(|(device, ordinal)| (device.to_owned(), ordinal)));
+        assert_eq!(
+            taken(&mut slots()),
+            expected.map(|(device, ordinal)| (device.to_owned(), ordinal))
+        );
     }
 
     #[test]
     fn an_adopted_attempt_takes_a_slot_of_its_device_or_none() {
         let mut slots = slots();
-        assert_eq!(slots.take_on(&gpu(1)), Seat::Slot(2));
-        assert_eq!(slots.take_on(&gpu(1)), Seat::Slot(3));
+        assert_eq!(slots.take_on(&gpu(1)), Seat::Slot { device: 1, place: 0 });
+        assert_eq!(slots.take_on(&gpu(1)), Seat::Slot { device: 1, place: 1 });
         assert_eq!(slots.take_on(&gpu(1)), Seat::Extra);
         assert_eq!(slots.take_on(&DeviceId::Cpu), Seat::Extra);
-        slots.free(Seat::Slot(3));
-        assert_eq!(slots.take_on(&gpu(1)), Seat::Slot(3));
+        slots.free(Seat::Slot { device: 1, place: 1 });
+        assert_eq!(slots.take_on(&gpu(1)), Seat::Slot { device: 1, place: 1 });
+    }
+
+    #[test]
+    fn only_devices_that_are_open_and_trusted_are_taken() {
+        let mut slots = slots();
+        slots.set_state(0, DeviceState::Busy);
+        slots.set_trust(1, Trust::Suspected);
+        assert_eq!(taken(&mut slots), []);
+        assert_eq!(slots.in_service(), 2);
+        slots.set_trust(1, Trust::Trusted);
+        assert!(slots.another_is_usable(0) && !slots.another_is_usable(1));
+        assert_eq!(taken(&mut slots).len(), 2);
     }
 }

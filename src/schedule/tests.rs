@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use proptest::prelude::*;
 
 use super::phase::{Conclusion, IllegalMove};
-use super::policy::{Backoff, Policy};
+use super::policy::{Backoff, Policy, Suspicion};
 use super::{Action, Ending, Input, Job, JobNo, Millis, Scheduler, StopRequest};
 use crate::ids::{DeviceId, Slot};
 use crate::outcome::{FailureReason, StopReason};
@@ -168,6 +168,17 @@ impl World {
                 assert!(self.conclusions.insert(job, conclusion).is_none(), "concluded twice");
                 self.tell(format!("{} is {conclusion:?}", name(job)));
             }
+            Action::Silent { job, .. } => self.tell(format!("{} is silent", name(job))),
+            Action::SetAside { job } => self.tell(format!("{} aside", name(job))),
+            Action::Reopened { job } => {
+                let conclusion = self.conclusions.remove(&job);
+                assert_eq!(conclusion, Some(Conclusion::Failed), "only a failure is taken back");
+                self.tell(format!("{} reopened", name(job)));
+            }
+            Action::DeviceSuspected { device } => self.tell(format!("{device} suspected")),
+            Action::DeviceCleared { device } => self.tell(format!("{device} cleared")),
+            Action::DeviceOut { device, left } => self.tell(format!("{device} out, {left} left")),
+            Action::BudgetSpent => self.tell("budget spent".to_owned()),
             Action::StartNoMore => {
                 self.tell("nothing more starts".to_owned());
                 self.closed = true;
@@ -210,7 +221,8 @@ impl World {
 
 fn stopped_as(why: StopReason) -> Ending {
     match why {
-        StopReason::Requested => Ending::Stopped,
+        StopReason::Requested | StopReason::NoRoom | StopReason::Early => Ending::Stopped,
+        StopReason::Stalled => Ending::Failed(FailureReason::Stalled),
         StopReason::Deadline => Ending::Failed(FailureReason::NoProgress),
     }
 }
@@ -229,7 +241,12 @@ const POLICY: Policy = Policy {
     time_limit: None,
     grace: Millis(10),
     max_failed: None,
+    stall_limit: None,
+    budget: None,
+    suspicion: SUSPICION,
 };
+
+const SUSPICION: Suspicion = Suspicion { at_once: Millis(10), trials: 3 };
 
 #[test]
 fn trials_run_in_the_order_of_the_plan() {
@@ -282,7 +299,7 @@ fn retries_end() {
 #[test]
 fn earlier_failures_count_against_the_retries() {
     let mut world = World::new(vec![vec![lost(1)]], cpu(1), POLICY);
-    world.scheduler = Scheduler::new(vec![Job { failures: 2 }], cpu(1), POLICY);
+    world.scheduler = Scheduler::new(vec![Job { failures: 2, ..Job::default() }], cpu(1), POLICY);
     assert_eq!(world.play().tries, [1]);
 }
 
@@ -495,6 +512,7 @@ prop_compose! {
             time_limit: time_limit.map(Millis),
             grace: Millis(10),
             max_failed: max_failed.and_then(NonZeroU32::new),
+            ..POLICY
         }
     }
 }

@@ -39,6 +39,9 @@ pub struct SweepMeta {
     pub report_metric: String,
 }
 
+/// Longest silence of an attempt unless a sweep says otherwise.
+pub const STALL_LIMIT: Duration = Duration::from_mins(30);
+
 /// How trials run; changes no result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resources {
@@ -46,6 +49,8 @@ pub struct Resources {
     pub slots_per_device: u32,
     /// Longest time of one attempt.
     pub time_limit: Option<Duration>,
+    /// Longest time that an attempt may tell nothing.
+    pub stall_limit: Option<Duration>,
     /// Which kernels CUDA may use.
     pub kernels: Kernels,
 }

@@ -9,7 +9,7 @@ use super::error::{Fault, Faults, Site, Source};
 use super::eval::{KnnSpec, LinearSpec};
 use super::keys::{Key, Plain};
 use super::read::{Entry, Node, entries, number, settings, unknown_key, wrong_type};
-use super::sweep::{Kernels, Resources, Scale, SweepMeta};
+use super::sweep::{Kernels, Resources, STALL_LIMIT, Scale, SweepMeta};
 use super::value::{Setting, canonical_float};
 
 /// Names of the tables and keys that [`Tables::read`] reads.
@@ -58,6 +58,7 @@ impl Default for Tables {
                 resources: Resources {
                     slots_per_device: 1,
                     time_limit: None,
+                    stall_limit: Some(STALL_LIMIT),
                     kernels: Kernels::Fastest,
                 },
                 max_retries: 2,
@@ -95,7 +96,7 @@ impl Tables {
                 source,
                 "resources",
                 entry,
-                &["slots_per_device", "time_limit", "deterministic"],
+                &["slots_per_device", "time_limit", "stall_limit", "deterministic"],
                 faults,
                 |entry, faults| {
                     let resources = &mut meta.resources;
@@ -103,6 +104,11 @@ impl Tables {
                         "time_limit" => {
                             let limit = faults.keep(duration("resources.time_limit", entry));
                             set(&mut resources.time_limit, limit.map(Some));
+                        }
+                        "stall_limit" => {
+                            let limit =
+                                faults.keep(duration_or_off("resources.stall_limit", entry));
+                            set(&mut resources.stall_limit, limit);
                         }
                         "deterministic" => set(&mut resources.kernels, faults.keep(kernels(entry))),
                         _ => {
@@ -291,6 +297,14 @@ fn duration(path: &str, entry: &Entry<'_, '_>) -> Result<Duration, Fault> {
         Ok(Duration::ZERO) => Err(refuse("it must be above 0".into())),
         Ok(duration) => Ok(duration),
         Err(error) => Err(refuse(error.to_string())),
+    }
+}
+
+/// Returns a time, or `None` for `"off"`.
+fn duration_or_off(path: &str, entry: &Entry<'_, '_>) -> Result<Option<Duration>, Fault> {
+    match entry.node.get_ref() {
+        DeValue::String(text) if text == "off" => Ok(None),
+        _ => duration(path, entry).map(Some),
     }
 }
 

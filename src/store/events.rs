@@ -28,7 +28,20 @@ impl Store {
         seq: u64,
     ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.sql())?;
-        let stored = self.stored_seq(&mut tx, attempt).await?;
+        self.append_within(&mut tx, attempt, lines, offset, seq).await?;
+        tx.commit().await.map_err(self.sql())
+    }
+
+    /// Does what [`append`](Self::append) does, as a part of a larger transaction.
+    pub(super) async fn append_within(
+        &self,
+        tx: &mut SqliteConnection,
+        attempt: i64,
+        lines: &[EventLine],
+        offset: u64,
+        seq: u64,
+    ) -> Result<(), StoreError> {
+        let stored = self.stored_seq(tx, attempt).await?;
         let known = lines.partition_point(|line| line.seq <= stored);
         let fresh = &lines[known..];
         check_continuous(attempt, stored, fresh, seq)?;
@@ -36,17 +49,17 @@ impl Store {
             return Ok(());
         }
         for line in fresh {
-            self.store_event(&mut tx, attempt, line).await?;
+            self.store_event(tx, attempt, line).await?;
         }
-        self.store_metrics(&mut tx, attempt, fresh).await?;
+        self.store_metrics(tx, attempt, fresh).await?;
         sqlx::query("UPDATE attempt SET events_offset = ?, events_seq = ? WHERE id = ?")
             .bind(signed("offset", offset)?)
             .bind(signed("seq", seq)?)
             .bind(attempt)
-            .execute(&mut *tx)
+            .execute(tx)
             .await
             .map_err(self.sql())?;
-        tx.commit().await.map_err(self.sql())
+        Ok(())
     }
 
     /// Returns the seq up to which a live attempt's events are stored.

@@ -2,7 +2,7 @@
 //! times, events and outcomes are handed in.
 //!
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
-//! `events` (what workers tell), `edit` (what people wish), `read` (sweeps, trials, attempts), `results` (what reports need).
+//! `events` (what workers tell), `edit` (what people wish), `finish` (an end with its last events), `read` (sweeps, trials, attempts), `results` (what reports need).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
@@ -10,6 +10,7 @@ mod columns;
 mod edit;
 mod error;
 mod events;
+mod finish;
 mod open;
 mod provenance;
 mod read;
@@ -26,6 +27,7 @@ use sqlx::SqlitePool;
 
 pub use edit::Edit;
 pub use error::{StoreError, how_to_restore};
+pub use finish::LastLines;
 pub use provenance::{InvocationRow, WorkerUse};
 pub use upkeep::{AskedFor, BackupError, Finding, Weight};
 pub use write::NewAttempt;

@@ -122,6 +122,19 @@ impl Store {
         outcome: &Outcome,
         ended_ms: i64,
     ) -> Result<(), StoreError> {
+        let done = self.end_within(&self.pool, attempt, outcome, ended_ms).await?;
+        self.expect_one(done, attempt).await
+    }
+
+    /// Does what [`end_attempt`](Self::end_attempt) does, perhaps as a part of a larger
+    /// transaction, and returns how many rows it changed.
+    pub(super) async fn end_within(
+        &self,
+        executor: impl sqlx::SqliteExecutor<'_>,
+        attempt: i64,
+        outcome: &Outcome,
+        ended_ms: i64,
+    ) -> Result<u64, StoreError> {
         let columns = OutcomeColumns::encode(outcome);
         let done = sqlx::query(
             "UPDATE attempt SET ended_ms = ?, outcome = ?, verdict = ?, reason = ?, detail = ?
@@ -133,10 +146,10 @@ impl Store {
         .bind(columns.reason)
         .bind(columns.detail)
         .bind(attempt)
-        .execute(&self.pool)
+        .execute(executor)
         .await
         .map_err(self.sql())?;
-        self.expect_one(done.rows_affected(), attempt).await
+        Ok(done.rows_affected())
     }
 
     /// Notes the digest that the data set at `path` was measured to have.

@@ -68,7 +68,17 @@ impl Bars {
                 }
                 self.sweep.finish_and_clear();
             }
-            RunEvent::Noted { .. } | RunEvent::DiskFull { .. } | RunEvent::Stopping { .. } => {}
+            RunEvent::Noted { .. }
+            | RunEvent::DiskFull { .. }
+            | RunEvent::Stopping { .. }
+            | RunEvent::Paused
+            | RunEvent::Resumed
+            | RunEvent::DiskLow { .. }
+            | RunEvent::DiskRoom { .. }
+            | RunEvent::DeviceSuspected { .. }
+            | RunEvent::DeviceCleared { .. }
+            | RunEvent::DeviceOut { .. }
+            | RunEvent::BudgetSpent => {}
         }
         if let Some(remaining) = words.remaining(now) {
             self.sweep.set_message(remaining);

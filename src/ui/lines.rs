@@ -79,6 +79,25 @@ impl Lines {
                 Some(self.style.paint(Role::Bad, &disk_full(folder, *free_bytes)))
             }
             RunEvent::Stopping { times } => normal.then(|| stopping(*times).to_owned()),
+            RunEvent::Paused => normal.then(|| PAUSED.to_owned()),
+            RunEvent::Resumed => normal.then(|| "resumed: trials start again".to_owned()),
+            RunEvent::DiskLow { folder, free_bytes, missing_bytes } => {
+                let text = disk_low(folder, *free_bytes, *missing_bytes);
+                Some(self.style.paint(Role::Warning, &text))
+            }
+            RunEvent::DiskRoom { folder } => normal.then(|| {
+                format!("the disk of {} has room again: trials start again", folder.display())
+            }),
+            RunEvent::DeviceSuspected { device } => normal.then(|| {
+                self.style.paint(Role::Warning, &format!("{device} rests: several trials in a row died there at once, and are tried elsewhere first"))
+            }),
+            RunEvent::DeviceCleared { device } => normal.then(|| {
+                format!("{device} is used again: it was not to blame, as far as can be told")
+            }),
+            RunEvent::DeviceOut { device, left } => {
+                Some(self.style.paint(Role::Bad, &device_out(device, *left)))
+            }
+            RunEvent::BudgetSpent => normal.then(|| BUDGET_SPENT.to_owned()),
             RunEvent::Finished(summary) => normal.then(|| self.finished(summary, now)),
         }
     }
@@ -108,7 +127,15 @@ impl Lines {
             | RunEvent::Noted { .. }
             | RunEvent::DiskFull { .. }
             | RunEvent::Stopping { .. }
-            | RunEvent::Finished(_) => {}
+            | RunEvent::Finished(_)
+            | RunEvent::Paused
+            | RunEvent::Resumed
+            | RunEvent::DiskLow { .. }
+            | RunEvent::DiskRoom { .. }
+            | RunEvent::DeviceSuspected { .. }
+            | RunEvent::DeviceCleared { .. }
+            | RunEvent::DeviceOut { .. }
+            | RunEvent::BudgetSpent => {}
         }
     }
 
@@ -176,13 +203,23 @@ impl Lines {
     }
 
     fn finished(&self, summary: &RunSummary, now: Instant) -> String {
-        let RunSummary { done, failed, left, limited: _, interrupted } = summary;
+        let RunSummary { done, failed, left, limited: _, held, over_budget, pruned, interrupted } =
+            summary;
         let mut text = format!("{done} done");
         if *failed > 0 {
             text.push_str(&self.style.paint(Role::Bad, &format!(", {failed} failed")));
         }
+        if *pruned > 0 {
+            text.push_str(&format!(", {pruned} given up early"));
+        }
         if *left > 0 {
             text.push_str(&format!(", {left} left"));
+        }
+        if *held > 0 {
+            text.push_str(&format!(" ({held} held)"));
+        }
+        if *over_budget > 0 {
+            text.push_str(&format!(" ({over_budget} over budget)"));
         }
         text.push_str(&format!(" after {}", words::duration(self.pace.elapsed(now))));
         if *interrupted {
@@ -270,6 +307,28 @@ fn disk_full(folder: &Path, free_bytes: Option<u64>) -> String {
         "the disk of {} is full{free}: nothing new starts; free some space and run the sweep again",
         folder.display()
     )
+}
+
+const PAUSED: &str = "paused: nothing new starts, running trials go on (`byol-sweep resume`)";
+
+const BUDGET_SPENT: &str =
+    "the budget has no room for the next trial: nothing new starts, running trials go on";
+
+fn disk_low(folder: &Path, free_bytes: u64, missing_bytes: u64) -> String {
+    format!(
+        "the disk of {} has only {} free: nothing new starts until {} more are",
+        folder.display(),
+        words::bytes(free_bytes),
+        words::bytes(missing_bytes)
+    )
+}
+
+fn device_out(device: &DeviceId, left: usize) -> String {
+    let then = match left {
+        0 => "no device is left, so the run ends once what runs has ended".to_owned(),
+        left => format!("its trials go to the {} left", words::plural(left, "device")),
+    };
+    format!("{device} is out of service for this run: {then}")
 }
 
 fn stopping(times: u32) -> &'static str {

@@ -22,7 +22,7 @@ use byol_sweep::spec::sweep::{Kernels, Resources, SweepMeta};
 use byol_sweep::store::Store;
 use byol_sweep::store::rows::AttemptRow;
 use nix::sys::signal::{Signal, raise};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 /// Far more than anything here takes, on a machine that is busy with other things.
 const BOUND: Duration = Duration::from_secs(60);
@@ -65,6 +65,9 @@ impl Bench {
             slots: vec![Slot { device: DeviceId::Cpu, ordinal: 0, threads: 3 }],
             images: Images { train: &|_| None, eval: None },
             options: self.options,
+            commands: mpsc::channel(1).1,
+            device_news: mpsc::channel(1).1,
+            expected: &|_| None,
         };
         let summary = tokio::time::timeout(BOUND, run(request, &mut recorder, stops)).await;
         (summary.expect("ends in time").unwrap(), recorder.events)
@@ -124,6 +127,7 @@ fn plan() -> Plan {
             resources: Resources {
                 slots_per_device: 1,
                 time_limit: None,
+                stall_limit: None,
                 kernels: Kernels::Fastest,
             },
             max_retries: 1,

@@ -97,6 +97,7 @@ fn plan(name: &str, seeds: impl IntoIterator<Item = u64>) -> Plan {
             resources: Resources {
                 slots_per_device: 1,
                 time_limit: None,
+                stall_limit: None,
                 kernels: Kernels::Fastest,
             },
             max_retries: 0,

@@ -1,0 +1,100 @@
+//! What a run does when it is asked for something. Every durable wish is in the store before it
+//! takes effect.
+
+use super::command::{Answer, Request, RunWish, StopHow};
+use super::error::DriveError;
+use super::event::RunEvent;
+use super::run::Run;
+use crate::exec::Executor;
+use crate::ids::TrainKey;
+use crate::schedule::{Input, JobNo, Manner, StopRequest};
+use crate::store::Edit;
+
+impl<E: Executor> Run<'_, E> {
+    /// Does what is asked, as far as it goes.
+    pub(super) async fn obey(&mut self, request: Request) -> Result<Answer, DriveError> {
+        match request {
+            Request::Who => Ok(Answer::Here {
+                pid: std::process::id(),
+                sweep: self.plan.meta.name.clone(),
+                paused: self.scheduler.is_paused(),
+            }),
+            Request::Run { wish } => self.wish(wish).await,
+            Request::Stop { trials, how } => self.stop_some(&trials, how).await,
+            Request::Edit { edit } => self.edit(edit).await,
+        }
+    }
+
+    async fn wish(&mut self, wish: RunWish) -> Result<Answer, DriveError> {
+        let paused = self.scheduler.is_paused();
+        let count = self.live.len() as u64;
+        match wish {
+            RunWish::Pause if paused => {}
+            RunWish::Pause => {
+                self.tell(RunEvent::Paused);
+                self.give(Input::Pause).await?;
+            }
+            RunWish::Resume if !paused => {}
+            RunWish::Resume => {
+                self.tell(RunEvent::Resumed);
+                self.give(Input::Resume).await?;
+            }
+            RunWish::Stop => self.stop(StopRequest::Politely).await?,
+            RunWish::Kill => self.stop(StopRequest::ByForce).await?,
+        }
+        Ok(Answer::Granted { count })
+    }
+
+    async fn stop_some(&mut self, trials: &[TrainKey], how: StopHow) -> Result<Answer, DriveError> {
+        let manner = match how {
+            StopHow::Politely => Manner::Softly,
+            StopHow::ByForce => Manner::Hard,
+        };
+        let live: Vec<JobNo> =
+            self.jobs_of(trials).into_iter().filter(|job| self.live.contains_key(job)).collect();
+        let count = live.len() as u64;
+        for job in live {
+            self.give(Input::StopJob { job, manner }).await?;
+        }
+        Ok(Answer::Granted { count })
+    }
+
+    async fn edit(&mut self, edit: Edit) -> Result<Answer, DriveError> {
+        if let Edit::Remove { sweep } = &edit
+            && *sweep == self.plan.meta.name
+        {
+            let why = format!("sweep `{sweep}` is at work; stop it first, then remove it");
+            return Ok(Answer::Refused { why });
+        }
+        match self.store.edit(&edit, self.clock.wall_ms()).await {
+            Ok(count) => {
+                self.follow(&edit).await?;
+                Ok(Answer::Granted { count })
+            }
+            // The wish is not granted, which is no reason to leave the attempts alone.
+            Err(error) => Ok(Answer::Refused { why: error.to_string() }),
+        }
+    }
+
+    /// Lets this run know what a durable wish means for it.
+    async fn follow(&mut self, edit: &Edit) -> Result<(), DriveError> {
+        let (trials, input): (_, fn(JobNo) -> Input) = match edit {
+            Edit::Hold { trials } => (trials, Input::Hold),
+            Edit::Release { trials } => (trials, Input::Release),
+            Edit::Pardon { trials } => (trials, Input::Retry),
+            Edit::Tag { .. } | Edit::Remove { .. } | Edit::Restore { .. } => return Ok(()),
+        };
+        for job in self.jobs_of(trials) {
+            self.give(input(job)).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns those trials that this run knows, in the order of the plan.
+    fn jobs_of(&self, trials: &[TrainKey]) -> Vec<JobNo> {
+        let mut jobs: Vec<JobNo> = trials.iter().filter_map(|key| self.job_of(key)).collect();
+        jobs.sort_unstable();
+        jobs.dedup();
+        jobs
+    }
+}
