@@ -19,6 +19,8 @@ pub struct Provenance {
     pub devices: Vec<Device>,
     /// Attempts at a time.
     pub slots: u32,
+    /// Intra-op threads of each.
+    pub threads: u32,
     /// Attempts after the first that a retryable failure may have.
     pub max_retries: u32,
     /// Host name.
@@ -211,6 +213,7 @@ mod tests {
                 driver: Some("570.86".into()),
             }],
             slots: 2,
+            threads: 4,
             max_retries: 1,
             host: "here".into(),
             os: "Debian 13".into(),

@@ -2,6 +2,7 @@
 //! completions and the man page all come from here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
@@ -165,6 +166,9 @@ pub struct PlanArgs {
     /// What differs from the file.
     #[command(flatten)]
     pub changes: ChangeArgs,
+    /// Says what this much device time has room for: 40h, 2d 12h.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub budget: Option<Duration>,
     /// Form of the output.
     #[command(flatten)]
     pub reader: ReaderArgs,
@@ -199,6 +203,9 @@ pub struct RunArgs {
     /// Asks nothing.
     #[arg(short, long)]
     pub yes: bool,
+    /// Starts nothing that would take this run beyond so much device time: 40h, 2d 12h.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub budget: Option<Duration>,
 }
 
 impl RunArgs {

@@ -3,6 +3,7 @@
 
 pub mod args;
 mod completions;
+mod cost;
 mod data;
 mod db;
 mod diff;

@@ -1,23 +1,28 @@
 //! `plan`: what a sweep file expands to. Changes nothing on disk.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::args::{Form, PlanArgs};
+use super::cost::{self, Asked, Fit, Here, Outlook};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::{self, Changes};
-use super::reading::Reading;
+use super::reading::{self, Reading};
 use super::sweep_file::{self, SweepFile};
 use super::table::{Align, Table};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
+use crate::exec::devices::{self, DeviceChoice};
+use crate::exec::nvml;
 use crate::ids::TrainKey;
-use crate::plan::cost::{self, Past};
+use crate::plan::cost::{History, Past};
 use crate::plan::{Limit, Plan, memory};
+use crate::store::Spent;
 use crate::store::rows::TrialState;
 use crate::ui::Ui;
 use crate::ui::style::{Role, Style};
@@ -31,7 +36,7 @@ pub(super) type States = HashMap<TrainKey, TrialState>;
 
 pub(super) fn run(args: &PlanArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let file = sweep_file::open(&args.file, ui)?;
-    let planned = gather(&file, &Changes::from(&args.changes), places)?;
+    let planned = gather(&file, args, places)?;
     ui.print(&match args.reader.form() {
         Form::Text => text(&planned, ui.style()),
         Form::Json => json_text(&json(&planned)),
@@ -40,57 +45,62 @@ pub(super) fn run(args: &PlanArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
 }
 
 /// Plans the file, and looks its trials up in the store where there is one.
-fn gather(file: &SweepFile, changes: &Changes, places: &Places) -> anyhow::Result<Planned> {
+fn gather(file: &SweepFile, args: &PlanArgs, places: &Places) -> anyhow::Result<Planned> {
+    let changes = Changes::from(&args.changes);
     let Some(reading) = Reading::open(places)? else {
-        let plan = planning::plan(file, changes, &|_| None, Limit::Million)?;
-        return Ok(Planned { plan, states: States::new(), seconds_left: None });
+        let plan = planning::plan(file, &changes, &|_| None, Limit::Million)?;
+        let mut planned =
+            Planned { plan, states: States::new(), cost: Outlook::default(), fit: None };
+        planned.look_ahead(&[], &[], args.budget);
+        return Ok(planned);
     };
     let digest = |path: &Path| {
         let path = std::path::absolute(path).ok()?;
         reading.wait(reading.store.dataset_digest(&path)).ok().flatten()
     };
-    let plan = planning::plan(file, changes, &digest, Limit::Million)?;
+    let plan = planning::plan(file, &changes, &digest, Limit::Million)?;
     let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
     let known = reading.wait(reading.store.known(&plan.eval_key, &keys))?;
     let states: States = known.into_iter().map(|(key, known)| (key, known.state)).collect();
-    let seconds_left = expected_seconds(&plan, &states, &reading)?;
-    Ok(Planned { plan, states, seconds_left })
+    let past = reading.wait(reading.store.past())?;
+    let spent = reading.wait(reading.store.spent(&keys, reading::now_ms()))?;
+    let mut planned = Planned { plan, states, cost: Outlook::default(), fit: None };
+    planned.look_ahead(&past, &spent, args.budget);
+    Ok(planned)
 }
 
-/// Returns what the trials that are not trained yet will take, from all that were.
-fn expected_seconds(
-    plan: &Plan,
-    states: &States,
-    reading: &Reading,
-) -> anyhow::Result<Option<f64>> {
-    let mut trained = HashMap::new();
-    for sweep in reading.wait(reading.store.sweeps())? {
-        for trial in reading.wait(reading.store.trials(&sweep))? {
-            trained.insert(trial.train_key, trial.run);
-        }
-    }
-    let keys: Vec<TrainKey> = trained.keys().cloned().collect();
-    let seconds = reading.wait(reading.store.attempt_seconds(&keys))?;
-    let past: Vec<Past<'_>> = seconds
-        .iter()
-        .filter_map(|(key, seconds)| Some(Past { run: trained.get(key)?, seconds: *seconds }))
-        .collect();
-    let left = plan.trials.iter().filter(|trial| match state_of(states, &trial.train_key) {
-        TrialState::Pending | TrialState::Running | TrialState::Stopped | TrialState::Failed => {
-            true
-        }
-        TrialState::Trained | TrialState::Done => false,
-    });
-    let left: Vec<_> = left.map(|trial| &trial.run).collect();
-    Ok(cost::expected_seconds(&left, &past).filter(|_| !left.is_empty()))
+/// Returns where a run without further options would compute.
+fn here(plan: &Plan) -> Option<Here> {
+    let gpus = nvml::visible_gpus();
+    let chosen = devices::choose(&DeviceChoice::Auto, &gpus).ok()?;
+    let per_gpu = NonZeroU32::new(plan.meta.resources.slots_per_device).unwrap_or(NonZeroU32::MIN);
+    Here::of_slots(&devices::slots(&chosen, per_gpu, None, devices::cores()))
 }
 
 /// A plan, and what the store adds to it.
 pub(super) struct Planned {
     pub plan: Plan,
     pub states: States,
-    /// What is left takes this long on one device, where comparable runs tell.
-    pub seconds_left: Option<f64>,
+    pub cost: Outlook,
+    /// What a budget has room for, where one is given.
+    pub fit: Option<Fit>,
+}
+
+impl Planned {
+    /// Works out what the trials took and will take on this machine.
+    fn look_ahead(&mut self, past: &[Past], spent: &[Spent], budget: Option<Duration>) {
+        let Some(here) = here(&self.plan) else { return };
+        let history = History::new(past, &[], &here.place);
+        let asked: Vec<Asked<'_>> = self
+            .plan
+            .trials
+            .iter()
+            .map(|trial| Asked::planned(trial, state_of(&self.states, &trial.train_key)))
+            .collect();
+        let lefts = cost::lefts(&asked, &self.plan.eval_key, &history, spent);
+        self.cost = cost::outlook(&asked, spent, Some((&lefts, &here)));
+        self.fit = budget.map(|budget| cost::fit(&asked, &lefts, budget));
+    }
 }
 
 /// Returns the plan for people.
@@ -113,12 +123,8 @@ fn needs(planned: &Planned) -> String {
         ),
         (None, _) | (_, None) => String::new(),
     };
-    if let Some(seconds) = planned.seconds_left {
-        let time = words::duration(Duration::from_secs_f64(seconds));
-        text.push_str(&format!(
-            "time: about {time} on one device for what is not trained yet (from comparable runs)\n"
-        ));
-    }
+    text.push_str(&planned.cost.text());
+    text.extend(planned.fit.iter().map(Fit::text));
     text
 }
 
@@ -183,7 +189,7 @@ fn state_of(states: &States, key: &TrainKey) -> TrialState {
 
 /// Returns the plan for programs.
 pub(super) fn json(planned: &Planned) -> serde_json::Value {
-    let Planned { plan, states, seconds_left } = planned;
+    let Planned { plan, states, cost, fit } = planned;
     let trials = plan.trials.iter().map(|trial| {
         json!({
             "number": trial.ordinal,
@@ -206,7 +212,9 @@ pub(super) fn json(planned: &Planned) -> serde_json::Value {
         "axes": plan.axes,
         "rules": plan.steps,
         "merged": merged(plan),
-        "seconds_left": seconds_left,
+        "seconds_left": cost.rest.as_ref().and_then(|rest| rest.seconds_to_go),
+        "cost": cost.json(),
+        "budget": fit,
         "trials": trials.collect::<Vec<_>>(),
     })
 }
@@ -220,14 +228,14 @@ mod tests {
     fn a_plan_shows_its_rules_and_trials() {
         let plan = samples::plan();
         let states = HashMap::from([(plan.trials[0].train_key.clone(), TrialState::Done)]);
-        let planned = Planned { plan, states, seconds_left: Some(5400.0) };
+        let planned = Planned { plan, states, cost: Outlook::default(), fit: None };
         insta::assert_snapshot!(text(&planned, Style::Plain));
     }
 
     #[test]
     fn programs_get_the_same_with_a_schema() {
         let plan = samples::plan();
-        let planned = Planned { plan, states: States::new(), seconds_left: None };
+        let planned = Planned { plan, states: States::new(), cost: Outlook::default(), fit: None };
         let document = json(&planned);
         assert_eq!(document["schema"], 1);
         assert_eq!(document["merged"], 1);

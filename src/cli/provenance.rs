@@ -37,6 +37,7 @@ pub(super) async fn gather(
         worker: binary(store, worker, now_ms).await?,
         devices: devices(slots),
         slots: u32::try_from(slots.len()).unwrap_or(u32::MAX),
+        threads: slots.first().map_or(0, |slot| slot.threads),
         max_retries: plan.meta.max_retries,
         host: kernel_fact("hostname"),
         os: os(),

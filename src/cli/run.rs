@@ -1,6 +1,7 @@
 //! `run`: plans, then executes what is not done yet.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use super::args::RunArgs;
+use super::cost::{self, Asked, Here, Left};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::{self, Changes};
@@ -19,9 +21,12 @@ use crate::drive::{self, Images, Options, RetryFailed, RunRequest};
 use crate::exec::devices::{self, DeviceChoice};
 use crate::exec::local::LocalExecutor;
 use crate::exec::nvml;
-use crate::ids::Slot;
-use crate::plan::{Limit, Plan, PlanError};
+use crate::ids::{Slot, TrainKey};
+use crate::plan::cost::History;
+use crate::plan::{Limit, Plan, PlanError, PlannedTrial};
+use crate::schedule::Millis;
 use crate::store::Store;
+use crate::store::rows::TrialState;
 use crate::ui::{Ui, words};
 
 /// Digests of image folders, measured for this run.
@@ -36,6 +41,7 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
     let summary = reading::runtime()?.block_on(async {
         let store = Store::open(&places.state).await?;
         note_datasets(&store, &measured, ui).await?;
+        let expected = budgeted(&store, &plan, &slots, args, ui).await?;
         let made_with =
             provenance::gather(&store, &worker, &plan, &slots, places, reading::now_ms()).await?;
         provenance::note_other_workers(&store, &plan, &made_with.worker, ui).await?;
@@ -56,7 +62,7 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
             options: options(args),
             commands: mpsc::channel(1).1,
             device_news: mpsc::channel(1).1,
-            expected: &|_| None,
+            expected: &|trial| expected.get(&trial.train_key).copied(),
         };
         let mut observer = ui.watch(&plan.meta.report_metric);
         let summary = drive::run(request, &mut observer, SignalStops::listen()?).await?;
@@ -131,9 +137,44 @@ fn options(args: &RunArgs) -> Options {
     Options {
         limit: args.limit.map(|limit| limit as usize),
         max_failed: args.failures_allowed().and_then(NonZeroU32::new),
+        budget: args
+            .budget
+            .map(|budget| Millis(u64::try_from(budget.as_millis()).unwrap_or(u64::MAX))),
         retry_failed: if args.retry_failed { RetryFailed::Yes } else { RetryFailed::No },
         ..Options::default()
     }
+}
+
+/// Returns what each trial is expected to take of the budget, and says where nobody can know.
+async fn budgeted(
+    store: &Store,
+    plan: &Plan,
+    slots: &[Slot],
+    args: &RunArgs,
+    ui: &mut Ui,
+) -> anyhow::Result<HashMap<TrainKey, Millis>> {
+    let (Some(_), Some(here)) = (args.budget, Here::of_slots(slots)) else {
+        return Ok(HashMap::new());
+    };
+    let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
+    let known = store.known(&plan.eval_key, &keys).await?;
+    let state = |trial: &PlannedTrial| known.get(&trial.train_key).map(|known| known.state);
+    let asked = plan
+        .trials
+        .iter()
+        .map(|trial| Asked::planned(trial, state(trial).unwrap_or(TrialState::Pending)));
+    let asked: Vec<Asked<'_>> = asked.collect();
+    let history = History::new(&store.past().await?, &[], &here.place);
+    let spent = store.spent(&keys, reading::now_ms()).await?;
+    let lefts = cost::lefts(&asked, &plan.eval_key, &history, &spent);
+    let unknown = lefts.iter().filter(|left| **left == Left::Unknown).count();
+    if unknown > 0 {
+        ui.note(&format!(
+            "nothing comparable ran for {}: the budget counts them once they run",
+            words::plural(unknown, "trial")
+        ));
+    }
+    Ok(cost::expected(&asked, &lefts))
 }
 
 fn eval_path(plan: &Plan, places: &Places) -> anyhow::Result<Option<std::path::PathBuf>> {

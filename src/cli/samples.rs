@@ -182,6 +182,7 @@ pub(super) fn origins() -> super::origin::Origins {
         worker: WorkerBinary { digest: "c0ffee00".repeat(8), about: Some(about) },
         devices: vec![Device { id: DeviceId::Cpu, model: "A CPU".into(), driver: None }],
         slots: 1,
+        threads: 2,
         max_retries: 2,
         host: "here".into(),
         os: "An OS 1".into(),

@@ -1,17 +1,19 @@
 //! `status`: one screen a sweep.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::args::{Form, StatusArgs};
+use super::cost::{self, Asked, Here, Outlook};
 use super::exit::ExitCode;
 use super::origin::several_workers;
 use super::places::Places;
 use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::Verdict;
+use crate::plan::cost::History;
 use crate::store::WorkerUse;
 use crate::store::rows::{AttemptRow, SweepRow, TrialRow, TrialState};
 use crate::ui::style::{Role, Style};
@@ -42,11 +44,21 @@ pub(super) struct Standing {
     pub attempts: Vec<AttemptRow>,
     /// The binaries that finished trials.
     pub workers: Vec<WorkerUse>,
+    pub cost: Outlook,
+}
+
+impl Standing {
+    /// Returns how long the rest takes; `None` while nothing runs, or where not all is known.
+    fn to_go(&self) -> Option<Duration> {
+        let runs = self.attempts.iter().any(|attempt| attempt.ended_ms.is_none());
+        let rest = self.cost.rest.as_ref().filter(|_| runs)?;
+        rest.seconds_to_go.map(Duration::from_secs_f64)
+    }
 }
 
 pub(super) fn run(args: &StatusArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
-    let standings = gather(args.sweep.as_deref(), places)?;
-    let now_ms = since_epoch(SystemTime::now());
+    let now_ms = reading::now_ms();
+    let standings = gather(args.sweep.as_deref(), places, now_ms)?;
     ui.print(&match args.reader.form() {
         Form::Text => {
             let screens = standings.iter().map(|standing| text(standing, now_ms, ui.style()));
@@ -58,7 +70,7 @@ pub(super) fn run(args: &StatusArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
 }
 
 /// Reads the sweep of that name, or all of them.
-fn gather(sweep: Option<&str>, places: &Places) -> anyhow::Result<Vec<Standing>> {
+fn gather(sweep: Option<&str>, places: &Places, now_ms: i64) -> anyhow::Result<Vec<Standing>> {
     let reading = Reading::open_existing(places)?;
     let sweeps = match sweep {
         Some(name) => vec![reading.sweep(name)?],
@@ -68,23 +80,35 @@ fn gather(sweep: Option<&str>, places: &Places) -> anyhow::Result<Vec<Standing>>
         let trials = reading.wait(reading.store.trials(&sweep))?;
         let attempts = reading.wait(reading.store.attempts_of(&reading::keys(&trials)))?;
         let workers = reading.wait(reading.store.workers_of(&reading::keys(&trials)))?;
-        Ok(Standing { sweep, trials, attempts, workers })
+        let cost = costs(&reading, &sweep, &trials, now_ms)?;
+        Ok(Standing { sweep, trials, attempts, workers, cost })
     };
     sweeps.into_iter().map(stand).collect()
 }
 
-fn since_epoch(now: SystemTime) -> i64 {
-    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+fn costs(
+    reading: &Reading,
+    sweep: &SweepRow,
+    trials: &[TrialRow],
+    now_ms: i64,
+) -> anyhow::Result<Outlook> {
+    let spent = reading.wait(reading.store.spent(&reading::keys(trials), now_ms))?;
+    let asked: Vec<Asked<'_>> = trials.iter().map(Asked::from).collect();
+    let Some(here) = Here::of_sweep(reading, sweep)? else {
+        return Ok(cost::outlook(&asked, &spent, None));
+    };
+    let history = History::new(&reading.wait(reading.store.past())?, &[], &here.place);
+    let lefts = cost::lefts(&asked, &sweep.eval_key, &history, &spent);
+    Ok(cost::outlook(&asked, &spent, Some((&lefts, &here))))
 }
 
 /// Returns a sweep's screen for people.
 pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
-    let Standing { sweep, trials, attempts, workers } = standing;
+    let Standing { sweep, trials, attempts, workers, cost } = standing;
     let name = style.paint(Role::Strong, &sweep.name);
     let mut text =
         format!("{name}: {}, {}", words::plural(trials.len(), "trial"), counts(trials, style));
-    if let Some(time) = remaining(trials, attempts) {
+    if let Some(time) = standing.to_go() {
         text.push_str(&format!("; about {} left", words::duration(time)));
     }
     text.push('\n');
@@ -102,6 +126,8 @@ pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
         ));
     }
     text.push_str(&failures(trials, &axes, style));
+    let cost = cost.text();
+    text.extend(cost.lines().map(|line| format!("  {line}\n")));
     if let Some(note) = several_workers(workers) {
         text.push_str(&format!("  {note}\n"));
     }
@@ -157,34 +183,6 @@ fn failures(trials: &[TrialRow], axes: &[String], style: Style) -> String {
     text
 }
 
-/// Returns how long the rest takes when trials go on taking as long as the finished ones did, as
-/// many at a time as now; `None` when nothing runs or nothing finished.
-fn remaining(trials: &[TrialRow], attempts: &[AttemptRow]) -> Option<Duration> {
-    let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none()).count();
-    let took = |attempt: &AttemptRow| match (&attempt.outcome, attempt.ended_ms) {
-        (Some(Outcome::Finished { .. }), Some(end)) => Some(milliseconds(end - attempt.started_ms)),
-        (Some(Outcome::Finished { .. } | Outcome::Stopped | Outcome::Failed { .. }) | None, _) => {
-            None
-        }
-    };
-    let times: Vec<Duration> = attempts.iter().filter_map(took).collect();
-    let left = trials.iter().filter(|trial| is_left(trial.state)).count();
-    if live == 0 || times.is_empty() {
-        return None;
-    }
-    let mean = times.iter().sum::<Duration>().div_f64(times.len() as f64);
-    Some(mean.mul_f64(left as f64 / live as f64))
-}
-
-fn is_left(state: TrialState) -> bool {
-    match state {
-        TrialState::Pending | TrialState::Running | TrialState::Trained | TrialState::Stopped => {
-            true
-        }
-        TrialState::Done | TrialState::Failed => false,
-    }
-}
-
 fn milliseconds(time: i64) -> Duration {
     Duration::from_millis(u64::try_from(time).unwrap_or(0))
 }
@@ -196,7 +194,7 @@ fn worker(used: &WorkerUse) -> serde_json::Value {
 /// Returns the sweeps for programs.
 pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
     let sweep = |standing: &Standing| {
-        let Standing { sweep, trials, attempts, workers } = standing;
+        let Standing { sweep, trials, attempts, workers, cost } = standing;
         let counts: serde_json::Map<String, serde_json::Value> = ORDER
             .iter()
             .map(|state| (*state, trials.iter().filter(|trial| trial.state == *state).count()))
@@ -222,7 +220,8 @@ pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
             "verdicts": verdicts,
             "running": running.collect::<Vec<_>>(),
             "workers": workers.iter().map(worker).collect::<Vec<_>>(),
-            "seconds_left": remaining(trials, attempts).map(|time| time.as_secs_f64()),
+            "seconds_left": standing.to_go().map(|time| time.as_secs_f64()),
+            "cost": cost.json(),
         })
     };
     json!({ "schema": JSON_SCHEMA, "sweeps": standings.iter().map(sweep).collect::<Vec<_>>() })
@@ -230,15 +229,28 @@ pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cost::Left;
     use super::super::samples;
     use super::*;
+    use crate::outcome::Outcome;
+    use crate::plan::cost::{Basis, DeviceKind, Place};
+    use crate::store::Spent;
 
     fn standing() -> Standing {
         let trials = samples::trials();
         let finished = Outcome::Finished { verdict: Verdict::Healthy };
         let attempts =
             vec![samples::attempt(&trials[0], Some(finished)), samples::attempt(&trials[2], None)];
-        Standing { sweep: samples::sweep(), trials, attempts, workers: Vec::new() }
+        let kind = DeviceKind::Cpu;
+        let train_key = trials[0].train_key.clone();
+        let spent = Spent { train_key, kind, train_ms: 7_200_000, eval_ms: 600_000 };
+        let asked: Vec<Asked<'_>> = trials.iter().map(Asked::from).collect();
+        let known = Left::Known { seconds: 90.0, basis: Basis::SameClass };
+        let lefts = vec![known; trials.len()];
+        let place = Place { kind, model: "a".into(), threads: 1 };
+        let here = Here { place, slots: 2 };
+        let cost = cost::outlook(&asked, &[spent], Some((&lefts, &here)));
+        Standing { sweep: samples::sweep(), trials, attempts, workers: Vec::new(), cost }
     }
 
     #[test]
@@ -250,13 +262,13 @@ mod tests {
         assert_eq!(document["sweeps"][0]["counts"]["done"], 3);
         assert_eq!(document["sweeps"][0]["verdicts"], json!({ "collapsed": 1, "diverged": 1 }));
         assert_eq!(document["sweeps"][0]["running"][0]["seconds"], 30.0);
-        assert_eq!(document["sweeps"][0]["seconds_left"], 180.0);
+        assert_eq!(document["sweeps"][0]["seconds_left"], 315.0);
     }
 
     #[test]
     fn nothing_is_promised_while_nothing_runs() {
         let mut standing = standing();
         standing.attempts.truncate(1);
-        assert_eq!(remaining(&standing.trials, &standing.attempts), None);
+        assert_eq!(standing.to_go(), None);
     }
 }

@@ -7,6 +7,7 @@
 //! others see.
 
 mod columns;
+mod cost;
 mod edit;
 mod error;
 mod events;
@@ -25,6 +26,7 @@ use std::path::PathBuf;
 
 use sqlx::SqlitePool;
 
+pub use cost::Spent;
 pub use edit::Edit;
 pub use error::{StoreError, how_to_restore};
 pub use finish::LastLines;
