@@ -7,10 +7,12 @@
 
 pub mod augment;
 pub mod cli;
+pub mod control;
 pub mod data;
 pub mod drive;
 pub mod exec;
 pub mod files;
+pub mod filter;
 pub mod ids;
 pub mod outcome;
 pub mod plan;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
+use super::target::{HoldArgs, StopArgs, SweepArgs, TagArgs, WaitArgs};
 use crate::spec::sweep::Scale;
 use crate::ui::{ColorChoice, Verbosity};
 
@@ -14,7 +15,7 @@ use crate::ui::{ColorChoice, Verbosity};
 #[command(name = "byol-sweep", version, max_term_width = 100)]
 #[command(after_help = "\
 Exit codes: 0 all asked-for trials finished · 1 internal error, or the state folder is in use · \
-2 usage or sweep file rejected · 3 different · 4 nothing matched · \
+2 usage or sweep file rejected · 3 different · 4 nothing matched · 5 timed out · \
 100 finished, but trials failed · 130 interrupted")]
 pub struct Args {
     /// Options of every verb.
@@ -88,6 +89,27 @@ pub enum Verb {
     Data(DataArgs),
     /// Checks that this machine can run sweeps.
     Doctor(ReaderArgs),
+    /// Starts nothing more of a sweep while its run is on; or holds trials back.
+    Pause(HoldArgs),
+    /// Goes on with a paused run; or lets go of held trials.
+    Resume(HoldArgs),
+    /// Lets attempts write a checkpoint and stop; single trials are held then.
+    Stop(StopArgs),
+    /// Kills attempts; single trials are held then.
+    Kill(StopArgs),
+    /// Forgives failed trials their failures, so that they are tried again.
+    Retry(HoldArgs),
+    /// Waits until nothing is left to do.
+    Wait(WaitArgs),
+    /// Gives trials names, takes them away, or lists them.
+    Tag(TagArgs),
+    /// Hides a sweep; its trials and their results stay.
+    Rm(SweepArgs),
+    /// Shows a hidden sweep again.
+    Restore(SweepArgs),
+    /// What is promised when things go wrong, and the tests that hold it.
+    #[command(hide = true, help_template = super::guarantees::TEXT)]
+    Guarantees,
     /// Prints a shell's completion script.
     Completions(CompletionsArgs),
     /// Prints the man page, or writes one page a verb into a folder.
@@ -203,12 +225,38 @@ pub struct RunArgs {
     /// Asks nothing.
     #[arg(short, long)]
     pub yes: bool,
+    /// Runs in the background, in a session of its own; what it says goes to controller.log.
+    #[arg(long)]
+    detach: bool,
+    /// Marks the process that `--detach` starts.
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    own_session: bool,
     /// Starts nothing that would take this run beyond so much device time: 40h, 2d 12h.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub budget: Option<Duration>,
 }
 
+/// Where a run takes place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// On this terminal.
+    Here,
+    /// In a process that this one starts.
+    Apart,
+    /// In this process, which leaves its terminal.
+    Own,
+}
+
 impl RunArgs {
+    /// Returns where to run.
+    pub fn session(&self) -> Session {
+        match (self.detach, self.own_session) {
+            (true, _) => Session::Apart,
+            (false, true) => Session::Own,
+            (false, false) => Session::Here,
+        }
+    }
+
     /// Returns after how many failed trials nothing more starts; `None` means never.
     pub fn failures_allowed(&self) -> Option<u32> {
         if self.fail_fast { Some(1) } else { self.max_fail }
@@ -231,6 +279,15 @@ pub struct LsArgs {
     /// Name of a sweep, or `@` for the latest.
     #[arg(default_value = "@")]
     pub sweep: String,
+    /// Only trials of which this is true: `batch_size >= 256 && state == "done"` (docs/filters.md).
+    #[arg(short = 'E', long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
+    /// By a name as in filters; with a minus before it from large to small.
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    pub sort: Option<String>,
+    /// Prints CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
     /// Form of the output.
     #[command(flatten)]
     pub reader: ReaderArgs,

@@ -326,8 +326,9 @@ impl Rest {
         let known = self.bases.iter().map(|(basis, count)| format!("{} ({count})", basis.words()));
         let known = known.collect::<Vec<_>>().join(", ");
         let known = (!known.is_empty()).then(|| format!("expected from {known}"));
-        let unknown = (self.unknown > 0 && known.is_some())
-            .then(|| format!("nothing comparable ran for {}", words::plural(self.unknown, "trial")));
+        let unknown = (self.unknown > 0 && known.is_some()).then(|| {
+            format!("nothing comparable ran for {}", words::plural(self.unknown, "trial"))
+        });
         let all: Vec<String> = known.into_iter().chain(unknown).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }

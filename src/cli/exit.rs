@@ -22,6 +22,8 @@ pub enum ExitCode {
     Different = 3,
     /// No sweep or trial matched.
     NothingMatched = 4,
+    /// `wait` ended before the trials did.
+    TimedOut = 5,
     /// The sweep ran to its end, but some trials failed.
     TrialsFailed = 100,
     /// The user interrupted.

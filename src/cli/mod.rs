@@ -6,11 +6,14 @@ mod completions;
 mod cost;
 mod data;
 mod db;
+mod detach;
 mod diff;
 mod doctor;
 pub mod exit;
 mod explain;
 mod gc;
+mod guarantees;
+mod hold;
 mod init;
 mod logs;
 mod ls;
@@ -21,21 +24,30 @@ mod plan;
 mod planning;
 mod preflight;
 mod provenance;
+mod reach;
 mod reading;
+mod remove;
 mod report;
+mod retry;
 mod run;
+mod said;
 #[cfg(test)]
 mod samples;
 pub mod shipped;
 mod show;
 mod status;
+mod stop;
 mod sweep_file;
 mod table;
+mod tag;
+pub mod target;
 mod trials;
+mod wait;
 
 use self::args::{Args, Verb};
 use self::exit::ExitCode;
 use self::places::Places;
+use crate::drive::command::StopHow;
 use crate::plan::PlanError;
 use crate::spec::SpecError;
 use crate::ui::Ui;
@@ -61,6 +73,16 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Report(args) => report::run(&args, &places, ui),
         Verb::Data(args) => data::run(&args, &places, ui),
         Verb::Doctor(args) => doctor::run(args, &places, ui),
+        Verb::Pause(args) => hold::pause(&args, &places, ui),
+        Verb::Resume(args) => hold::resume(&args, &places, ui),
+        Verb::Stop(args) => stop::run(&args, StopHow::Politely, &places, ui),
+        Verb::Kill(args) => stop::run(&args, StopHow::ByForce, &places, ui),
+        Verb::Retry(args) => retry::run(&args, &places, ui),
+        Verb::Wait(args) => wait::run(&args, &places, ui),
+        Verb::Tag(args) => tag::run(&args, &places, ui),
+        Verb::Rm(args) => remove::remove(&args, &places, ui),
+        Verb::Restore(args) => remove::restore(&args, &places, ui),
+        Verb::Guarantees => guarantees::run(ui),
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Man(args) => man::run(&args, ui),
         Verb::Diff(args) => diff::run(&args, &places, ui),

@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::exit::NothingMatched;
 use super::places::Places;
+use crate::drive::DriveError;
 use crate::ids::TrainKey;
 use crate::store::Store;
 use crate::store::rows::{SweepRow, TrialRow};
@@ -51,6 +52,20 @@ impl Reading {
         query: impl Future<Output = Result<T, E>>,
     ) -> anyhow::Result<T> {
         self.runtime.block_on(query).map_err(Into::into)
+    }
+
+    /// Waits for what looks at processes.
+    pub(super) fn drive<T>(
+        &self,
+        look: impl Future<Output = Result<T, DriveError>>,
+    ) -> anyhow::Result<T> {
+        Ok(self.runtime.block_on(look)?)
+    }
+
+    /// Makes something that lives within the runtime.
+    pub(super) fn within<T, E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let _runtime = self.runtime.enter();
+        make()
     }
 
     /// Finds a sweep by its name, or the latest one by `@`.

@@ -8,14 +8,16 @@ use std::path::Path;
 
 use tokio::sync::mpsc;
 
-use super::args::RunArgs;
+use super::args::{RunArgs, Session};
 use super::cost::{self, Asked, Here, Left};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::{self, Changes};
 use super::sweep_file::{self, SweepFile};
-use super::{preflight, provenance, reading};
+use super::{detach, preflight, provenance, reading};
+use crate::control::Server;
 use crate::drive::event::RunSummary;
+use crate::drive::lock::StateLock;
 use crate::drive::signals::SignalStops;
 use crate::drive::{self, Images, Options, RetryFailed, RunRequest};
 use crate::exec::devices::{self, DeviceChoice};
@@ -29,16 +31,26 @@ use crate::store::Store;
 use crate::store::rows::TrialState;
 use crate::ui::{Ui, words};
 
+/// Requests that wait for the loop; more wait with their clients.
+const COMMANDS: usize = 16;
+
 /// Digests of image folders, measured for this run.
 type Measured = Vec<(std::path::PathBuf, String)>;
 
 pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    match args.session() {
+        Session::Here => {}
+        Session::Apart => return detach::run(places, ui),
+        // The terminal's end is none of this process's from here on.
+        Session::Own => drop(nix::unistd::setsid()),
+    }
     let worker = places.worker()?;
     let file = sweep_file::open(&args.file, ui)?;
     let (plan, measured) = plan(&file, args, ui)?;
     preflight::check_data(&plan, places)?;
     let slots = slots(args, &plan)?;
     let summary = reading::runtime()?.block_on(async {
+        let lock = StateLock::take(&places.state)?;
         let store = Store::open(&places.state).await?;
         note_datasets(&store, &measured, ui).await?;
         let expected = budgeted(&store, &plan, &slots, args, ui).await?;
@@ -53,6 +65,7 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
             let source = &trial.run.data.source;
             preflight::whereabouts(source, trial.data_path.as_deref(), places).ok().flatten()
         };
+        let (sender, commands) = mpsc::channel(COMMANDS);
         let request = RunRequest {
             plan: &plan,
             store: &store,
@@ -60,13 +73,16 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
             slots,
             images: Images { train: &train, eval: eval_path.as_deref() },
             options: options(args),
-            commands: mpsc::channel(1).1,
+            commands,
             device_news: mpsc::channel(1).1,
             expected: &|trial| expected.get(&trial.train_key).copied(),
         };
         let mut observer = ui.watch(&plan.meta.report_metric);
-        let summary = drive::run(request, &mut observer, SignalStops::listen()?).await?;
-        anyhow::Ok(summary)
+        let stops = SignalStops::listen()?;
+        let server = Server::listen(store.state_dir(), &lock, sender)?;
+        let summary = drive::run_locked(&lock, request, &mut observer, stops).await;
+        server.close().await;
+        anyhow::Ok(summary?)
     })?;
     if let End::Undone { trials } = end(&summary) {
         ui.note(&undone(trials));

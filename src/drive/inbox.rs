@@ -34,6 +34,11 @@ impl Inbox {
             (device, state) = next(&mut self.devices) => Letter::Device(device, state),
         }
     }
+
+    /// Returns a command that nobody has heard yet, if one is there.
+    pub(super) fn unheard(&mut self) -> Option<Command> {
+        self.commands.as_mut()?.try_recv().ok()
+    }
 }
 
 async fn next<T>(channel: &mut Option<mpsc::Receiver<T>>) -> T {

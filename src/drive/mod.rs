@@ -18,6 +18,7 @@ pub mod lock;
 mod names;
 mod obey;
 mod order;
+pub mod orphans;
 mod perform;
 mod recover;
 mod run;
@@ -122,9 +123,23 @@ pub trait Observer {
 pub async fn run<E: Executor>(
     request: RunRequest<'_, E>,
     observer: &mut dyn Observer,
+    stop: impl StopSource,
+) -> Result<RunSummary, DriveError> {
+    let lock = lock::StateLock::take(request.store.state_dir())?;
+    run_locked(&lock, request, observer, stop).await
+}
+
+/// Does what [`run`] does, for a caller that holds the lock of the store's state folder already.
+///
+/// # Errors
+///
+/// Those of [`run`].
+pub async fn run_locked<E: Executor>(
+    _lock: &lock::StateLock,
+    request: RunRequest<'_, E>,
+    observer: &mut dyn Observer,
     mut stop: impl StopSource,
 ) -> Result<RunSummary, DriveError> {
-    let _lock = lock::StateLock::take(request.store.state_dir())?;
     let (mut run, mut inbox) = run::Run::prepare(request, observer).await?;
     run.play(&mut stop, &mut inbox).await
 }

@@ -148,6 +148,10 @@ impl<'a, E: Executor> Run<'a, E> {
             self.observe().await?;
             self.give(Input::Tick).await?;
         }
+        // What was asked for at the last moment is written down and answered, if no longer obeyed.
+        while let Some(command) = inbox.unheard() {
+            self.open(Letter::Command(command)).await?;
+        }
         let RunSummary { done, failed, left, pruned, .. } = self.summary;
         // Those that were left running have no conclusion.
         self.summary.left += self.plan.trials.len().saturating_sub(done + failed + left + pruned);

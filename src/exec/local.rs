@@ -50,6 +50,16 @@ impl LocalExecutor {
         })
     }
 
+    /// Finds and stops workers, and starts none: it needs no worker program.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's identity of this boot cannot be read.
+    pub fn without_worker() -> Result<Self, ExecError> {
+        // Any file will do where nothing is launched.
+        Self::new("/proc/self/exe")
+    }
+
     fn children(&self) -> MutexGuard<'_, HashMap<JobHandle, Child>> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }

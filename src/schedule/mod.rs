@@ -66,12 +66,16 @@ impl Scheduler {
         }
     }
 
-    /// Takes an input and returns what to do, in order. `now` must not go back.
+    /// Takes an input and returns what to do, in order; nothing after the end. `now` must not go
+    /// back.
     ///
     /// # Errors
     ///
     /// [`IllegalMove`] when the input does not fit the trial's phase; nothing has changed then.
     pub fn step(&mut self, input: Input, now: Millis) -> Result<Vec<Action>, IllegalMove> {
+        if self.finished {
+            return Ok(Vec::new());
+        }
         self.now = now;
         let mut actions = Vec::new();
         // Attempts are adopted one by one before the first tick: until then no slot is known free.

@@ -31,6 +31,8 @@ pub use error::{Fault, Site, SpecError};
 pub use keys::{Acts, Info, Key, Kind, OPS, Op, Param, Plain, Scope, keys};
 pub use value::{Setting, Value};
 
+pub(crate) use keys::nearest;
+
 use error::{Faults, Source};
 use read::{Entry, entries, unknown_key};
 use rules::{RULES, Rules};

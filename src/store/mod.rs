@@ -2,7 +2,8 @@
 //! times, events and outcomes are handed in.
 //!
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
-//! `events` (what workers tell), `edit` (what people wish), `finish` (an end with its last events), `read` (sweeps, trials, attempts), `results` (what reports need).
+//! `events` (what workers tell), `finish` (an end with its last events), `edit` and `wished` (what
+//! people wish), `read` (sweeps, trials, attempts), `results` (what reports need).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
@@ -20,6 +21,7 @@ pub mod rows;
 mod standing;
 mod sync;
 mod upkeep;
+mod wished;
 mod write;
 
 use std::path::PathBuf;

@@ -181,3 +181,12 @@ pub struct Finals {
     /// Name to value: `knn_top1`, `linear_top1`, `floor_linear_top1`, ...
     pub values: std::collections::BTreeMap<String, f64>,
 }
+
+/// What people wish of a trial, and call it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wished {
+    /// Since when it is held, in milliseconds since 1970; `None` while it may start.
+    pub held_ms: Option<i64>,
+    /// Its names, in order.
+    pub tags: Vec<String>,
+}

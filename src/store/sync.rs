@@ -14,7 +14,7 @@ const CHUNK: usize = 500;
 impl Store {
     /// Makes the plan its sweep's newest revision, unless it is that already, and marks the sweep
     /// as the latest; returns the sweep's row id. Trials are added where they are new; none is
-    /// taken away.
+    /// taken away. A removed sweep is restored: who runs it wants to see it.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ async fn upsert_sweep(
 ) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "INSERT INTO sweep (name, created_ms, asked_ms) VALUES (?1, ?2, ?2)
-         ON CONFLICT (name) DO UPDATE SET asked_ms = excluded.asked_ms
+         ON CONFLICT (name) DO UPDATE SET asked_ms = excluded.asked_ms, removed_ms = NULL
          RETURNING id",
     )
     .bind(&plan.meta.name)

@@ -278,6 +278,34 @@ async fn a_worker_past_its_deadline_is_stopped_then_killed() {
 }
 
 #[tokio::test]
+async fn a_worker_that_stands_still_is_killed_past_its_deadline() {
+    let mut bench = Bench::new().await;
+    bench.plan.meta.resources.time_limit = Some(Duration::from_millis(300));
+    bench.options.grace = Millis(1);
+    let (summary, events) = bench.run("stands_still.sh", never).await;
+    assert_eq!(summary.failed, 1);
+    assert_eq!(failed(&bench.outcome().await).0, FailureReason::NoProgress);
+    assert!(events.iter().any(|event| when_ready(event, StopRequest::Politely).is_some()));
+    let row = bench.attempts().await.remove(0);
+    let handle: JobHandle = serde_json::from_str(row.handle_json.as_deref().unwrap()).unwrap();
+    wait_until_gone(handle.pid);
+    wait_until_gone(grandchild(&row));
+}
+
+#[tokio::test]
+async fn a_worker_that_tells_nothing_is_stopped_and_tried_again() {
+    let mut bench = Bench::new().await;
+    bench.plan.meta.resources.stall_limit = Some(Duration::from_millis(300));
+    let (summary, _) = bench.run("obeys.sh", never).await;
+    assert_eq!(summary.failed, 1);
+    let attempts = bench.attempts().await;
+    assert_eq!(attempts.len(), 2, "it is worth a retry");
+    for row in attempts {
+        assert_eq!(failed(row.outcome.as_ref().unwrap()).0, FailureReason::Stalled);
+    }
+}
+
+#[tokio::test]
 async fn a_hard_stop_reaches_grandchildren() {
     let bench = Bench::new().await;
     let stop = |event: &RunEvent| when_ready(event, StopRequest::ByForce);

@@ -1,11 +1,15 @@
 //! The loop with scripted workers: inputs reach the scheduler, actions reach the seams, the store
 //! knows before observers do, and a later controller goes on where an earlier one stopped.
 
+mod care;
+mod obey;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, UnboundedSender};
 
+use super::command::Commands;
 use super::disk::Watermarks;
 use super::event::{RunEvent, RunSummary};
 use super::order::Images;
@@ -33,6 +37,8 @@ struct Bench {
     store: Store,
     options: Options,
     threads: u32,
+    /// Of each trial.
+    expected: Option<Millis>,
 }
 
 impl Bench {
@@ -45,7 +51,7 @@ impl Bench {
             disk: Some(Watermarks { low: 0, critical: 0 }),
             ..Options::default()
         };
-        Self { folder, store, options, threads: 1 }
+        Self { folder, store, options, threads: 1, expected: None }
     }
 
     async fn run(&self, plan: &Plan, executor: &ScriptedExecutor) -> (RunSummary, Vec<RunEvent>) {
@@ -62,6 +68,19 @@ impl Bench {
     ) -> (Result<RunSummary, DriveError>, Vec<RunEvent>) {
         let (sender, stops) = ChannelStops::new();
         let mut recorder = Recorder { events: Vec::new(), sender, stop };
+        let commands = mpsc::channel(1).1;
+        let summary = self.run_with(plan, executor, &mut recorder, stops, commands).await;
+        (summary, recorder.events)
+    }
+
+    async fn run_with(
+        &self,
+        plan: &Plan,
+        executor: &ScriptedExecutor,
+        observer: &mut dyn Observer,
+        stops: ChannelStops,
+        commands: Commands,
+    ) -> Result<RunSummary, DriveError> {
         let request = RunRequest {
             plan,
             store: &self.store,
@@ -69,13 +88,12 @@ impl Bench {
             slots: vec![Slot { device: DeviceId::Cpu, ordinal: 0, threads: self.threads }],
             images: Images { train: &|trial| trial.data_path.clone(), eval: None },
             options: self.options,
-            commands: mpsc::channel(1).1,
+            commands,
             device_news: mpsc::channel(1).1,
-            expected: &|_| None,
+            expected: &|_| self.expected,
         };
-        let run = run(request, &mut recorder, stops);
-        let summary = tokio::time::timeout(Duration::from_secs(30), run).await.expect("ends");
-        (summary, recorder.events)
+        let run = run(request, observer, stops);
+        tokio::time::timeout(Duration::from_secs(30), run).await.expect("ends")
     }
 
     async fn attempts(&self, plan: &Plan) -> Vec<AttemptRow> {
@@ -138,7 +156,7 @@ impl Observer for Recorder {
 
 fn plan_with_eval(seeds: u64, knn: u32) -> Plan {
     let sample: RunSpec =
-        serde_json::from_str(include_str!("../../tests/fixtures/run.json")).unwrap();
+        serde_json::from_str(include_str!("../../../tests/fixtures/run.json")).unwrap();
     let trials = (0..seeds).zip(1..).map(|(seed, ordinal)| {
         let run = RunSpec { seed, ..sample.clone() };
         PlannedTrial {

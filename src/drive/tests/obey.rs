@@ -1,0 +1,228 @@
+//! What a run does when it is asked for something while it is at work.
+
+use tokio::sync::oneshot;
+
+use super::super::command::{Answer, Command, Request, RunWish, StopHow};
+use super::*;
+use crate::ids::TrainKey;
+use crate::store::Edit;
+
+/// Asks, when an event comes, what a script says for it.
+struct Asker {
+    events: Vec<RunEvent>,
+    commands: mpsc::Sender<Command>,
+    script: fn(&RunEvent, &Keys) -> Vec<Request>,
+    keys: Keys,
+    answers: Vec<oneshot::Receiver<Answer>>,
+    // A stop source that is gone asks for nothing.
+    _stops: UnboundedSender<StopRequest>,
+}
+
+type Keys = Vec<TrainKey>;
+
+impl Observer for Asker {
+    fn on(&mut self, event: &RunEvent) {
+        self.events.push(event.clone());
+        for request in (self.script)(event, &self.keys) {
+            let (answer, answered) = oneshot::channel();
+            self.commands.try_send(Command { request, answer }).unwrap();
+            self.answers.push(answered);
+        }
+    }
+}
+
+/// Runs while somebody asks; returns what came of it and the answers.
+async fn ask(
+    bench: &Bench,
+    plan: &Plan,
+    executor: &ScriptedExecutor,
+    script: fn(&RunEvent, &Keys) -> Vec<Request>,
+) -> (RunSummary, Vec<RunEvent>, Vec<Answer>) {
+    let (commands, inbox) = mpsc::channel(16);
+    let (stop, stops) = ChannelStops::new();
+    let keys = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
+    let (events, answers) = (Vec::new(), Vec::new());
+    let mut asker = Asker { events, commands, script, keys, answers, _stops: stop };
+    let summary = bench.run_with(plan, executor, &mut asker, stops, inbox).await.unwrap();
+    let mut answers = Vec::new();
+    for answer in asker.answers {
+        answers.push(answer.await.expect("every question that is heard is answered"));
+    }
+    (summary, asker.events, answers)
+}
+
+fn begins(event: &RunEvent) -> bool {
+    matches!(event, RunEvent::AttemptStarted { .. })
+}
+
+fn wish(wish: RunWish) -> Request {
+    Request::Run { wish }
+}
+
+fn edit(edit: Edit) -> Request {
+    Request::Edit { edit }
+}
+
+fn granted(count: u64) -> Answer {
+    Answer::Granted { count }
+}
+
+#[tokio::test]
+async fn it_tells_who_it_is_and_whether_it_is_paused() {
+    let bench = Bench::new().await;
+    let executor = ScriptedExecutor::new([waits_then(last_words()), finishes()]);
+    let (summary, _, answers) = ask(&bench, &plan(2), &executor, |event, keys| match event {
+        RunEvent::AttemptStarted { trial, .. } if trial.ordinal == 1 => vec![
+            Request::Who,
+            wish(RunWish::Pause),
+            Request::Who,
+            wish(RunWish::Resume),
+            Request::Stop { trials: keys[..1].to_vec(), how: StopHow::Politely },
+        ],
+        _ => Vec::new(),
+    })
+    .await;
+    // The scripted worker finishes when it is asked to stop.
+    assert_eq!(summary, RunSummary { done: 2, ..RunSummary::default() });
+    let here = |paused| Answer::Here { pid: std::process::id(), sweep: "sweep".into(), paused };
+    assert_eq!(answers[..5], [here(false), granted(1), here(true), granted(1), granted(1)]);
+}
+
+#[tokio::test]
+async fn a_pause_starts_nothing_and_a_stop_ends_it() {
+    let bench = Bench::new().await;
+    let executor = ScriptedExecutor::new([waits_then(last_words())]);
+    let (summary, events, _) = ask(&bench, &plan(2), &executor, |event, keys| match event {
+        event if begins(event) => vec![
+            wish(RunWish::Pause),
+            Request::Stop { trials: keys.clone(), how: StopHow::Politely },
+        ],
+        RunEvent::AttemptEnded { .. } => vec![wish(RunWish::Stop)],
+        _ => Vec::new(),
+    })
+    .await;
+    assert_eq!(summary, RunSummary { done: 1, left: 1, interrupted: true, ..Default::default() });
+    assert!(events.iter().any(|event| matches!(event, RunEvent::Paused)));
+    assert_eq!(executor.calls(), ["launch", "soft"]);
+}
+
+#[tokio::test]
+async fn a_kill_kills() {
+    let bench = Bench::new().await;
+    let executor = ScriptedExecutor::new([waits_then(vec![])]);
+    let (summary, ..) = ask(&bench, &plan(1), &executor, |event, _| {
+        begins(event).then(|| wish(RunWish::Kill)).into_iter().collect()
+    })
+    .await;
+    assert!(summary.interrupted);
+    assert_eq!(executor.calls(), ["launch", "hard"]);
+}
+
+#[tokio::test]
+async fn a_trial_that_was_stopped_is_left_and_the_others_go_on() {
+    let bench = Bench::new().await;
+    let executor = ScriptedExecutor::new([waits_then(vec![ended(End::Stopped)]), finishes()]);
+    let (summary, _, answers) = ask(&bench, &plan(2), &executor, |event, keys| match event {
+        RunEvent::AttemptStarted { trial, .. } if trial.ordinal == 1 => {
+            vec![Request::Stop { trials: keys.clone(), how: StopHow::Politely }]
+        }
+        _ => Vec::new(),
+    })
+    .await;
+    assert_eq!(summary, RunSummary { done: 1, left: 1, ..RunSummary::default() });
+    assert_eq!(answers, [granted(1)], "the other one was not alive");
+}
+
+#[tokio::test]
+async fn held_trials_are_not_begun_until_somebody_releases_them() {
+    let bench = Bench::new().await;
+    let plan = plan(2);
+    bench.store.sync_plan(&plan, 0).await.unwrap();
+    let hold = Edit::Hold { trials: vec![plan.trials[0].train_key.clone()] };
+    bench.store.edit(&hold, 1).await.unwrap();
+    let (summary, _) = bench.run(&plan, &ScriptedExecutor::new([finishes()])).await;
+    assert_eq!(summary, RunSummary { done: 1, left: 1, held: 1, ..RunSummary::default() });
+    let (summary, _) = bench.run(&plan, &ScriptedExecutor::new([])).await;
+    assert_eq!(summary.held, 1, "the next run holds it too");
+    let release = Edit::Release { trials: vec![plan.trials[0].train_key.clone()] };
+    bench.store.edit(&release, 2).await.unwrap();
+    assert_eq!(bench.run(&plan, &ScriptedExecutor::new([finishes()])).await.0.done, 2);
+}
+
+#[tokio::test]
+async fn a_hold_and_a_release_are_written_down_and_obeyed_at_once() {
+    let bench = Bench::new().await;
+    let executor = ScriptedExecutor::new([waits_then(last_words()), finishes(), finishes()]);
+    let (summary, events, answers) = ask(&bench, &plan(3), &executor, |event, keys| match event {
+        RunEvent::AttemptStarted { trial, .. } if trial.ordinal == 1 => vec![
+            edit(Edit::Hold { trials: keys[1..2].to_vec() }),
+            Request::Stop { trials: keys[..1].to_vec(), how: StopHow::Politely },
+        ],
+        RunEvent::AttemptStarted { trial, .. } if trial.ordinal == 3 => {
+            vec![edit(Edit::Release { trials: keys[1..2].to_vec() })]
+        }
+        _ => Vec::new(),
+    })
+    .await;
+    assert_eq!(summary.done + summary.held, 3);
+    assert_eq!(answers[..2], [granted(1), granted(1)]);
+    let started = events.iter().filter_map(|event| match event {
+        RunEvent::AttemptStarted { trial, .. } => Some(trial.ordinal),
+        _ => None,
+    });
+    assert_eq!(started.take(2).collect::<Vec<_>>(), [1, 3]);
+}
+
+#[tokio::test]
+async fn what_is_asked_at_the_last_moment_is_written_down_and_answered() {
+    let bench = Bench::new().await;
+    let executor = ScriptedExecutor::new([fails(FailureReason::OutOfMemory)]);
+    let (summary, _, answers) = ask(&bench, &plan(1), &executor, |event, keys| match event {
+        RunEvent::AttemptEnded { .. } => vec![edit(Edit::Pardon { trials: keys.clone() })],
+        _ => Vec::new(),
+    })
+    .await;
+    assert_eq!((summary.failed, answers), (1, vec![granted(1)]));
+    assert_eq!(bench.run(&plan(1), &ScriptedExecutor::new([finishes()])).await.0.done, 1);
+}
+
+#[tokio::test]
+async fn a_failed_trial_that_is_forgiven_runs_again_in_the_same_run() {
+    let bench = Bench::new().await;
+    let executor = ScriptedExecutor::new([
+        fails(FailureReason::OutOfMemory),
+        waits_then(last_words()),
+        finishes(),
+    ]);
+    let (summary, _, answers) = ask(&bench, &plan(2), &executor, |event, keys| match event {
+        RunEvent::AttemptStarted { trial, .. } if trial.ordinal == 2 => vec![
+            edit(Edit::Pardon { trials: keys[..1].to_vec() }),
+            Request::Stop { trials: keys[1..].to_vec(), how: StopHow::Politely },
+        ],
+        _ => Vec::new(),
+    })
+    .await;
+    assert_eq!(summary, RunSummary { done: 2, ..RunSummary::default() });
+    assert_eq!(answers[0], granted(1));
+    assert_eq!(bench.attempts(&plan(2)).await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_sweep_at_work_is_not_removed_and_others_are() {
+    let bench = Bench::new().await;
+    let mut other = plan(0);
+    other.meta.name = "other".into();
+    bench.store.sync_plan(&other, 0).await.unwrap();
+    let executor = ScriptedExecutor::new([waits_then(last_words())]);
+    let (_, _, answers) = ask(&bench, &plan(1), &executor, |event, keys| {
+        let remove = |sweep: &str| edit(Edit::Remove { sweep: sweep.into() });
+        let stop = Request::Stop { trials: keys.clone(), how: StopHow::Politely };
+        if begins(event) { vec![remove("sweep"), remove("other"), stop] } else { Vec::new() }
+    })
+    .await;
+    assert!(matches!(&answers[0], Answer::Refused { why } if why.contains("at work")));
+    assert_eq!(answers[1], granted(1));
+    let left: Vec<_> =
+        bench.store.sweeps().await.unwrap().into_iter().map(|sweep| sweep.name).collect();
+    assert_eq!(left, ["sweep"]);
+}
