@@ -268,6 +268,9 @@ impl RunArgs {
 pub struct StatusArgs {
     /// Name of a sweep, or `@` for the latest (default: all).
     pub sweep: Option<String>,
+    /// Shows it again as it changes, until nothing runs any more or `q` is typed.
+    #[arg(short, long)]
+    pub watch: bool,
     /// Form of the output.
     #[command(flatten)]
     pub reader: ReaderArgs,

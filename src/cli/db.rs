@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{DbArgs, DbVerb, Form};
+use super::controller::Controller;
 use super::exit::ExitCode;
-use super::explain::{Controller, controller};
 use super::places::Places;
 use super::reading::{Reading, runtime};
 use super::{JSON_SCHEMA, json_text};
@@ -49,7 +49,7 @@ fn check(form: Form, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
 /// Finds attempts that count as alive while nobody can be at them.
 fn unwatched(reading: &Reading) -> anyhow::Result<Vec<Finding>> {
     let state = reading.store.state_dir();
-    if let Controller::Alive { .. } = controller(state) {
+    if let Controller::Alive { .. } = Controller::look(state) {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();

@@ -9,12 +9,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::args::{Form, TrialArgs};
+use super::controller::{AtWork, Controller};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
-use crate::drive::lock::{self, Holder};
 use crate::drive::{self, Ended, Options, RetryFailed, Standing};
 use crate::ids::AttemptNo;
 use crate::outcome::{FailureReason, Outcome};
@@ -46,15 +46,6 @@ pub(super) struct Facts {
     /// What an attempt would do now.
     pub work: Work,
     pub now_ms: i64,
-}
-
-/// Who works on the state folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Controller {
-    /// Nobody.
-    None,
-    /// This one.
-    Alive { who: String },
 }
 
 /// A sentence, and what it is about.
@@ -114,7 +105,7 @@ fn gather(reading: &Reading, sweep: &SweepRow, trial: TrialRow) -> anyhow::Resul
         live: reading.wait(store.live_attempts())?,
         slots: last.as_ref().map(|made_with| made_with.slots),
         max_retries: last.map_or(DEFAULT_RETRIES, |made_with| made_with.max_retries),
-        controller: controller(store.state_dir()),
+        controller: Controller::look(store.state_dir()),
         work: drive::work(&known, Path::exists),
         now_ms: reading::now_ms(),
         trial,
@@ -124,15 +115,6 @@ fn gather(reading: &Reading, sweep: &SweepRow, trial: TrialRow) -> anyhow::Resul
 
 /// What `retry.max` is where nothing else is known.
 const DEFAULT_RETRIES: u32 = 2;
-
-/// Looks who works on a state folder.
-pub(super) fn controller(state: &Path) -> Controller {
-    match lock::holder(state) {
-        Ok(Holder::Somebody(who)) => Controller::Alive { who },
-        // What cannot be told is not claimed.
-        Ok(Holder::Nobody) | Err(_) => Controller::None,
-    }
-}
 
 fn is_open(state: TrialState) -> bool {
     match state {
@@ -241,13 +223,27 @@ fn waits(facts: &Facts) -> Vec<Sentence> {
             About::Waits,
             format!("no controller is alive: `byol-sweep run` of {} starts it", facts.sweep),
         )),
-        Controller::Alive { who } => {
+        Controller::Alive { who, run } => {
             all.push(say(About::Waits, format!("a controller is alive: {who}")));
+            all.extend(run.as_ref().and_then(|run| otherwise_engaged(facts, run)));
             all.extend(back_off(facts));
             all.push(say(About::Waits, queue(facts)));
         }
     }
     all
+}
+
+/// A run that starts nothing, or nothing of this sweep.
+fn otherwise_engaged(facts: &Facts, run: &AtWork) -> Option<Sentence> {
+    let AtWork { sweep, paused } = run;
+    let text = match (*sweep == facts.sweep, paused) {
+        (true, false) => return None,
+        (true, true) => "that run is paused: `byol-sweep resume` goes on".to_owned(),
+        (false, _) => {
+            format!("that is a run of {sweep}: one of {} starts it once that is over", facts.sweep)
+        }
+    };
+    Some(say(About::Waits, text))
 }
 
 fn queue(facts: &Facts) -> String {
@@ -445,7 +441,8 @@ mod tests {
     }
 
     fn alive() -> Controller {
-        Controller::Alive { who: "host here, process 7".into() }
+        let run = Some(AtWork { sweep: "tiny".into(), paused: false });
+        Controller::Alive { who: "host here, process 7".into(), run }
     }
 
     fn failed(reason: FailureReason) -> Option<Outcome> {
@@ -473,6 +470,12 @@ mod tests {
         let running = samples::attempt(&samples::trials()[2], None);
         let waiting = Facts { controller: alive(), live: vec![running.clone()], ..facts(5) };
         tell("it waits for a slot", &waiting);
+        let paused = |sweep: &str| Controller::Alive {
+            who: "host here, process 7".into(),
+            run: Some(AtWork { sweep: sweep.into(), paused: true }),
+        };
+        tell("the run is paused", &Facts { controller: paused("tiny"), ..facts(5) });
+        tell("another sweep runs", &Facts { controller: paused("big"), ..facts(5) });
         let held = Known { held_ms: Some(1_700_000_000_000), ..facts(5).known };
         tell("it is held", &Facts { known: held, controller: alive(), ahead: 0, ..facts(5) });
 

@@ -3,6 +3,7 @@
 
 pub mod args;
 mod completions;
+mod controller;
 mod cost;
 mod data;
 mod db;
@@ -23,6 +24,7 @@ mod places;
 mod plan;
 mod planning;
 mod preflight;
+mod progress;
 mod provenance;
 mod reach;
 mod reading;
@@ -43,6 +45,7 @@ mod tag;
 pub mod target;
 mod trials;
 mod wait;
+mod watch;
 
 use self::args::{Args, Verb};
 use self::exit::ExitCode;

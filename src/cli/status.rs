@@ -1,19 +1,23 @@
 //! `status`: one screen a sweep.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::args::{Form, StatusArgs};
+use super::controller::Controller;
 use super::cost::{self, Asked, Here, Outlook};
 use super::exit::ExitCode;
 use super::origin::several_workers;
 use super::places::Places;
 use super::reading::{self, Reading};
 use super::trials::{self, Named};
-use super::{JSON_SCHEMA, json_text};
+use super::watch::{self, Life, Screen};
+use super::{JSON_SCHEMA, json_text, progress};
 use crate::outcome::Verdict;
 use crate::plan::cost::History;
+use crate::protocol::Progress;
 use crate::store::WorkerUse;
 use crate::store::rows::{AttemptRow, SweepRow, TrialRow, TrialState};
 use crate::ui::style::{Role, Style};
@@ -45,6 +49,10 @@ pub(super) struct Standing {
     /// The binaries that finished trials.
     pub workers: Vec<WorkerUse>,
     pub cost: Outlook,
+    /// Trials that are held.
+    pub held: usize,
+    /// Where live attempts are, by their row ids.
+    pub progress: HashMap<i64, Progress>,
 }
 
 impl Standing {
@@ -57,16 +65,45 @@ impl Standing {
 }
 
 pub(super) fn run(args: &StatusArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
-    let now_ms = reading::now_ms();
-    let standings = gather(args.sweep.as_deref(), places, now_ms)?;
-    ui.print(&match args.reader.form() {
-        Form::Text => {
-            let screens = standings.iter().map(|standing| text(standing, now_ms, ui.style()));
-            screens.collect::<Vec<_>>().join("\n")
-        }
-        Form::Json => json_text(&json(&standings, now_ms)),
-    })?;
+    let style = ui.style();
+    if args.watch {
+        watch::watch(ui, || look(args, places, style))?;
+    } else {
+        ui.print(&look(args, places, style)?.text)?;
+    }
     Ok(ExitCode::Success)
+}
+
+/// Returns the screen of this moment.
+fn look(args: &StatusArgs, places: &Places, style: Style) -> anyhow::Result<Screen> {
+    let now_ms = reading::now_ms();
+    // First who is at work: what a run did before it ended is in the store.
+    let controller = Controller::look(&places.state);
+    let standings = gather(args.sweep.as_deref(), places, now_ms)?;
+    let text = match args.reader.form() {
+        Form::Text => {
+            let screens = standings.iter().map(|standing| text(standing, now_ms, style));
+            let at_work = controller.text().map(|line| format!("{line}\n"));
+            screens.chain(at_work).collect::<Vec<_>>().join("\n")
+        }
+        Form::Json => json_text(&json(&standings, &controller, now_ms)),
+    };
+    let runs = standings.iter().flat_map(|s| &s.attempts).any(|a| a.ended_ms.is_none());
+    let life = if runs || controller != Controller::None { Life::On } else { Life::Over };
+    Ok(Screen { text, signature: signature(&standings, &controller), life })
+}
+
+/// Returns all that happens and nothing that only passes.
+fn signature(standings: &[Standing], controller: &Controller) -> String {
+    let mut text = format!("{controller:?}");
+    for Standing { sweep, trials, attempts, held, .. } in standings {
+        text.push_str(&format!("{}:{}:{held}", sweep.name, sweep.revision));
+        for trial in trials {
+            text.push_str(&format!(";{}{:?}", trial.attempts, trial.state));
+        }
+        text.push_str(&format!(";{}", attempts.iter().filter(|a| a.ended_ms.is_none()).count()));
+    }
+    text
 }
 
 /// Reads the sweep of that name, or all of them.
@@ -81,7 +118,11 @@ fn gather(sweep: Option<&str>, places: &Places, now_ms: i64) -> anyhow::Result<V
         let attempts = reading.wait(reading.store.attempts_of(&reading::keys(&trials)))?;
         let workers = reading.wait(reading.store.workers_of(&reading::keys(&trials)))?;
         let cost = costs(&reading, &sweep, &trials, now_ms)?;
-        Ok(Standing { sweep, trials, attempts, workers, cost })
+        let wished = reading.wait(reading.store.wished(&reading::keys(&trials)))?;
+        let held = wished.values().filter(|wished| wished.held_ms.is_some()).count();
+        let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
+        let progress = live.filter_map(|live| Some((live.id, progress::of(live)?))).collect();
+        Ok(Standing { sweep, trials, attempts, workers, cost, held, progress })
     };
     sweeps.into_iter().map(stand).collect()
 }
@@ -104,10 +145,13 @@ fn costs(
 
 /// Returns a sweep's screen for people.
 pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
-    let Standing { sweep, trials, attempts, workers, cost } = standing;
+    let Standing { sweep, trials, attempts, workers, cost, held, progress } = standing;
     let name = style.paint(Role::Strong, &sweep.name);
     let mut text =
         format!("{name}: {}, {}", words::plural(trials.len(), "trial"), counts(trials, style));
+    if *held > 0 {
+        text.push_str(&format!("; {} held", words::count(*held as u64)));
+    }
     if let Some(time) = standing.to_go() {
         text.push_str(&format!("; about {} left", words::duration(time)));
     }
@@ -121,8 +165,13 @@ pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
         let label = Named::from(trial).phrase(&axes);
         let running = style.paint(Role::Busy, "running");
         text.push_str(&format!(
-            "  {running} {} {label} on {}, {since}\n",
-            trial.ordinal, attempt.device
+            "  {running} {} {label} on {}, {since}{}\n",
+            trial.ordinal,
+            attempt.device,
+            progress
+                .get(&attempt.id)
+                .map(|at| format!(", {}", progress::text(at)))
+                .unwrap_or_default()
         ));
     }
     text.push_str(&failures(trials, &axes, style));
@@ -192,9 +241,13 @@ fn worker(used: &WorkerUse) -> serde_json::Value {
 }
 
 /// Returns the sweeps for programs.
-pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
+pub(super) fn json(
+    standings: &[Standing],
+    controller: &Controller,
+    now_ms: i64,
+) -> serde_json::Value {
     let sweep = |standing: &Standing| {
-        let Standing { sweep, trials, attempts, workers, cost } = standing;
+        let Standing { sweep, trials, attempts, workers, cost, held, progress } = standing;
         let counts: serde_json::Map<String, serde_json::Value> = ORDER
             .iter()
             .map(|state| (*state, trials.iter().filter(|trial| trial.state == *state).count()))
@@ -211,6 +264,7 @@ pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
                 "attempt": attempt.number,
                 "device": attempt.device.to_string(),
                 "seconds": milliseconds(now_ms - attempt.started_ms).as_secs_f64(),
+                "progress": progress.get(&attempt.id),
             })
         });
         json!({
@@ -218,13 +272,15 @@ pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
             "trials": trials.len(),
             "counts": counts,
             "verdicts": verdicts,
+            "held": held,
             "running": running.collect::<Vec<_>>(),
             "workers": workers.iter().map(worker).collect::<Vec<_>>(),
             "seconds_left": standing.to_go().map(|time| time.as_secs_f64()),
             "cost": cost.json(),
         })
     };
-    json!({ "schema": JSON_SCHEMA, "sweeps": standings.iter().map(sweep).collect::<Vec<_>>() })
+    let at_work = controller;
+    json!({ "schema": JSON_SCHEMA, "at_work": at_work, "sweeps": standings.iter().map(sweep).collect::<Vec<_>>() })
 }
 
 #[cfg(test)]
@@ -234,6 +290,7 @@ mod tests {
     use super::*;
     use crate::outcome::Outcome;
     use crate::plan::cost::{Basis, DeviceKind, Place};
+    use crate::protocol::Stage;
     use crate::store::Spent;
 
     fn standing() -> Standing {
@@ -250,14 +307,31 @@ mod tests {
         let place = Place { kind, model: "a".into(), threads: 1 };
         let here = Here { place, slots: 2 };
         let cost = cost::outlook(&asked, &[spent], Some((&lefts, &here)));
-        Standing { sweep: samples::sweep(), trials, attempts, workers: Vec::new(), cost }
+        let progress = Progress {
+            stage: Stage::Train,
+            update: 3,
+            updates: 12,
+            epoch: 1,
+            epochs: 3,
+            loss: None,
+            images_per_s: 1234.0,
+        };
+        Standing {
+            sweep: samples::sweep(),
+            progress: [(attempts[1].id, progress)].into(),
+            trials,
+            attempts,
+            workers: Vec::new(),
+            cost,
+            held: 1,
+        }
     }
 
     #[test]
     fn one_screen_says_what_runs_what_failed_and_how_long_it_takes() {
         let now_ms = 1_700_000_030_000;
         insta::assert_snapshot!(text(&standing(), now_ms, Style::Plain));
-        let document = json(&[standing()], now_ms);
+        let document = json(&[standing()], &Controller::None, now_ms);
         assert_eq!(document["schema"], 1);
         assert_eq!(document["sweeps"][0]["counts"]["done"], 3);
         assert_eq!(document["sweeps"][0]["verdicts"], json!({ "collapsed": 1, "diverged": 1 }));
