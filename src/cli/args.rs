@@ -188,6 +188,10 @@ pub struct PlanArgs {
     /// What differs from the file.
     #[command(flatten)]
     pub changes: ChangeArgs,
+    /// Tries a few updates of what nothing comparable is known of, with the real worker: a minute
+    /// each, five in all.
+    #[arg(long)]
+    pub probe: bool,
     /// Says what this much device time has room for: 40h, 2d 12h.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub budget: Option<Duration>,

@@ -165,6 +165,14 @@ fn rest(lefts: &[Left], here: &Here) -> Rest {
     rest
 }
 
+/// Returns whether a run trains such a trial.
+pub(super) fn is_to_train(state: TrialState) -> bool {
+    match state {
+        TrialState::Pending | TrialState::Running | TrialState::Stopped => true,
+        TrialState::Trained | TrialState::Done | TrialState::Failed => false,
+    }
+}
+
 /// Returns what is left of each trial.
 pub(super) fn lefts(
     trials: &[Asked<'_>],

@@ -24,6 +24,7 @@ mod places;
 mod plan;
 mod planning;
 mod preflight;
+mod probe;
 mod progress;
 mod provenance;
 mod reach;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -16,12 +15,12 @@ use super::reading::{self, Reading};
 use super::sweep_file::{self, SweepFile};
 use super::table::{Align, Table};
 use super::trials::{self, Named};
-use super::{JSON_SCHEMA, json_text};
+use super::{JSON_SCHEMA, json_text, preflight, probe};
 use crate::exec::devices::{self, DeviceChoice};
 use crate::exec::nvml;
-use crate::ids::TrainKey;
-use crate::plan::cost::{History, Past};
-use crate::plan::{Limit, Plan, memory};
+use crate::ids::{Slot, TrainKey};
+use crate::plan::cost::{History, Past, Probed};
+use crate::plan::{Limit, Plan, PlannedTrial, memory};
 use crate::store::Spent;
 use crate::store::rows::TrialState;
 use crate::ui::Ui;
@@ -36,7 +35,13 @@ pub(super) type States = HashMap<TrainKey, TrialState>;
 
 pub(super) fn run(args: &PlanArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let file = sweep_file::open(&args.file, ui)?;
-    let planned = gather(&file, args, places)?;
+    let sources = gather(&file, &Changes::from(&args.changes), places)?;
+    let here = Here::of_slots(&slots(&sources.plan));
+    let probed = match &here {
+        Some(here) if args.probe => sources.probe(here, places, ui)?,
+        Some(_) | None => Vec::new(),
+    };
+    let planned = sources.look_ahead(here.as_ref(), &probed, args);
     ui.print(&match args.reader.form() {
         Form::Text => text(&planned, ui.style()),
         Form::Json => json_text(&json(&planned)),
@@ -44,37 +49,75 @@ pub(super) fn run(args: &PlanArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
     Ok(ExitCode::Success)
 }
 
+/// A plan, and what the store knows that concerns it.
+struct Sources {
+    plan: Plan,
+    states: States,
+    past: Vec<Past>,
+    spent: Vec<Spent>,
+}
+
 /// Plans the file, and looks its trials up in the store where there is one.
-fn gather(file: &SweepFile, args: &PlanArgs, places: &Places) -> anyhow::Result<Planned> {
-    let changes = Changes::from(&args.changes);
+fn gather(file: &SweepFile, changes: &Changes, places: &Places) -> anyhow::Result<Sources> {
     let Some(reading) = Reading::open(places)? else {
-        let plan = planning::plan(file, &changes, &|_| None, Limit::Million)?;
-        let mut planned =
-            Planned { plan, states: States::new(), cost: Outlook::default(), fit: None };
-        planned.look_ahead(&[], &[], args.budget);
-        return Ok(planned);
+        let plan = planning::plan(file, changes, &|_| None, Limit::Million)?;
+        return Ok(Sources { plan, states: States::new(), past: Vec::new(), spent: Vec::new() });
     };
     let digest = |path: &Path| {
         let path = std::path::absolute(path).ok()?;
         reading.wait(reading.store.dataset_digest(&path)).ok().flatten()
     };
-    let plan = planning::plan(file, &changes, &digest, Limit::Million)?;
+    let plan = planning::plan(file, changes, &digest, Limit::Million)?;
     let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
     let known = reading.wait(reading.store.known(&plan.eval_key, &keys))?;
     let states: States = known.into_iter().map(|(key, known)| (key, known.state)).collect();
     let past = reading.wait(reading.store.past())?;
     let spent = reading.wait(reading.store.spent(&keys, reading::now_ms()))?;
-    let mut planned = Planned { plan, states, cost: Outlook::default(), fit: None };
-    planned.look_ahead(&past, &spent, args.budget);
-    Ok(planned)
+    Ok(Sources { plan, states, past, spent })
 }
 
 /// Returns where a run without further options would compute.
-fn here(plan: &Plan) -> Option<Here> {
+fn slots(plan: &Plan) -> Vec<Slot> {
     let gpus = nvml::visible_gpus();
-    let chosen = devices::choose(&DeviceChoice::Auto, &gpus).ok()?;
+    // `auto` makes do with what is there.
+    let chosen = devices::choose(&DeviceChoice::Auto, &gpus).unwrap_or_default();
     let per_gpu = NonZeroU32::new(plan.meta.resources.slots_per_device).unwrap_or(NonZeroU32::MIN);
-    Here::of_slots(&devices::slots(&chosen, per_gpu, None, devices::cores()))
+    devices::slots(&chosen, per_gpu, None, devices::cores())
+}
+
+impl Sources {
+    fn asked(&self) -> Vec<Asked<'_>> {
+        let trials = self.plan.trials.iter();
+        trials
+            .map(|trial| Asked::planned(trial, state_of(&self.states, &trial.train_key)))
+            .collect()
+    }
+
+    /// Tries what nothing comparable is known of.
+    fn probe(&self, here: &Here, places: &Places, ui: &mut Ui) -> anyhow::Result<Vec<Probed>> {
+        preflight::check_data(&self.plan, places)?;
+        let history = History::new(&self.past, &[], &here.place);
+        let asked = self.asked();
+        let open = asked.iter().filter(|trial| cost::is_to_train(trial.state));
+        let wanted = history.worth_probing(open.map(|trial| trial.run));
+        let is_wanted =
+            |trial: &&PlannedTrial| wanted.iter().any(|run| std::ptr::eq(*run, &trial.run));
+        let trials: Vec<&PlannedTrial> = self.plan.trials.iter().filter(is_wanted).collect();
+        probe::probe(&trials, &self.plan, &slots(&self.plan), places, ui)
+    }
+
+    /// Works out what the trials took and will take on this machine.
+    fn look_ahead(self, here: Option<&Here>, probed: &[Probed], args: &PlanArgs) -> Planned {
+        let (mut cost, mut fit) = (Outlook::default(), None);
+        if let Some(here) = here {
+            let history = History::new(&self.past, probed, &here.place);
+            let asked = self.asked();
+            let lefts = cost::lefts(&asked, &self.plan.eval_key, &history, &self.spent);
+            cost = cost::outlook(&asked, &self.spent, Some((&lefts, here)));
+            fit = args.budget.map(|budget| cost::fit(&asked, &lefts, budget));
+        }
+        Planned { plan: self.plan, states: self.states, cost, fit }
+    }
 }
 
 /// A plan, and what the store adds to it.
@@ -84,23 +127,6 @@ pub(super) struct Planned {
     pub cost: Outlook,
     /// What a budget has room for, where one is given.
     pub fit: Option<Fit>,
-}
-
-impl Planned {
-    /// Works out what the trials took and will take on this machine.
-    fn look_ahead(&mut self, past: &[Past], spent: &[Spent], budget: Option<Duration>) {
-        let Some(here) = here(&self.plan) else { return };
-        let history = History::new(past, &[], &here.place);
-        let asked: Vec<Asked<'_>> = self
-            .plan
-            .trials
-            .iter()
-            .map(|trial| Asked::planned(trial, state_of(&self.states, &trial.train_key)))
-            .collect();
-        let lefts = cost::lefts(&asked, &self.plan.eval_key, &history, spent);
-        self.cost = cost::outlook(&asked, spent, Some((&lefts, &here)));
-        self.fit = budget.map(|budget| cost::fit(&asked, &lefts, budget));
-    }
 }
 
 /// Returns the plan for people.

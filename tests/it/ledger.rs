@@ -301,3 +301,70 @@ fn a_setting_that_changed_by_itself_is_seen() {
     let text = document["findings"][0]["text"].as_str().unwrap();
     assert!(text.contains("not those that its key was made from"), "{text}");
 }
+
+#[test]
+fn a_budget_is_told_by_plan_and_kept_by_run() {
+    let terminal = bench();
+    run(&terminal, "--limit 1");
+    // Another seed tells how long one takes; here that is more than a microsecond.
+    let little = json(&terminal, "plan sweep.toml --budget 1us --json", 0);
+    assert_eq!(
+        (little["budget"]["fits"].as_u64(), little["budget"]["left"].as_u64()),
+        (Some(0), Some(1))
+    );
+    assert_eq!(little["cost"]["left"]["bases"]["same_group"], 1);
+    let much = stdout(&terminal.type_in("plan sweep.toml --budget 40h"));
+    assert!(much.contains("40h") || much.contains("1d 16h"), "{much}");
+    assert!(much.contains("enough for 1 of 1 trial"), "{much}");
+
+    let kept = run(&terminal, "--budget 1ms");
+    assert_eq!(json(&terminal, "ls --json", 0)["trials"][1]["state"], "pending", "{kept:?}");
+    run(&terminal, "--budget 1h");
+    assert_eq!(json(&terminal, "ls --json", 0)["trials"][1]["state"], "done");
+    let status = json(&terminal, "status --json", 0);
+    assert_eq!(status["sweeps"][0]["cost"]["spent"][0]["kind"], "cpu");
+    assert_code(&terminal.type_in("plan sweep.toml --budget soon"), 2);
+}
+
+#[test]
+fn a_watch_shows_what_changed_and_ends_when_nothing_moves() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    let terminal = bench();
+    run(&terminal, "");
+    let once = terminal.type_in("status -w");
+    assert_code(&once, 0);
+    assert_eq!(stdout(&once).matches("tiny:").count(), 1);
+
+    let lock = byol_sweep::drive::lock::StateLock::take(&state(&terminal)).unwrap();
+    let mut child = terminal.command("status -w").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut until = |wanted: &str| {
+        lines.by_ref().map(|line| line.unwrap()).find(|line| line.contains(wanted)).is_some()
+    };
+    assert!(until("at work"), "the first screen");
+    drop(lock);
+    assert!(until("tiny:"), "a second one, since nobody is at work any more");
+    assert!(!until("tiny:"));
+    assert!(child.wait().unwrap().success());
+}
+
+/// A worker that trains no longer than a probe lets it: it would evaluate for ever.
+#[test]
+fn a_probe_measures_and_leaves_nothing_behind() {
+    let terminal = bench();
+    let train = r#"{"seq":1,"at_ms":1,"event":{"kind":"metrics","update":8,"values":{"images_per_s":64.0}}}"#;
+    let evaluate = r#"{"seq":2,"at_ms":2,"event":{"kind":"progress","stage":"evaluate","update":0,"updates":0,"epoch":0,"epochs":2,"loss":null,"images_per_s":0.0}}"#;
+    terminal.write("probed.jsonl", format!("{train}\n{evaluate}\n"));
+    let here = terminal.path().display();
+    terminal.write(
+        "worker.sh",
+        format!("#!/bin/sh\ncat '{here}/probed.jsonl' > \"$1/events.jsonl\"\nwhile :; do sleep 0.02; done\n"),
+    );
+    let document = json(&terminal, "plan sweep.toml --probe --json --worker worker.sh", 0);
+    // Two seeds of 64 images and 2 epochs at 64 images a second.
+    assert_eq!(document["cost"]["left"]["seconds"], 4.0);
+    assert_eq!(document["cost"]["left"]["bases"]["probe"], 2);
+    assert!(!state(&terminal).exists(), "a plan changes nothing");
+}
