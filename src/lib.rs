@@ -18,6 +18,7 @@ pub mod ids;
 pub mod outcome;
 pub mod plan;
 pub mod protocol;
+pub mod provenance;
 pub mod published;
 pub mod report;
 pub mod schedule;

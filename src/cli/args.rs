@@ -2,6 +2,7 @@
 //! completions and the man page all come from here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
@@ -113,6 +114,14 @@ pub enum Verb {
     Completions(CompletionsArgs),
     /// Prints the man page, or writes one page a verb into a folder.
     Man(ManArgs),
+    /// What sets two trials, or two sweeps, apart.
+    Diff(DiffArgs),
+    /// Why a trial waits, was skipped or retried, and what the next run does with it.
+    Explain(TrialArgs),
+    /// Frees the disk of what no sweep asks for any more; says what, unless told to delete it.
+    Gc(GcArgs),
+    /// The database: check, back up, vacuum.
+    Db(DbArgs),
 }
 
 /// Options of verbs that read.
@@ -179,6 +188,13 @@ pub struct PlanArgs {
     /// What differs from the file.
     #[command(flatten)]
     pub changes: ChangeArgs,
+    /// Tries a few updates of what nothing comparable is known of, with the real worker: a minute
+    /// each, five in all.
+    #[arg(long)]
+    pub probe: bool,
+    /// Says what this much device time has room for: 40h, 2d 12h.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub budget: Option<Duration>,
     /// Form of the output.
     #[command(flatten)]
     pub reader: ReaderArgs,
@@ -219,6 +235,9 @@ pub struct RunArgs {
     /// Marks the process that `--detach` starts.
     #[arg(long, hide = true, conflicts_with = "detach")]
     own_session: bool,
+    /// Starts nothing that would take this run beyond so much device time: 40h, 2d 12h.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub budget: Option<Duration>,
 }
 
 /// Where a run takes place.
@@ -253,6 +272,9 @@ impl RunArgs {
 pub struct StatusArgs {
     /// Name of a sweep, or `@` for the latest (default: all).
     pub sweep: Option<String>,
+    /// Shows it again as it changes, until nothing runs any more or `q` is typed.
+    #[arg(short, long)]
+    pub watch: bool,
     /// Form of the output.
     #[command(flatten)]
     pub reader: ReaderArgs,
@@ -374,6 +396,54 @@ pub struct ManArgs {
     /// Folder for the pages (default: prints the main page).
     #[arg(long, value_name = "DIR", action = ArgAction::Set)]
     pub out: Option<PathBuf>,
+}
+
+/// `gc`.
+#[derive(Debug, clap::Args)]
+pub struct GcArgs {
+    /// Deletes what was found.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+}
+
+/// `db`.
+#[derive(Debug, clap::Args)]
+pub struct DbArgs {
+    /// What to do with the database.
+    #[command(subcommand)]
+    pub verb: DbVerb,
+}
+
+/// What to do with the database.
+#[derive(Debug, Subcommand)]
+pub enum DbVerb {
+    /// Looks through all of it; exit code 1 where anything is broken.
+    Check(ReaderArgs),
+    /// Writes a copy, also while a sweep runs.
+    Backup {
+        /// File to write; it must not exist.
+        file: PathBuf,
+    },
+    /// Gives back the room of what was deleted.
+    Vacuum,
+}
+
+/// `diff`.
+#[derive(Debug, clap::Args)]
+pub struct DiffArgs {
+    /// A sweep, or a trial by its number or a prefix of its key.
+    pub a: String,
+    /// Another one.
+    pub b: String,
+    /// The sweep that numbers count in.
+    #[arg(long, value_name = "NAME", default_value = "@")]
+    pub sweep: String,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
 }
 
 #[cfg(test)]

@@ -3,21 +3,31 @@
 
 pub mod args;
 mod completions;
+mod controller;
+mod cost;
 mod csv;
 mod data;
+mod db;
 mod detach;
+mod diff;
 mod doctor;
 pub mod exit;
+mod explain;
+mod gc;
 mod guarantees;
 mod hold;
 mod init;
 mod logs;
 mod ls;
 mod man;
+mod origin;
 mod places;
 mod plan;
 mod planning;
 mod preflight;
+mod probe;
+mod progress;
+mod provenance;
 mod reach;
 mod reading;
 mod remove;
@@ -37,6 +47,7 @@ mod tag;
 pub mod target;
 mod trials;
 mod wait;
+mod watch;
 
 use self::args::{Args, Verb};
 use self::exit::ExitCode;
@@ -79,6 +90,10 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Guarantees => guarantees::run(ui),
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Man(args) => man::run(&args, ui),
+        Verb::Diff(args) => diff::run(&args, &places, ui),
+        Verb::Gc(args) => gc::run(&args, &places, ui),
+        Verb::Db(args) => db::run(&args, &places, ui),
+        Verb::Explain(args) => explain::run(&args, &places, ui),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Starting, finding and stopping worker processes. Knows nothing of deadlines, retries, logs or
 //! metrics: those belong to the scheduler and to the attempt folder.
 
+pub mod about;
 pub mod devices;
 mod kin;
 pub mod local;

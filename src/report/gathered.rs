@@ -53,6 +53,9 @@ pub struct SweepFacts {
     pub eval: EvalSpec,
     /// Classes of the labelled set, where known.
     pub classes: Option<u32>,
+    /// The worker binaries that finished trials, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<String>,
 }
 
 /// A file of rows that cannot be read.

@@ -41,6 +41,7 @@ impl Sample {
                 },
             },
             classes: Some(10),
+            workers: Vec::new(),
         };
         Self(Gathered::new(sweep, Vec::new(), Vec::new(), BTreeMap::new()))
     }

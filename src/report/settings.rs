@@ -172,6 +172,11 @@ pub(super) fn table(gathered: &Gathered) -> TableInfo {
     let mut rows: Vec<Vec<String>> =
         shared.map(|(setting, here)| vec![setting.name.to_owned(), here]).collect();
     rows.push(vec!["evaluation".to_owned(), evaluation(gathered)]);
+    let workers = &gathered.sweep.workers;
+    if !workers.is_empty() {
+        let here = format!("{} binaries: {}", workers.len(), workers.join("; "));
+        rows.push(vec!["workers".to_owned(), here]);
+    }
     let columns = vec![Column::words("setting"), Column::words("here")];
     let title = "Settings".to_owned();
     TableInfo { id: "settings", title, columns, rows, footnotes: Vec::new() }
@@ -351,5 +356,14 @@ mod tests {
         );
         gathered.sweep.reproduces = None;
         assert!(told(&gathered).is_empty());
+    }
+
+    #[test]
+    fn several_workers_are_a_setting_worth_telling() {
+        let mut gathered = samples::batch_sweep();
+        let last = |gathered: &Gathered| table(gathered).rows.pop().unwrap_or_default();
+        assert_eq!(last(&gathered)[0], "evaluation");
+        gathered.sweep.workers = vec!["aaaaaaaa 0.1.0".to_owned(), "bbbbbbbb".to_owned()];
+        assert_eq!(last(&gathered), ["workers", "2 binaries: aaaaaaaa 0.1.0; bbbbbbbb"]);
     }
 }

@@ -9,18 +9,21 @@
 //! others see.
 
 mod columns;
+mod cost;
 mod early;
 mod edit;
 mod error;
 mod events;
 mod finish;
 mod open;
+mod provenance;
 mod read;
 mod results;
 pub mod rows;
 mod standing;
 mod sync;
 mod tidy;
+mod upkeep;
 mod wished;
 mod write;
 
@@ -28,10 +31,13 @@ use std::path::PathBuf;
 
 use sqlx::SqlitePool;
 
+pub use cost::Spent;
 pub use edit::Edit;
-pub use error::StoreError;
+pub use error::{StoreError, how_to_restore};
 pub use finish::LastLines;
+pub use provenance::{InvocationRow, WorkerUse};
 pub use tidy::OldCheckpoint;
+pub use upkeep::{AskedFor, BackupError, Finding, Weight};
 pub use write::NewAttempt;
 
 /// Name of the database in the state folder.
@@ -73,4 +79,6 @@ pub struct Store {
     pool: SqlitePool,
     /// The state folder.
     state: PathBuf,
+    /// On whose behalf it writes, if anybody's.
+    author: Option<provenance::Author>,
 }

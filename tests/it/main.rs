@@ -13,6 +13,7 @@ mod early;
 mod family;
 mod golden;
 mod layers;
+mod ledger;
 mod process;
 mod remains;
 mod reports;
