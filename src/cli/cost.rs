@@ -424,7 +424,7 @@ mod tests {
                 Left::Known { seconds, .. } => Some(seconds),
             })
             .collect();
-        let expected = [None, None, Some(80.0), None, Some(110.0), Some(110.0), None];
+        let expected = [None, None, Some(80.0), None, Some(110.0), Some(110.0), None, None];
         assert_eq!(seconds, expected);
     }
 

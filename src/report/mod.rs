@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(report.text.summary[0], "13 of 15 trials have a result; 2 stopped early.");
         let results = table(&report, "results");
         let row = results.rows.iter().find(|row| row[0] == "1").unwrap();
-        assert!(row.contains(&"1 of 3, 2 stopped early §".to_owned()), "{row:?}");
+        assert!(row.contains(&"1 of 3 ¶, 2 stopped early §".to_owned()), "{row:?}");
         assert!(row.contains(&"62.0".to_owned()), "one seed is left: {row:?}");
         let note = results.footnotes.iter().find(|note| note.starts_with('§')).unwrap();
         assert!(note.contains("(2 of 3 seeds)"), "{note}");
