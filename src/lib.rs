@@ -10,6 +10,7 @@ pub mod cli;
 pub mod data;
 pub mod drive;
 pub mod exec;
+pub mod export;
 pub mod files;
 pub mod ids;
 pub mod outcome;

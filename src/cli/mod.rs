@@ -6,6 +6,7 @@ mod completions;
 mod data;
 mod doctor;
 pub mod exit;
+mod export;
 mod init;
 mod logs;
 mod ls;
@@ -52,6 +53,7 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Show(args) => show::run(&args, &places, ui),
         Verb::Logs(args) => logs::run(&args, &places, ui),
         Verb::Report(args) => report::run(&args, &places, ui),
+        Verb::Export(args) => export::run(&args, &places, ui),
         Verb::Data(args) => data::run(&args, &places, ui),
         Verb::Doctor(args) => doctor::run(args, &places, ui),
         Verb::Completions(args) => completions::run(&args, ui),

@@ -2,10 +2,11 @@
 //! times, events and outcomes are handed in.
 //!
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
-//! `events` (what workers tell), `edit` (what people wish), `read` (sweeps, trials, attempts), `results` (what reports need).
+//! `events` (what workers tell), `edit` (what people wish), `read` (sweeps, trials, attempts), `results` (what reports need), `artifacts` (files), `snapshot` (one state).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
+mod artifacts;
 mod columns;
 mod edit;
 mod error;
@@ -14,6 +15,7 @@ mod open;
 mod read;
 mod results;
 pub mod rows;
+mod snapshot;
 mod standing;
 mod sync;
 mod write;
@@ -22,6 +24,7 @@ use std::path::PathBuf;
 
 use sqlx::SqlitePool;
 
+pub use artifacts::ArtifactRow;
 pub use edit::Edit;
 pub use error::StoreError;
 pub use write::NewAttempt;
