@@ -7,6 +7,7 @@ mod bad_input;
 mod cli;
 mod data;
 mod e2e;
+mod exports;
 mod family;
 mod golden;
 mod layers;
