@@ -13,6 +13,7 @@ pub mod exec;
 pub mod export;
 pub mod files;
 pub mod ids;
+pub mod import;
 pub mod outcome;
 pub mod plan;
 pub mod protocol;

@@ -31,9 +31,14 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [flag] if flag == "--version" => version(),
+        [flag, attempt, out] if flag == "--features" => {
+            features(Path::new(attempt), Path::new(out))
+        }
         [folder] if !folder.starts_with('-') => run(Path::new(folder)),
         _ => {
-            complain("usage: byol-sweep-worker ATTEMPT_FOLDER | --version");
+            complain(
+                "usage: byol-sweep-worker ATTEMPT_FOLDER | --features ATTEMPT_FOLDER OUT | --version",
+            );
             ExitCode::from(2)
         }
     }
@@ -50,6 +55,30 @@ fn version() -> ExitCode {
 #[expect(clippy::print_stderr, reason = "stderr goes to the attempt folder")]
 fn complain(message: &str) {
     eprintln!("byol-sweep-worker: {message}");
+}
+
+/// Writes the features of the encoder that an attempt trained; leaves the attempt as it is.
+fn features(attempt: &Path, out: &Path) -> ExitCode {
+    let folder = AttemptFolder::at(attempt);
+    let order = match read_order(&folder) {
+        Ok(order) => order,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            return ExitCode::from(2);
+        }
+    };
+    match order.device {
+        WorkDevice::Cpu => {}
+        WorkDevice::Cuda => native::open_libtorch_cuda(),
+    }
+    tch::set_num_threads(order.threads as i32);
+    match train::keep::features(&order, &folder.weights(), out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn run(path: &Path) -> ExitCode {

@@ -85,6 +85,8 @@ pub enum Verb {
     Report(ReportArgs),
     /// Copies results for other programs: CSV, Parquet, TensorBoard, weights for PyTorch, ...
     Export(ExportArgs),
+    /// Takes other people's results from a CSV file, to be set beside ours.
+    Import(ImportArgs),
     /// Data sets: list, fetch, check.
     Data(DataArgs),
     /// Checks that this machine can run sweeps.
@@ -285,7 +287,8 @@ pub struct ExportArgs {
     /// unique prefix of its key.
     #[arg(default_value = "@", value_name = "SWEEP|TRIAL")]
     pub what: String,
-    /// Of a sweep: csv, jsonl, parquet, tensorboard. Of a trial: safetensors.
+    /// Of a sweep: csv, jsonl, parquet, tensorboard. Of a trial: safetensors (its
+    /// encoder), npy (the features of all images).
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     pub format: ExportFormat,
     /// Folder or file to write (default: exports/NAME-FORMAT).
@@ -297,6 +300,19 @@ pub struct ExportArgs {
     /// The sweep that numbers of trials count in.
     #[arg(long, value_name = "NAME", default_value = "@")]
     pub sweep: String,
+}
+
+/// `import`.
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// CSV file; docs/exports.md tells its columns.
+    pub file: PathBuf,
+    /// What to call it (default: the name of the file).
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Overwrites another import of that name.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Form of a copy.
@@ -312,6 +328,8 @@ pub enum ExportFormat {
     Tensorboard,
     /// A trial's encoder.
     Safetensors,
+    /// A trial's features.
+    Npy,
 }
 
 /// `data`.

@@ -8,9 +8,10 @@ use super::exit::{ExitCode, NothingMatched, UsageError};
 use super::places::Places;
 use super::reading::{self, Reading};
 use crate::export::table::Origin;
-use crate::export::weights;
+use crate::export::{self, weights};
 use crate::export::{Existing, NewFile, NewFolder, SweepCopy, SweepFormat, SweepTable, TrialLine};
 use crate::ids::TrainKey;
+use crate::store::ArtifactRow;
 use crate::store::rows::{AttemptRow, SweepRow, TrialRow, TrialState};
 use crate::ui::Ui;
 
@@ -23,6 +24,7 @@ pub(super) fn run(args: &ExportArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
         ExportFormat::Parquet => sweep(args, SweepFormat::Parquet, &reading, ui),
         ExportFormat::Tensorboard => sweep(args, SweepFormat::TensorBoard, &reading, ui),
         ExportFormat::Safetensors => encoder(args, &reading, ui),
+        ExportFormat::Npy => features(args, &reading, places, ui),
     }
 }
 
@@ -113,8 +115,7 @@ fn missing(table: &SweepTable) -> Option<String> {
 
 fn encoder(args: &ExportArgs, reading: &Reading, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let (sweep, trial) = trial(args, reading)?;
-    let left = reading.wait(reading.store.artifact(&trial.train_key, "weights"))?;
-    let left = left.ok_or_else(|| no_weights(&trial, &sweep))?;
+    let left = left_weights(reading, &sweep, &trial)?;
     let name = format!("{}-{}.safetensors", sweep.name, trial.train_key.short());
     let out: PathBuf = args.out.clone().unwrap_or_else(|| shelf().join(name));
     let mut file = NewFile::begin(&out, existing(args))?;
@@ -128,6 +129,39 @@ fn encoder(args: &ExportArgs, reading: &Reading, ui: &mut Ui) -> anyhow::Result<
         ui.note(&sentence);
     }
     Ok(ExitCode::Success)
+}
+
+fn features(
+    args: &ExportArgs,
+    reading: &Reading,
+    places: &Places,
+    ui: &mut Ui,
+) -> anyhow::Result<ExitCode> {
+    let (sweep, trial) = trial(args, reading)?;
+    let left = left_weights(reading, &sweep, &trial)?;
+    let name = format!("{}-{}-npy", sweep.name, trial.train_key.short());
+    let out = args.out.clone().unwrap_or_else(|| shelf().join(name));
+    let folder = NewFolder::begin(&out, existing(args))?;
+    let worker = places.worker()?;
+    weights::read(&left.path, &left.digest)?;
+    let attempt = left.path.parent().unwrap_or(Path::new("."));
+    ui.note("computing the features of all images");
+    export::features::compute(&worker, attempt, folder.path())?;
+    let images = export::features::describe(folder.path(), &trial)?;
+    folder.commit()?;
+    ui.print(&out.display().to_string())?;
+    ui.note(&format!("features of {images} images"));
+    Ok(ExitCode::Success)
+}
+
+/// Finds what training left.
+fn left_weights(
+    reading: &Reading,
+    sweep: &SweepRow,
+    trial: &TrialRow,
+) -> anyhow::Result<ArtifactRow> {
+    let left = reading.wait(reading.store.artifact(&trial.train_key, "weights"))?;
+    Ok(left.ok_or_else(|| no_weights(trial, sweep))?)
 }
 
 /// Finds the trial that was named.

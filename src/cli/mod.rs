@@ -7,6 +7,7 @@ mod data;
 mod doctor;
 pub mod exit;
 mod export;
+mod import;
 mod init;
 mod logs;
 mod ls;
@@ -54,6 +55,7 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Logs(args) => logs::run(&args, &places, ui),
         Verb::Report(args) => report::run(&args, &places, ui),
         Verb::Export(args) => export::run(&args, &places, ui),
+        Verb::Import(args) => import::run(&args, &places, ui),
         Verb::Data(args) => data::run(&args, &places, ui),
         Verb::Doctor(args) => doctor::run(args, &places, ui),
         Verb::Completions(args) => completions::run(&args, ui),

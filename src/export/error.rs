@@ -43,6 +43,9 @@ pub enum ExportError {
     /// What is to be copied was cleaned away.
     #[error("the {what} of this trial are gone: there is no {}", path.display())]
     Gone { what: &'static str, path: PathBuf },
+    /// The worker does not compute what is to be copied.
+    #[error("{} cannot compute the features: {cause}", worker.display())]
+    Worker { worker: PathBuf, cause: String },
 }
 
 impl ExportError {
@@ -55,7 +58,8 @@ impl ExportError {
             | Self::Encode { .. }
             | Self::Read { .. }
             | Self::Damaged { .. }
-            | Self::Gone { .. } => false,
+            | Self::Gone { .. }
+            | Self::Worker { .. } => false,
         }
     }
 }

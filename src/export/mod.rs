@@ -7,6 +7,7 @@
 
 mod csv;
 mod error;
+pub mod features;
 
 mod jsonl;
 mod manifest;

@@ -8,6 +8,7 @@ pub mod error;
 pub mod eval;
 pub mod evaluate;
 pub mod features;
+pub mod keep;
 pub mod lineage;
 pub mod loader;
 mod memory;

@@ -5,7 +5,6 @@
 //! environment, and
 //! `BYOL_SWEEP_READERS=$(scripts/readers.sh) cargo test --test it -- --ignored exports::` runs them.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -236,8 +235,13 @@ fn a_sweep_without_results_is_exported_as_far_as_it_goes() {
     }
 }
 
-/// torchvision's tensors of a model: name to shape and kind, without the classifier.
-fn torchvision(model: &str) -> BTreeMap<String, (Vec<usize>, String)> {
+/// A model's tensors: name to shape and kind.
+#[cfg(feature = "torch")]
+type Tensors = std::collections::BTreeMap<String, (Vec<usize>, String)>;
+
+/// torchvision's tensors of a model, without the classifier.
+#[cfg(feature = "torch")]
+fn torchvision(model: &str) -> Tensors {
     let file = format!("tests/fixtures/torchvision/{model}.tsv");
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -303,7 +307,7 @@ mod encoders {
     }
 
     /// Exports the first trial's encoder and returns its tensors.
-    fn exported(sweep: &str) -> (BTreeMap<String, (Vec<usize>, String)>, Terminal) {
+    fn exported(sweep: &str) -> (Tensors, Terminal) {
         let terminal = with_weights(sweep);
         assert_code(&terminal.type_in("export 1 --format safetensors --out encoder"), 0);
         let bytes = fs::read(terminal.path().join("encoder")).unwrap();
@@ -411,4 +415,63 @@ fn safetensors_reads_the_encoder() {
     let wanted =
         json!({ "tensors": torchvision("resnet50"), "version": env!("CARGO_PKG_VERSION") });
     read_with("read_safetensors.py", &terminal.path().join("encoder"), &wanted);
+}
+
+#[test]
+fn other_peoples_results_are_taken_checked_and_matched() {
+    let terminal = filled();
+    let table = "batch_size,augment.remove,metric,value,source\n\
+                 64,none,linear_top1,0.75,them\n\
+                 32,blur+solarize,linear_top1,0.5,them\n\
+                 999,none,linear_top1,0.25,them\n";
+    terminal.write("theirs.csv", table);
+    let output = terminal.type_in("import theirs.csv");
+    assert_code(&output, 0);
+    let said = stderr(&output);
+    assert!(said.contains("3 rows as theirs"), "{said}");
+    assert!(said.contains("2 of them are of cells of tiny"), "{said}");
+    let kept = fs::read_to_string(terminal.path().join(".byol-sweep/imports/theirs.csv")).unwrap();
+    assert_eq!(kept, table);
+
+    terminal.write("theirs.csv", table.replace("0.25", "25"));
+    let output = terminal.type_in("import theirs.csv --force");
+    assert_code(&output, 2);
+    assert!(stderr(&output).contains("theirs.csv line 4: linear_top1 is 25, and accuracies are"));
+    assert_code(&terminal.type_in("import nowhere.csv"), 2);
+    let still = fs::read_to_string(terminal.path().join(".byol-sweep/imports/theirs.csv")).unwrap();
+    assert_eq!(still, table);
+}
+
+#[cfg(feature = "torch")]
+#[test]
+#[ignore = "needs numpy"]
+fn numpy_reads_the_features_that_evaluation_saw() {
+    let terminal = Terminal::new();
+    terminal.write(
+        "sweep.toml",
+        r#"
+        schema = 1
+        name = "tiny"
+        [base]
+        data.name = "shapes"
+        data.shapes.train = 64
+        data.shapes.test = 40
+        encoder.width = 0.125
+        projector.hidden = 16
+        projector.out = 8
+        epochs = 2
+        batch_size = 32
+        update_batch_size = 32
+        augment.preset = "byol_small"
+        [eval]
+        linear = { epochs = 2, batch_size = 32, learning_rates = [0.1] }
+        knn = { k = 5, temperature = 0.1 }
+        "#,
+    );
+    assert_code(&terminal.type_in("run sweep.toml --devices cpu -j 1"), 0);
+    let output = terminal.type_in("export 1 --format npy --out features");
+    assert_code(&output, 0);
+    assert!(stderr(&output).contains("features of 104 images"), "{}", stderr(&output));
+    let shown: Value = serde_json::from_slice(&terminal.type_in("show 1 --json").stdout).unwrap();
+    read_with("read_npy.py", &terminal.path().join("features"), &shown["results"]);
 }

@@ -56,7 +56,7 @@ for param in experiment.hparam_infos:
     ask.col_params.add(hparam=param.name)
 for info in experiment.metric_infos:
     ask.col_params.add(metric=info.name)
-groups = list_session_groups.Handler(request, context, "", experiment, ask).run().session_groups
+groups = list_session_groups.Handler(request, context, "", ask).run().session_groups
 wanted_groups = {}
 for want in begun:
     wanted_groups.setdefault(want["group"][:8], []).append(want)
