@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn a_table_becomes_rows() {
         let text = "batch_size, augment.remove, metric, value, spread, n, source, unit\n\
-                    64, none, linear_top1, 91.5, 0.3, 3, \"A, B (2021), Table 2\", percent\n\
+                    64, none, linear_top1, 91.5, 0.3, 3,\"A, B (2021), Table 2\", percent\n\
                     128,, loss, -3.5,,,,\n";
         let rows = rows(text).unwrap();
         assert_eq!(rows[0].settings["augment.remove"], "none");
