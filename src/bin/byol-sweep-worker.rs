@@ -34,9 +34,14 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         [flag] if flag == "--version" => version(),
         [flag] if flag == "--about" => about(),
+        [flag, attempt, out] if flag == "--features" => {
+            features(Path::new(attempt), Path::new(out))
+        }
         [folder] if !folder.starts_with('-') => run(Path::new(folder)),
         _ => {
-            complain("usage: byol-sweep-worker ATTEMPT_FOLDER | --version | --about");
+            complain(
+                "usage: byol-sweep-worker ATTEMPT_FOLDER | --features ATTEMPT_FOLDER OUT | --version | --about",
+            );
             ExitCode::from(2)
         }
     }
@@ -71,6 +76,30 @@ fn built_with_cuda(libtorch: &str) -> Option<String> {
 #[expect(clippy::print_stderr, reason = "stderr goes to the attempt folder")]
 fn complain(message: &str) {
     eprintln!("byol-sweep-worker: {message}");
+}
+
+/// Writes the features of the encoder that an attempt trained; leaves the attempt as it is.
+fn features(attempt: &Path, out: &Path) -> ExitCode {
+    let folder = AttemptFolder::at(attempt);
+    let order = match read_order(&folder) {
+        Ok(order) => order,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            return ExitCode::from(2);
+        }
+    };
+    match order.device {
+        WorkDevice::Cpu => {}
+        WorkDevice::Cuda => native::open_libtorch_cuda(),
+    }
+    tch::set_num_threads(order.threads as i32);
+    match train::arrays::features(&order, &folder.weights(), out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn run(path: &Path) -> ExitCode {

@@ -28,7 +28,7 @@ pub(super) fn text(rows: &[TrialRow], finals: &[Finals]) -> anyhow::Result<Strin
             row.ordinal.to_string(),
             row.train_key.to_string(),
             row.group_key.to_string(),
-            trials::state_name(row.state).to_owned(),
+            row.state.as_str().to_owned(),
             row.verdict.map_or("", Verdict::as_str).to_owned(),
             reason.to_owned(),
             row.attempts.to_string(),

@@ -85,19 +85,6 @@ fn distinct(values: impl Iterator<Item = String>) -> String {
     seen.join(" = ")
 }
 
-/// Returns the name of a state, as JSON has it.
-pub(super) fn state_name(state: TrialState) -> &'static str {
-    match state {
-        TrialState::Pending => "pending",
-        TrialState::Running => "running",
-        TrialState::Trained => "trained",
-        TrialState::Done => "done",
-        TrialState::Stopped => "stopped",
-        TrialState::Failed => "failed",
-        TrialState::Pruned => "pruned",
-    }
-}
-
 /// Returns the word of a state for people.
 fn state_words(state: TrialState) -> &'static str {
     match state {
@@ -107,7 +94,7 @@ fn state_words(state: TrialState) -> &'static str {
         | TrialState::Trained
         | TrialState::Done
         | TrialState::Stopped
-        | TrialState::Failed => state_name(state),
+        | TrialState::Failed => state.as_str(),
     }
 }
 

@@ -4,10 +4,12 @@
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
 //! `events` (what workers tell), `finish` (an end with its last events), `edit` and `wished` (what
 //! people wish), `early` (what policies decided), `tidy` (checkpoints that nothing needs), `read`
-//! (sweeps, trials, attempts), `results` (what reports need).
+//! (sweeps, trials, attempts), `results` (what reports need), `artifacts` (files), `snapshot` (one
+//! state).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
+mod artifacts;
 mod columns;
 mod cost;
 mod early;
@@ -20,6 +22,7 @@ mod provenance;
 mod read;
 mod results;
 pub mod rows;
+mod snapshot;
 mod standing;
 mod sync;
 mod tidy;
@@ -31,6 +34,7 @@ use std::path::PathBuf;
 
 use sqlx::SqlitePool;
 
+pub use artifacts::ArtifactRow;
 pub use cost::Spent;
 pub use edit::Edit;
 pub use error::{StoreError, how_to_restore};

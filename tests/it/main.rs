@@ -10,6 +10,7 @@ mod data;
 mod disk;
 mod e2e;
 mod early;
+mod exports;
 mod family;
 mod golden;
 mod layers;
