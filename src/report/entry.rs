@@ -4,7 +4,7 @@
 use super::bootstrap;
 use super::estimate::Estimate;
 use super::metric::Metric;
-use super::significance::LEVEL;
+use super::significance::{self, LEVEL};
 use crate::spec::sweep::SpreadKind;
 
 /// Returns mean and spread: `44.1 ± 4.2`, `44.1 [33.7, 54.4]`, or the mean alone for one seed.
@@ -13,7 +13,7 @@ pub(super) fn mean(metric: Metric<'_>, estimate: Estimate, kind: SpreadKind) -> 
     let spread = match kind {
         SpreadKind::Sd => sd(metric, estimate).map(|sd| format!(" ± {sd}")),
         SpreadKind::T95 | SpreadKind::Bca95 => {
-            estimate.range(kind).map(|ends| format!(" {}", brackets(metric, ends)))
+            interval(metric, estimate, kind).map(|interval| format!(" {interval}"))
         }
     };
     mean + &spread.unwrap_or_default()
@@ -24,13 +24,15 @@ pub(super) fn sd(metric: Metric<'_>, estimate: Estimate) -> Option<String> {
     estimate.sd().map(|sd| metric.shown(sd))
 }
 
-/// Returns the 95 % interval of the mean: Student's unless the bootstrap's is asked for.
+/// Returns the 95 % interval of the mean: Student's unless the bootstrap's is asked for. None where
+/// all seeds are equal: it would have no width.
 pub(super) fn interval(metric: Metric<'_>, estimate: Estimate, kind: SpreadKind) -> Option<String> {
     let kind = match kind {
         SpreadKind::Sd | SpreadKind::T95 => SpreadKind::T95,
         SpreadKind::Bca95 => SpreadKind::Bca95,
     };
-    estimate.range(kind).map(|ends| brackets(metric, ends))
+    let ends = estimate.range(kind).filter(|_| significance::has_scatter(&estimate))?;
+    Some(brackets(metric, ends))
 }
 
 fn brackets(metric: Metric<'_>, (low, high): (f64, f64)) -> String {
@@ -84,6 +86,14 @@ mod tests {
             assert_eq!(mean(TOP1, one, kind), "43.1");
             assert_eq!(interval(TOP1, one, kind), None);
         }
+    }
+
+    #[test]
+    fn equal_seeds_have_no_interval() {
+        let equal = Estimate::bootstrapped([0.3 - 0.2, 0.4 - 0.3, 0.6 - 0.5]).unwrap();
+        assert_eq!(mean(TOP1, equal, SpreadKind::Sd), "10.0 ± 0.0");
+        assert_eq!(mean(TOP1, equal, SpreadKind::T95), "10.0");
+        assert_eq!(interval(TOP1, equal, SpreadKind::Sd), None);
     }
 
     #[test]

@@ -14,10 +14,16 @@ const ROUNDING: f64 = 1e-9;
 /// Returns p of Student's paired two-sided test that the mean of these differences is 0. `None`
 /// where they cannot tell: one difference, or several that are equal, which estimate no scatter.
 pub(super) fn paired_t(differences: &Estimate) -> Option<f64> {
-    let sd = differences.sd().filter(|sd| *sd > ROUNDING * differences.mean.abs())?;
+    let sd = differences.sd().filter(|_| has_scatter(differences))?;
     let t = differences.mean / (sd / (differences.n as f64).sqrt());
     let student = StudentsT::new(0.0, 1.0, (differences.n - 1) as f64).ok()?;
     Some((2.0 * student.cdf(-t.abs())).min(1.0))
+}
+
+/// Returns whether values differ by more than rounding. Where they do not, their interval has no
+/// width, which nobody should believe.
+pub(super) fn has_scatter(estimate: &Estimate) -> bool {
+    estimate.sd().is_some_and(|sd| sd > ROUNDING * estimate.mean.abs())
 }
 
 /// Returns whether the 95 % Student-t interval of the mean difference is away from 0.

@@ -193,12 +193,15 @@ fn extreme(analysis: &Analysis, method: &Method<'_>, changed: &Changed<'_>, what
 fn certainty_of(metric: Metric<'_>, analysis: &Analysis, changed: &Changed<'_>) -> String {
     let ours = changed.ours;
     let Some(interval) = entry::interval(metric, ours, analysis.spread) else {
-        return " (one seed)".to_owned();
+        return match ours.n {
+            1 => " (one seed)".to_owned(),
+            n => format!(" (equal over {n} seeds, so it has no interval)"),
+        };
     };
     let test = match changed.change.test {
         Some(test) if test.holm < LEVEL => format!("corrected p {}", equals(test.holm)),
         Some(test) => format!("corrected p {}, so it may be chance", equals(test.holm)),
-        None => "equal over seeds, so it has no test".to_owned(),
+        None => "untested".to_owned(),
     };
     format!(" (95 % interval {interval}, n = {}; {test})", ours.n)
 }
