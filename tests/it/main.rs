@@ -11,6 +11,7 @@ mod e2e;
 mod family;
 mod golden;
 mod layers;
+mod migrations;
 mod process;
 mod reports;
 mod store;
