@@ -7,15 +7,18 @@
 
 pub mod augment;
 pub mod cli;
+pub mod control;
 pub mod data;
 pub mod drive;
 pub mod exec;
 pub mod failpoint;
 pub mod files;
+pub mod filter;
 pub mod ids;
 pub mod outcome;
 pub mod plan;
 pub mod protocol;
+pub mod provenance;
 pub mod published;
 pub mod report;
 pub mod schedule;
@@ -24,3 +27,4 @@ pub mod store;
 #[cfg(feature = "torch")]
 pub mod train;
 pub mod ui;
+pub mod volume;

@@ -14,11 +14,12 @@ use byol_sweep::protocol::folder::AttemptFolder;
 use byol_sweep::protocol::lock::hold;
 use byol_sweep::protocol::process::ProcessId;
 use byol_sweep::protocol::{End, FORMAT, Started, Work, WorkDevice, WorkOrder, WorkerEvent};
+use byol_sweep::provenance::{About, Program};
 use byol_sweep::spec::sweep::Kernels;
 use byol_sweep::train::error::{first_line, reason_of_io, reason_of_message};
 use byol_sweep::train::sink::Sink;
 use byol_sweep::train::{self, StopAt, lineage, native};
-use signal_hook::consts::{SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGPIPE, SIGTERM, SIGUSR1};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LIBTORCH: &str = env!("BYOL_SWEEP_LIBTORCH");
@@ -32,9 +33,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [flag] if flag == "--version" => version(),
+        [flag] if flag == "--about" => about(),
         [folder] if !folder.starts_with('-') => run(Path::new(folder)),
         _ => {
-            complain("usage: byol-sweep-worker ATTEMPT_FOLDER | --version");
+            complain("usage: byol-sweep-worker ATTEMPT_FOLDER | --version | --about");
             ExitCode::from(2)
         }
     }
@@ -46,6 +48,24 @@ fn version() -> ExitCode {
     let cuda = if tch::Cuda::is_available() { "available" } else { "not available" };
     println!("byol-sweep-worker {VERSION}\nlibtorch {LIBTORCH}\ncuda {cuda}");
     ExitCode::SUCCESS
+}
+
+/// Says what this binary is, on one line for programs; looks at no device.
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn about() -> ExitCode {
+    let program =
+        Program { version: VERSION.to_owned(), commit: env!("BYOL_SWEEP_COMMIT").to_owned() };
+    let about = About { program, libtorch: LIBTORCH.to_owned(), cuda: built_with_cuda(LIBTORCH) };
+    println!("{}", serde_json::json!(about));
+    ExitCode::SUCCESS
+}
+
+/// Reads the CUDA version out of libtorch's: `2.11.0+cu130` was built with 13.0.
+fn built_with_cuda(libtorch: &str) -> Option<String> {
+    let digits = libtorch.split_once("+cu")?.1;
+    let (major, minor) = digits.split_at_checked(digits.len().checked_sub(1)?)?;
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    (number(major) && number(minor)).then(|| format!("{major}.{minor}"))
 }
 
 #[expect(clippy::print_stderr, reason = "stderr goes to the attempt folder")]
@@ -108,6 +128,10 @@ fn claimed(order: &WorkOrder, folder: &AttemptFolder) -> io::Result<ExitCode> {
     for signal in [SIGTERM, SIGUSR1] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
+    // Whoever started it may be gone, and the terminal with it: that is no reason to stop.
+    for signal in [SIGHUP, SIGPIPE] {
+        signal_hook::flag::register(signal, Arc::default())?;
+    }
     let mut sink = Sink::create(folder)?;
     let end = work(order, folder, me, &mut sink, &|_| stop.load(Ordering::Relaxed))?;
     failpoint::reach(Point::LastWordUnsaid);
@@ -156,6 +180,7 @@ fn work(
         pid: me.pid,
         start_ticks: me.start_ticks,
         boot_id: me.boot_id,
+        pid_namespace: me.pid_namespace,
         version: VERSION.to_owned(),
         libtorch: LIBTORCH.to_owned(),
         device,
@@ -214,4 +239,23 @@ fn gpu_model() -> String {
 fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorch_tells_its_cuda_where_it_has_one() {
+        let cases = [
+            ("2.11.0+cu130", Some("13.0")),
+            ("2.9.0+cu126", Some("12.6")),
+            ("2.9.0+cpu", None),
+            ("2.9.0", None),
+            ("2.9.0+cu", None),
+        ];
+        for (version, cuda) in cases {
+            assert_eq!(built_with_cuda(version).as_deref(), cuda, "{version}");
+        }
+    }
 }

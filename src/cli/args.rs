@@ -2,9 +2,11 @@
 //! completions and the man page all come from here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
+use super::target::{HoldArgs, StopArgs, SweepArgs, TagArgs, WaitArgs};
 use crate::spec::sweep::Scale;
 use crate::ui::{ColorChoice, Verbosity};
 
@@ -13,7 +15,7 @@ use crate::ui::{ColorChoice, Verbosity};
 #[command(name = "byol-sweep", version, max_term_width = 100)]
 #[command(after_help = "\
 Exit codes: 0 all asked-for trials finished · 1 internal error, or the state folder is in use · \
-2 usage or sweep file rejected · 4 nothing matched · \
+2 usage or sweep file rejected · 3 different · 4 nothing matched · 5 timed out · \
 100 finished, but trials failed · 130 interrupted")]
 pub struct Args {
     /// Options of every verb.
@@ -87,10 +89,39 @@ pub enum Verb {
     Data(DataArgs),
     /// Checks that this machine can run sweeps.
     Doctor(ReaderArgs),
+    /// Starts nothing more of a sweep while its run is on; or holds trials back.
+    Pause(HoldArgs),
+    /// Goes on with a paused run; or lets go of held trials.
+    Resume(HoldArgs),
+    /// Lets attempts write a checkpoint and stop; single trials are held then.
+    Stop(StopArgs),
+    /// Kills attempts; single trials are held then.
+    Kill(StopArgs),
+    /// Forgives failed trials their failures, so that they are tried again.
+    Retry(HoldArgs),
+    /// Waits until nothing is left to do.
+    Wait(WaitArgs),
+    /// Gives trials names, takes them away, or lists them.
+    Tag(TagArgs),
+    /// Hides a sweep; its trials and their results stay.
+    Rm(SweepArgs),
+    /// Shows a hidden sweep again.
+    Restore(SweepArgs),
+    /// What is promised when things go wrong, and the tests that hold it.
+    #[command(hide = true, help_template = super::guarantees::TEXT)]
+    Guarantees,
     /// Prints a shell's completion script.
     Completions(CompletionsArgs),
     /// Prints the man page, or writes one page a verb into a folder.
     Man(ManArgs),
+    /// What sets two trials, or two sweeps, apart.
+    Diff(DiffArgs),
+    /// Why a trial waits, was skipped or retried, and what the next run does with it.
+    Explain(TrialArgs),
+    /// Frees the disk of what no sweep asks for any more; says what, unless told to delete it.
+    Gc(GcArgs),
+    /// The database: check, back up, vacuum.
+    Db(DbArgs),
 }
 
 /// Options of verbs that read.
@@ -157,6 +188,13 @@ pub struct PlanArgs {
     /// What differs from the file.
     #[command(flatten)]
     pub changes: ChangeArgs,
+    /// Tries a few updates of what nothing comparable is known of, with the real worker: a minute
+    /// each, five in all.
+    #[arg(long)]
+    pub probe: bool,
+    /// Says what this much device time has room for: 40h, 2d 12h.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub budget: Option<Duration>,
     /// Form of the output.
     #[command(flatten)]
     pub reader: ReaderArgs,
@@ -191,9 +229,38 @@ pub struct RunArgs {
     /// Asks nothing.
     #[arg(short, long)]
     pub yes: bool,
+    /// Runs in the background, in a session of its own; what it says goes to controller.log.
+    #[arg(long)]
+    detach: bool,
+    /// Marks the process that `--detach` starts.
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    own_session: bool,
+    /// Starts nothing that would take this run beyond so much device time: 40h, 2d 12h.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub budget: Option<Duration>,
+}
+
+/// Where a run takes place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// On this terminal.
+    Here,
+    /// In a process that this one starts.
+    Apart,
+    /// In this process, which leaves its terminal.
+    Own,
 }
 
 impl RunArgs {
+    /// Returns where to run.
+    pub fn session(&self) -> Session {
+        match (self.detach, self.own_session) {
+            (true, _) => Session::Apart,
+            (false, true) => Session::Own,
+            (false, false) => Session::Here,
+        }
+    }
+
     /// Returns after how many failed trials nothing more starts; `None` means never.
     pub fn failures_allowed(&self) -> Option<u32> {
         if self.fail_fast { Some(1) } else { self.max_fail }
@@ -205,6 +272,9 @@ impl RunArgs {
 pub struct StatusArgs {
     /// Name of a sweep, or `@` for the latest (default: all).
     pub sweep: Option<String>,
+    /// Shows it again as it changes, until nothing runs any more or `q` is typed.
+    #[arg(short, long)]
+    pub watch: bool,
     /// Form of the output.
     #[command(flatten)]
     pub reader: ReaderArgs,
@@ -216,6 +286,15 @@ pub struct LsArgs {
     /// Name of a sweep, or `@` for the latest.
     #[arg(default_value = "@")]
     pub sweep: String,
+    /// Only trials of which this is true: `batch_size >= 256 && state == "done"` (docs/filters.md).
+    #[arg(short = 'E', long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
+    /// By a name as in filters; with a minus before it from large to small.
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    pub sort: Option<String>,
+    /// Prints CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
     /// Form of the output.
     #[command(flatten)]
     pub reader: ReaderArgs,
@@ -317,6 +396,54 @@ pub struct ManArgs {
     /// Folder for the pages (default: prints the main page).
     #[arg(long, value_name = "DIR", action = ArgAction::Set)]
     pub out: Option<PathBuf>,
+}
+
+/// `gc`.
+#[derive(Debug, clap::Args)]
+pub struct GcArgs {
+    /// Deletes what was found.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+}
+
+/// `db`.
+#[derive(Debug, clap::Args)]
+pub struct DbArgs {
+    /// What to do with the database.
+    #[command(subcommand)]
+    pub verb: DbVerb,
+}
+
+/// What to do with the database.
+#[derive(Debug, Subcommand)]
+pub enum DbVerb {
+    /// Looks through all of it; exit code 1 where anything is broken.
+    Check(ReaderArgs),
+    /// Writes a copy, also while a sweep runs.
+    Backup {
+        /// File to write; it must not exist.
+        file: PathBuf,
+    },
+    /// Gives back the room of what was deleted.
+    Vacuum,
+}
+
+/// `diff`.
+#[derive(Debug, clap::Args)]
+pub struct DiffArgs {
+    /// A sweep, or a trial by its number or a prefix of its key.
+    pub a: String,
+    /// Another one.
+    pub b: String,
+    /// The sweep that numbers count in.
+    #[arg(long, value_name = "NAME", default_value = "@")]
+    pub sweep: String,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
 }
 
 #[cfg(test)]

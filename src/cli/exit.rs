@@ -18,8 +18,12 @@ pub enum ExitCode {
     Internal = 1,
     /// The command line or the sweep file was rejected.
     Usage = 2,
+    /// What was compared is different.
+    Different = 3,
     /// No sweep or trial matched.
     NothingMatched = 4,
+    /// `wait` ended before the trials did.
+    TimedOut = 5,
     /// The sweep ran to its end, but some trials failed.
     TrialsFailed = 100,
     /// The user interrupted.

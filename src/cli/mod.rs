@@ -3,32 +3,56 @@
 
 pub mod args;
 mod completions;
+mod controller;
+mod cost;
+mod csv;
 mod data;
+mod db;
+mod detach;
+mod diff;
 mod doctor;
 pub mod exit;
+mod explain;
+mod gc;
+mod guarantees;
+mod hold;
 mod init;
 mod logs;
 mod ls;
 mod man;
+mod origin;
 mod places;
 mod plan;
 mod planning;
 mod preflight;
+mod probe;
+mod progress;
+mod provenance;
+mod reach;
 mod reading;
+mod remove;
 mod report;
+mod retry;
 mod run;
+mod said;
 #[cfg(test)]
 mod samples;
 pub mod shipped;
 mod show;
 mod status;
+mod stop;
 mod sweep_file;
 mod table;
+mod tag;
+pub mod target;
 mod trials;
+mod wait;
+mod watch;
 
 use self::args::{Args, Verb};
 use self::exit::ExitCode;
 use self::places::Places;
+use crate::drive::command::StopHow;
 use crate::plan::PlanError;
 use crate::spec::SpecError;
 use crate::ui::Ui;
@@ -54,8 +78,22 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Report(args) => report::run(&args, &places, ui),
         Verb::Data(args) => data::run(&args, &places, ui),
         Verb::Doctor(args) => doctor::run(args, &places, ui),
+        Verb::Pause(args) => hold::pause(&args, &places, ui),
+        Verb::Resume(args) => hold::resume(&args, &places, ui),
+        Verb::Stop(args) => stop::run(&args, StopHow::Politely, &places, ui),
+        Verb::Kill(args) => stop::run(&args, StopHow::ByForce, &places, ui),
+        Verb::Retry(args) => retry::run(&args, &places, ui),
+        Verb::Wait(args) => wait::run(&args, &places, ui),
+        Verb::Tag(args) => tag::run(&args, &places, ui),
+        Verb::Rm(args) => remove::remove(&args, &places, ui),
+        Verb::Restore(args) => remove::restore(&args, &places, ui),
+        Verb::Guarantees => guarantees::run(ui),
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Man(args) => man::run(&args, ui),
+        Verb::Diff(args) => diff::run(&args, &places, ui),
+        Verb::Gc(args) => gc::run(&args, &places, ui),
+        Verb::Db(args) => db::run(&args, &places, ui),
+        Verb::Explain(args) => explain::run(&args, &places, ui),
     }
 }
 

@@ -1,45 +1,67 @@
 //! `run`: plans, then executes what is not done yet.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::args::RunArgs;
+use super::args::{RunArgs, Session};
+use super::cost::{self, Asked, Here, Left};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::{self, Changes};
 use super::sweep_file::{self, SweepFile};
-use super::{preflight, reading};
+use super::{detach, preflight, provenance, reading};
+use crate::control::Server;
 use crate::drive::event::RunSummary;
+use crate::drive::lock::StateLock;
 use crate::drive::signals::SignalStops;
 use crate::drive::{self, Images, Options, RetryFailed, RunRequest};
 use crate::exec::devices::{self, DeviceChoice};
 use crate::exec::local::LocalExecutor;
 use crate::exec::nvml;
 use crate::failpoint::pretended_ms;
-use crate::ids::Slot;
-use crate::plan::{Limit, Plan, PlanError};
+use crate::ids::{Slot, TrainKey};
+use crate::plan::cost::History;
+use crate::plan::{Limit, Plan, PlanError, PlannedTrial};
 use crate::schedule::Millis;
 use crate::schedule::policy::Backoff;
 use crate::store::Store;
+use crate::store::rows::TrialState;
 use crate::ui::{Ui, words};
+
+/// Requests that wait for the loop; more wait with their clients.
+const COMMANDS: usize = 16;
 
 /// Digests of image folders, measured for this run.
 type Measured = Vec<(std::path::PathBuf, String)>;
 
 pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    match args.session() {
+        Session::Here => {}
+        Session::Apart => return detach::run(places, ui),
+        // The terminal's end is none of this process's from here on.
+        Session::Own => drop(nix::unistd::setsid()),
+    }
     let worker = places.worker()?;
     let file = sweep_file::open(&args.file, ui)?;
     let (plan, measured) = plan(&file, args, ui)?;
     preflight::check_data(&plan, places)?;
     let slots = slots(args, &plan)?;
+    places.warn_of_shared_state(ui);
     let summary = reading::runtime()?.block_on(async {
+        let lock = StateLock::take(&places.state)?;
         let store = Store::open(&places.state).await?;
         note_datasets(&store, &measured, ui).await?;
+        let expected = budgeted(&store, &plan, &slots, args, ui).await?;
+        let made_with =
+            provenance::gather(&store, &worker, &plan, &slots, places, reading::now_ms()).await?;
+        provenance::note_other_workers(&store, &plan, &made_with.worker, ui).await?;
+        let store = store.on_behalf_of(made_with);
         let executor = LocalExecutor::new(worker)?;
         let eval_path = eval_path(&plan, places)?;
         // Checked above: a set that has no place here never comes this far.
@@ -47,6 +69,7 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
             let source = &trial.run.data.source;
             preflight::whereabouts(source, trial.data_path.as_deref(), places).ok().flatten()
         };
+        let (sender, commands) = mpsc::channel(COMMANDS);
         let request = RunRequest {
             plan: &plan,
             store: &store,
@@ -54,13 +77,16 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
             slots,
             images: Images { train: &train, eval: eval_path.as_deref() },
             options: options(args),
-            commands: mpsc::channel(1).1,
+            commands,
             device_news: mpsc::channel(1).1,
-            expected: &|_| None,
+            expected: &|trial| expected.get(&trial.train_key).copied(),
         };
         let mut observer = ui.watch(&plan.meta.report_metric);
-        let summary = drive::run(request, &mut observer, SignalStops::listen()?).await?;
-        anyhow::Ok(summary)
+        let stops = SignalStops::listen()?;
+        let server = Server::listen(store.state_dir(), &lock, sender)?;
+        let summary = drive::run_locked(&lock, request, &mut observer, stops).await;
+        server.close().await;
+        anyhow::Ok(summary?)
     })?;
     if let End::Undone { trials } = end(&summary) {
         ui.note(&undone(trials));
@@ -131,6 +157,9 @@ fn options(args: &RunArgs) -> Options {
     hurried(Options {
         limit: args.limit.map(|limit| limit as usize),
         max_failed: args.failures_allowed().and_then(NonZeroU32::new),
+        budget: args
+            .budget
+            .map(|budget| Millis(u64::try_from(budget.as_millis()).unwrap_or(u64::MAX))),
         retry_failed: if args.retry_failed { RetryFailed::Yes } else { RetryFailed::No },
         ..Options::default()
     })
@@ -148,6 +177,40 @@ fn hurried(options: Options) -> Options {
     }
 }
 
+/// Returns what each trial is expected to take of the budget, and says where nobody can know.
+async fn budgeted(
+    store: &Store,
+    plan: &Plan,
+    slots: &[Slot],
+    args: &RunArgs,
+    ui: &mut Ui,
+) -> anyhow::Result<HashMap<TrainKey, Millis>> {
+    let (Some(_), Some(here)) = (args.budget, Here::of_slots(slots)) else {
+        return Ok(HashMap::new());
+    };
+    let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
+    let known = store
+        .known_to(&plan.meta.name, plan.meta.early_stop.as_ref(), &plan.eval_key, &keys)
+        .await?;
+    let state = |trial: &PlannedTrial| known.get(&trial.train_key).map(|known| known.state);
+    let asked = plan
+        .trials
+        .iter()
+        .map(|trial| Asked::planned(trial, state(trial).unwrap_or(TrialState::Pending)));
+    let asked: Vec<Asked<'_>> = asked.collect();
+    let history = History::new(&store.past().await?, &[], &here.place);
+    let spent = store.spent(&keys, reading::now_ms()).await?;
+    let lefts = cost::lefts(&asked, &plan.eval_key, &history, &spent);
+    let unknown = lefts.iter().filter(|left| **left == Left::Unknown).count();
+    if unknown > 0 {
+        ui.note(&format!(
+            "nothing comparable ran for {}: the budget counts them once they run",
+            words::plural(unknown, "trial")
+        ));
+    }
+    Ok(cost::expected(&asked, &lefts))
+}
+
 fn eval_path(plan: &Plan, places: &Places) -> anyhow::Result<Option<std::path::PathBuf>> {
     match &plan.eval.data {
         Some(source) => preflight::whereabouts(source, plan.meta.eval_data_path.as_deref(), places),
@@ -157,8 +220,6 @@ fn eval_path(plan: &Plan, places: &Places) -> anyhow::Result<Option<std::path::P
 
 /// Keeps what was measured, and says where images changed: their trials are other trials now.
 async fn note_datasets(store: &Store, measured: &Measured, ui: &mut Ui) -> anyhow::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
     for (path, digest) in measured {
         let path = std::path::absolute(path)?;
         if store.dataset_digest(&path).await?.is_some_and(|known| known != *digest) {
@@ -167,7 +228,7 @@ async fn note_datasets(store: &Store, measured: &Measured, ui: &mut Ui) -> anyho
                 path.display()
             ));
         }
-        store.note_dataset(&path, digest, now_ms).await?;
+        store.note_dataset(&path, digest, reading::now_ms()).await?;
     }
     Ok(())
 }

@@ -28,7 +28,6 @@ pub enum Request {
     /// Something durable, which the controller writes down and obeys.
     Edit {
         /// What.
-        #[serde(flatten)]
         edit: Edit,
     },
 }

@@ -9,6 +9,7 @@ mod agenda;
 mod clock;
 pub mod command;
 pub mod disk;
+mod early;
 mod error;
 pub mod event;
 mod inbox;
@@ -18,12 +19,14 @@ pub mod lock;
 mod names;
 mod obey;
 mod order;
+pub mod orphans;
 mod perform;
 mod recover;
 mod run;
 pub mod signals;
 #[cfg(test)]
 mod tests;
+mod tidy;
 mod todo;
 mod watch;
 
@@ -40,8 +43,8 @@ use crate::store::Store;
 pub use error::DriveError;
 pub use inbox::DeviceNews;
 pub use names::name;
-pub use order::Images;
-pub use todo::RetryFailed;
+pub use order::{Images, work};
+pub use todo::{Ended, RetryFailed, Standing, standing};
 
 use command::Commands;
 use disk::Watermarks;
@@ -122,9 +125,23 @@ pub trait Observer {
 pub async fn run<E: Executor>(
     request: RunRequest<'_, E>,
     observer: &mut dyn Observer,
+    stop: impl StopSource,
+) -> Result<RunSummary, DriveError> {
+    let lock = lock::StateLock::take(request.store.state_dir())?;
+    run_locked(&lock, request, observer, stop).await
+}
+
+/// Does what [`run`] does, for a caller that holds the lock of the store's state folder already.
+///
+/// # Errors
+///
+/// Those of [`run`].
+pub async fn run_locked<E: Executor>(
+    _lock: &lock::StateLock,
+    request: RunRequest<'_, E>,
+    observer: &mut dyn Observer,
     mut stop: impl StopSource,
 ) -> Result<RunSummary, DriveError> {
-    let _lock = lock::StateLock::take(request.store.state_dir())?;
     let (mut run, mut inbox) = run::Run::prepare(request, observer).await?;
     run.play(&mut stop, &mut inbox).await
 }

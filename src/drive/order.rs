@@ -20,7 +20,7 @@ pub struct Images<'a> {
 
 /// Tells what the next attempt does: evaluates where the trial is trained, otherwise trains from
 /// the newest checkpoint. Files that were cleaned away do not count; `exists` tells.
-pub(super) fn work(known: &Known, exists: impl Fn(&Path) -> bool) -> Work {
+pub fn work(known: &Known, exists: impl Fn(&Path) -> bool) -> Work {
     if let Some(weights) = known.weights.as_ref().filter(|file| exists(file)) {
         return Work::Evaluate { weights: weights.clone() };
     }
@@ -69,6 +69,7 @@ pub(super) fn order(
         threads: particulars.threads,
         kernels: plan.meta.resources.kernels,
         checkpoint_every_ms: u64::try_from(every).unwrap_or(u64::MAX),
+        retention: plan.meta.retention,
         lock: TrialFolder::new(particulars.state, &trial.train_key).lock(),
     }
 }

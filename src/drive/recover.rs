@@ -39,7 +39,7 @@ pub(super) struct Recovered {
 /// What can be found out about an attempt's process.
 enum Found {
     Alive(JobHandle),
-    Gone(Exit),
+    Gone { exit: Exit, handle: Option<JobHandle> },
     Unreachable,
 }
 
@@ -65,7 +65,8 @@ pub(super) async fn recover<E: Executor>(
                     silent_since: None,
                 });
             }
-            Found::Gone(exit) => {
+            Found::Gone { exit, handle } => {
+                executor.clear(&row.folder, handle.as_ref()).await?;
                 let (_, outcome) = events.finish(store, exit, None, None, clock.wall_ms()).await?;
                 recovered.ended.push((row, outcome));
             }
@@ -87,7 +88,7 @@ async fn find<E: Executor>(
         // Without a handle that we can read, the worker itself is the second way to find it.
         Some(Err(_)) | None => match introduce(store, row).await? {
             Introduced::As(handle) => handle,
-            Introduced::Never => return Ok(Found::Gone(Exit::Unseen)),
+            Introduced::Never => return Ok(Found::Gone { exit: Exit::Unseen, handle: None }),
             Introduced::NotYet => return Ok(Found::Unreachable),
         },
     };
@@ -95,8 +96,8 @@ async fn find<E: Executor>(
         Some(JobStatus::Alive) => Ok(Found::Alive(handle)),
         // A held lock is a living worker, though not one that this host can see.
         Some(JobStatus::Gone(_)) | None if lock_is_held(store, row)? => Ok(Found::Unreachable),
-        Some(JobStatus::Gone(exit)) => Ok(Found::Gone(*exit)),
-        None => Ok(Found::Gone(Exit::Unseen)),
+        Some(JobStatus::Gone(exit)) => Ok(Found::Gone { exit: *exit, handle: Some(handle) }),
+        None => Ok(Found::Gone { exit: Exit::Unseen, handle: Some(handle) }),
     }
 }
 
@@ -151,6 +152,7 @@ fn handle_of(started: &Started) -> JobHandle {
         pid: started.pid,
         start_ticks: started.start_ticks,
         boot_id: started.boot_id.clone(),
+        pid_namespace: started.pid_namespace,
     }
 }
 

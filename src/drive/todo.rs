@@ -15,18 +15,20 @@ pub enum RetryFailed {
 
 /// Where a trial stands before a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub enum Standing {
     /// Trained and evaluated.
     Done,
     /// Failed, and no attempt follows by itself.
     Failed,
+    /// Stopped early by this plan's policy.
+    Pruned,
     /// Needs an attempt, or has one alive.
     Open(Job),
 }
 
 /// How the trial's last attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub enum Ended {
     /// Under an earlier controller's eyes.
     Watched,
     /// While nobody watched: it is not charged for what it met there.
@@ -34,7 +36,7 @@ pub(super) enum Ended {
 }
 
 /// Tells where a trial stands.
-pub(super) fn standing(
+pub fn standing(
     known: &Known,
     max_retries: u32,
     retry_failed: RetryFailed,
@@ -44,6 +46,7 @@ pub(super) fn standing(
     let fresh = open(0);
     match known.state {
         TrialState::Done => Standing::Done,
+        TrialState::Pruned => Standing::Pruned,
         TrialState::Pending | TrialState::Running | TrialState::Trained | TrialState::Stopped => {
             fresh
         }

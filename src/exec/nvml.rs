@@ -46,6 +46,12 @@ fn driver_gpus() -> Result<Vec<Gpu>, NvmlError> {
         .collect()
 }
 
+/// Returns the version of the driver, where there is one.
+pub fn driver_version() -> Option<String> {
+    let nvml = Nvml::builder().lib_path(OsStr::new("libnvidia-ml.so.1")).init().ok()?;
+    nvml.sys_driver_version().ok()
+}
+
 /// Applies a mask as CUDA does: indices or beginnings of UUIDs; the first that fits nothing ends
 /// the list.
 fn masked(all: &[Gpu], mask: &str) -> Vec<Gpu> {

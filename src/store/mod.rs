@@ -2,30 +2,42 @@
 //! times, events and outcomes are handed in.
 //!
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
-//! `events` (what workers tell), `edit` (what people wish), `finish` (an end with its last events), `read` (sweeps, trials, attempts), `results` (what reports need).
+//! `events` (what workers tell), `finish` (an end with its last events), `edit` and `wished` (what
+//! people wish), `early` (what policies decided), `tidy` (checkpoints that nothing needs), `read`
+//! (sweeps, trials, attempts), `results` (what reports need).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
 mod columns;
+mod cost;
+mod early;
 mod edit;
 mod error;
 mod events;
 mod finish;
 mod open;
+mod provenance;
 mod read;
 mod results;
 pub mod rows;
 mod standing;
 mod sync;
+mod tidy;
+mod upkeep;
+mod wished;
 mod write;
 
 use std::path::PathBuf;
 
 use sqlx::SqlitePool;
 
+pub use cost::Spent;
 pub use edit::Edit;
-pub use error::StoreError;
+pub use error::{StoreError, how_to_restore};
 pub use finish::LastLines;
+pub use provenance::{InvocationRow, WorkerUse};
+pub use tidy::OldCheckpoint;
+pub use upkeep::{AskedFor, BackupError, Finding, Weight};
 pub use write::NewAttempt;
 
 /// Name of the database in the state folder.
@@ -52,7 +64,8 @@ pub const DATABASE: &str = "byol-sweep.db";
 /// - **State is derived, never stored.** With respect to an evaluation protocol a trial is
 ///   *running* while an attempt lives, else *done* once an attempt with that protocol finished,
 ///   else *trained* once a training attempt finished, else what its last attempt was (*stopped*,
-///   *failed*), else *pending*.
+///   *failed*), else *pending*. To a sweep whose policy stopped it early, a trial that is none of
+///   the first three is *pruned*.
 /// - **Only accepted results count.** Final values come from finished attempts alone, from the one
 ///   with the highest number. A series takes, at each update, the value of the highest attempt
 ///   that has one, so that steps trained again after a resume replace those before.
@@ -66,4 +79,6 @@ pub struct Store {
     pool: SqlitePool,
     /// The state folder.
     state: PathBuf,
+    /// On whose behalf it writes, if anybody's.
+    author: Option<provenance::Author>,
 }

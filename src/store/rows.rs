@@ -46,6 +46,8 @@ pub enum TrialState {
     Stopped,
     /// The last attempt at training, or at this protocol's evaluation, failed.
     Failed,
+    /// A policy of this sweep stopped it early; for others it is merely interrupted.
+    Pruned,
 }
 
 /// A trial as a sweep sees it.
@@ -69,6 +71,22 @@ pub struct TrialRow {
     pub verdict: Option<Verdict>,
     /// Of the last failed attempt, while the state is `Failed`.
     pub failure: Option<(FailureReason, String)>,
+    /// Why it was stopped early, while the state is `Pruned`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stop: Option<EarlyStopRow>,
+}
+
+/// Why a policy stopped a trial early.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EarlyStopRow {
+    /// Epochs after which it was decided.
+    pub epoch: u32,
+    /// What the trial's group had.
+    pub value: f64,
+    /// What it would have needed.
+    pub bar: f64,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 /// What is known of a trial, whoever asks for it; nothing at all by default.
@@ -92,6 +110,8 @@ pub struct Known {
     pub failures: u32,
     /// Since when it is held, in milliseconds since 1970; `None` while it may start.
     pub held_ms: Option<i64>,
+    /// Why it was stopped early, while the state is `Pruned`.
+    pub early_stop: Option<EarlyStopRow>,
 }
 
 impl Default for Known {
@@ -106,6 +126,7 @@ impl Default for Known {
             failure: None,
             failures: 0,
             held_ms: None,
+            early_stop: None,
         }
     }
 }
@@ -180,4 +201,13 @@ pub struct Finals {
     pub train_key: TrainKey,
     /// Name to value: `knn_top1`, `linear_top1`, `floor_linear_top1`, ...
     pub values: std::collections::BTreeMap<String, f64>,
+}
+
+/// What people wish of a trial, and call it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wished {
+    /// Since when it is held, in milliseconds since 1970; `None` while it may start.
+    pub held_ms: Option<i64>,
+    /// Its names, in order.
+    pub tags: Vec<String>,
 }

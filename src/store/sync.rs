@@ -15,7 +15,7 @@ const CHUNK: usize = 500;
 impl Store {
     /// Makes the plan its sweep's newest revision, unless it is that already, and marks the sweep
     /// as the latest; returns the sweep's row id. Trials are added where they are new; none is
-    /// taken away.
+    /// taken away. A removed sweep is restored: who runs it wants to see it.
     ///
     /// # Errors
     ///
@@ -23,10 +23,20 @@ impl Store {
     pub async fn sync_plan(&self, plan: &Plan, now_ms: i64) -> Result<i64, StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.sql())?;
         let sweep = upsert_sweep(&mut tx, plan, now_ms).await.map_err(self.sql())?;
-        sync_revision(&mut tx, sweep, plan, now_ms).await.map_err(self.sql())?;
+        let revision = sync_revision(&mut tx, sweep, plan, now_ms).await.map_err(self.sql())?;
+        let invocation = match &self.author {
+            Some(author) => {
+                let asked = (sweep, revision);
+                Some((author, author.begin(&mut tx, asked, now_ms).await.map_err(self.sql())?))
+            }
+            None => None,
+        };
         failpoint::reach(Point::PlanUnsynced);
         tx.commit().await.map_err(self.sql())?;
         failpoint::reach(Point::PlanSynced);
+        if let Some((author, invocation)) = invocation {
+            author.began(invocation);
+        }
         Ok(sweep)
     }
 }
@@ -38,7 +48,7 @@ async fn upsert_sweep(
 ) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "INSERT INTO sweep (name, created_ms, asked_ms) VALUES (?1, ?2, ?2)
-         ON CONFLICT (name) DO UPDATE SET asked_ms = excluded.asked_ms
+         ON CONFLICT (name) DO UPDATE SET asked_ms = excluded.asked_ms, removed_ms = NULL
          RETURNING id",
     )
     .bind(&plan.meta.name)
@@ -52,7 +62,7 @@ async fn sync_revision(
     sweep: i64,
     plan: &Plan,
     now_ms: i64,
-) -> Result<(), sqlx::Error> {
+) -> Result<i64, sqlx::Error> {
     let newest: Option<(i64, String)> =
         sqlx::query_as("SELECT revision, plan_digest FROM sweep_now WHERE id = ?")
             .bind(sweep)
@@ -60,7 +70,7 @@ async fn sync_revision(
             .await?;
     let digest = digest(plan);
     let revision = match newest {
-        Some((_, known)) if known == digest => return Ok(()),
+        Some((revision, known)) if known == digest => return Ok(revision),
         Some((revision, _)) => revision + 1,
         None => 1,
     };
@@ -80,7 +90,7 @@ async fn sync_revision(
     for trials in plan.trials.chunks(CHUNK) {
         insert_trials(tx, sweep, revision, trials).await?;
     }
-    Ok(())
+    Ok(revision)
 }
 
 /// Inserts many trials with two statements.

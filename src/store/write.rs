@@ -60,8 +60,9 @@ impl Store {
         let folder = TrialFolder::new(Path::new(""), &new.train_key).attempt(number);
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO attempt
-                 (trial_id, kind, eval_key, number, device_json, threads, folder, started_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                 (trial_id, kind, eval_key, number, device_json, threads, folder, started_ms,
+                  invocation_id)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
              RETURNING id",
         )
         .bind(trial)
@@ -72,6 +73,7 @@ impl Store {
         .bind(new.threads)
         .bind(text(folder.path())?)
         .bind(new.started_ms)
+        .bind(self.author.as_ref().and_then(super::provenance::Author::invocation))
         .fetch_one(&mut *tx)
         .await
         .map_err(self.sql())?;

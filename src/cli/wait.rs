@@ -1,0 +1,154 @@
+//! `wait`: until every trial that was named is done or has failed for good, and nothing of it runs.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::exit::ExitCode;
+use super::places::Places;
+use super::reach::Live;
+use super::reading::Reading;
+use super::said::{Said, phrase};
+use super::target::{Target, WaitArgs};
+use crate::drive::orphans;
+use crate::exec::local::LocalExecutor;
+use crate::store::rows::{TrialRow, TrialState};
+use crate::ui::{Ui, words};
+
+/// Shortest time between two looks; a large sweep takes longer to look at, and is looked at less.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Who brings the trials forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Worker {
+    /// A run of their sweep.
+    Run,
+    /// Nobody watches, but attempts are alive.
+    Attempts,
+    /// Nobody at all.
+    Nobody,
+}
+
+/// How it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// More is to come.
+    Open,
+    /// All of it is over; so many failed.
+    Over { failed: usize },
+    /// So many trials are left, and nobody is at work on them.
+    Abandoned { left: usize },
+}
+
+pub(super) fn run(args: &WaitArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    let begun = Instant::now();
+    let reading = Reading::open_existing(places)?;
+    loop {
+        let looked = Instant::now();
+        let worker = worker(places, &reading, args)?;
+        // In this order: what a run did before it ended is in the store.
+        let target = Target::find(&args.target, &reading)?;
+        let (code, text) = match standing(&target.trials, worker) {
+            Standing::Open if args.timeout.is_some_and(|limit| begun.elapsed() >= limit) => {
+                let left = target.trials.iter().filter(|trial| is_open(trial)).count();
+                let text = format!("{} after {}", left_of(left), words::duration(begun.elapsed()));
+                (ExitCode::TimedOut, text)
+            }
+            Standing::Open => {
+                let pause = LOOK.max(looked.elapsed() * 4);
+                let rest = args.timeout.map(|limit| limit.saturating_sub(begun.elapsed()));
+                std::thread::sleep(rest.map_or(pause, |rest| pause.min(rest)));
+                continue;
+            }
+            Standing::Over { failed: 0 } => (ExitCode::Success, phrase(&target) + " done"),
+            Standing::Over { failed } => {
+                let text = format!("{} done, {failed} failed", phrase(&target));
+                (ExitCode::TrialsFailed, text)
+            }
+            Standing::Abandoned { left } => {
+                let text = format!(
+                    "{}, and no run of {} is at work on them: `byol-sweep run` goes on",
+                    left_of(left),
+                    target.sweep.name
+                );
+                (ExitCode::Internal, text)
+            }
+        };
+        let more = json!({ "text": text, "code": code as u8 });
+        Said { verb: "wait", target: &target, text, more }.tell(args.reader, ui)?;
+        return Ok(code);
+    }
+}
+
+fn left_of(left: usize) -> String {
+    format!("{} not done", words::plural(left, "trial"))
+}
+
+fn worker(places: &Places, reading: &Reading, args: &WaitArgs) -> anyhow::Result<Worker> {
+    let target = Target::find(&args.target, reading)?;
+    match Live::find(places)? {
+        Some(live) if live.sweep == target.sweep.name => return Ok(Worker::Run),
+        Some(_) | None => {}
+    }
+    let executor = reading.within(LocalExecutor::without_worker)?;
+    let alive = reading.drive(orphans::alive(&reading.store, &executor, &target.keys()))?;
+    Ok(if alive > 0 { Worker::Attempts } else { Worker::Nobody })
+}
+
+/// Tells how trials stand. What failed may be tried again as long as a run is at work.
+fn standing(trials: &[TrialRow], worker: Worker) -> Standing {
+    let count = |wanted: fn(&TrialRow) -> bool| trials.iter().filter(|trial| wanted(trial)).count();
+    let (open, failed) = (count(is_open), count(|trial| trial.state == TrialState::Failed));
+    let undecided = count(|trial| {
+        let retryable = |(reason, _): &(crate::outcome::FailureReason, _)| reason.is_retryable();
+        trial.failure.as_ref().is_some_and(retryable)
+    });
+    match (worker, open) {
+        (Worker::Run, 0) if undecided > 0 => Standing::Open,
+        (Worker::Run, 0) => Standing::Over { failed },
+        (Worker::Run | Worker::Attempts, _) => Standing::Open,
+        (Worker::Nobody, 0) => Standing::Over { failed },
+        (Worker::Nobody, left) => Standing::Abandoned { left },
+    }
+}
+
+fn is_open(trial: &TrialRow) -> bool {
+    match trial.state {
+        TrialState::Pending | TrialState::Running | TrialState::Trained | TrialState::Stopped => {
+            true
+        }
+        TrialState::Done | TrialState::Failed | TrialState::Pruned => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+    use crate::outcome::FailureReason;
+
+    fn failed(reason: FailureReason) -> TrialRow {
+        let mut trial = samples::trials().remove(3);
+        trial.failure = Some((reason, String::new()));
+        trial
+    }
+
+    #[test]
+    fn a_failure_that_a_run_may_try_again_is_waited_for() {
+        let done = samples::trials().remove(0);
+        let lost = [done.clone(), failed(FailureReason::Lost)];
+        assert_eq!(standing(&lost, Worker::Run), Standing::Open);
+        assert_eq!(standing(&lost, Worker::Nobody), Standing::Over { failed: 1 });
+        let memory = [done, failed(FailureReason::OutOfMemory)];
+        assert_eq!(standing(&memory, Worker::Run), Standing::Over { failed: 1 });
+    }
+
+    #[test]
+    fn what_nobody_works_on_is_not_waited_for() {
+        let trials = samples::trials();
+        assert_eq!(standing(&trials, Worker::Run), Standing::Open);
+        assert_eq!(standing(&trials, Worker::Attempts), Standing::Open);
+        assert_eq!(standing(&trials, Worker::Nobody), Standing::Abandoned { left: 3 });
+        assert_eq!(standing(&trials[..2], Worker::Nobody), Standing::Over { failed: 0 });
+    }
+}

@@ -1,0 +1,120 @@
+//! Attempts that live on without a controller: found and stopped on request, and their ends
+//! recorded as far as they come while somebody waits. What lives longer is the next run's.
+
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::command::StopHow;
+use super::error::DriveError;
+use super::live::LiveAttempt;
+use super::lock::{StateLock, is_held};
+use super::names;
+use super::recover::recover;
+use crate::exec::{Executor, Force, JobHandle, JobStatus};
+use crate::ids::TrainKey;
+use crate::outcome::StopReason;
+use crate::protocol::folder::TrialFolder;
+use crate::store::Store;
+
+/// Time between two looks at processes that are no children of ours.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What became of attempts that were asked to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stopped {
+    /// How many were asked.
+    pub asked: usize,
+    /// How many of these live on; the next run records their ends.
+    pub alive: usize,
+}
+
+/// Stops the live attempts of these trials, and waits so long for their ends, which are recorded.
+/// So are those of all attempts that ended while nobody watched. The lock proves that no
+/// controller is at work.
+///
+/// # Errors
+///
+/// The store or the executor failed; attempts may have been stopped.
+pub async fn stop<E: Executor>(
+    _lock: &StateLock,
+    store: &Store,
+    executor: &E,
+    trials: &[TrainKey],
+    how: StopHow,
+    patience: Duration,
+) -> Result<Stopped, DriveError> {
+    let clock = Clock::start();
+    let recovered = recover(store, executor, &clock, names::stranger).await?;
+    let chosen = |attempt: &LiveAttempt| trials.contains(&attempt.row.train_key);
+    let mut left: Vec<LiveAttempt> = recovered.adopted.into_iter().filter(chosen).collect();
+    let asked = left.len();
+    let force = match how {
+        StopHow::Politely => Force::Soft,
+        StopHow::ByForce => Force::Hard,
+    };
+    for attempt in &left {
+        executor.stop(&attempt.handle, force).await?;
+    }
+    let begun = tokio::time::Instant::now();
+    loop {
+        left = record(left, store, executor, &clock).await?;
+        if left.is_empty() || begun.elapsed() >= patience {
+            return Ok(Stopped { asked, alive: left.len() });
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Records the ends of those that are gone and returns the others.
+async fn record<E: Executor>(
+    attempts: Vec<LiveAttempt>,
+    store: &Store,
+    executor: &E,
+    clock: &Clock,
+) -> Result<Vec<LiveAttempt>, DriveError> {
+    let handles: Vec<JobHandle> = attempts.iter().map(|attempt| attempt.handle.clone()).collect();
+    let statuses = executor.look(&handles).await?;
+    let mut left = Vec::new();
+    for (mut attempt, status) in attempts.into_iter().zip(statuses) {
+        match status {
+            JobStatus::Alive => left.push(attempt),
+            JobStatus::Gone(exit) => {
+                let why = Some(StopReason::Requested);
+                attempt.events.finish(store, exit, why, None, clock.wall_ms()).await?;
+            }
+        }
+    }
+    Ok(left)
+}
+
+/// Returns how many of these trials have an attempt whose process is alive. Changes nothing, so it
+/// may be asked beside a controller.
+///
+/// # Errors
+///
+/// The store or the executor failed.
+pub async fn alive<E: Executor>(
+    store: &Store,
+    executor: &E,
+    trials: &[TrainKey],
+) -> Result<usize, DriveError> {
+    let mut alive = 0;
+    for row in store.live_attempts().await? {
+        if !trials.contains(&row.train_key) {
+            continue;
+        }
+        let handle: Option<JobHandle> =
+            row.handle_json.as_deref().and_then(|json| serde_json::from_str(json).ok());
+        let seen = match handle {
+            Some(handle) => {
+                executor.look(std::slice::from_ref(&handle)).await?.first()
+                    == Some(&JobStatus::Alive)
+            }
+            None => false,
+        };
+        let path = TrialFolder::new(store.state_dir(), &row.train_key).lock();
+        let held = is_held(&path).map_err(|source| DriveError::Folder { path, source })?;
+        alive += usize::from(seen || held);
+    }
+    Ok(alive)
+}

@@ -1,0 +1,236 @@
+//! What filters choose, what they refuse, and that no text breaks them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::plan::Label;
+use crate::spec::run::RunSpec;
+use crate::store::rows::{TrialRow, TrialState, Wished};
+
+fn trial(ordinal: u32, state: TrialState, batch_size: u32) -> TrialRow {
+    let mut run: RunSpec =
+        serde_json::from_str(include_str!("../../tests/fixtures/run.json")).unwrap();
+    run.batch_size = batch_size;
+    let axes = BTreeMap::from([
+        ("augment.remove".to_owned(), json!(["blur"])),
+        ("batch_size".to_owned(), json!(batch_size)),
+    ]);
+    TrialRow {
+        ordinal,
+        train_key: run.train_key(),
+        group_key: run.group_key(),
+        labels: vec![Label { arm: None, published: None, axes }],
+        run,
+        state,
+        attempts: 1,
+        verdict: None,
+        failure: None,
+        early_stop: None,
+    }
+}
+
+/// Done with 0.6, failed without a result, done with 0.4 under two labels.
+fn subjects() -> Vec<Subject> {
+    let accuracy = |value| BTreeMap::from([("linear_top1".to_owned(), value)]);
+    let tagged = Wished { held_ms: Some(1), tags: vec!["night".into(), "paper".into()] };
+    let mut third = trial(3, TrialState::Done, 16);
+    let mut other = third.labels[0].clone();
+    other.arm = Some("remove color".into());
+    third.labels.push(other);
+    vec![
+        Subject::new(&trial(1, TrialState::Done, 64), Some(&accuracy(0.6)), None),
+        Subject::new(&trial(2, TrialState::Failed, 32), None, Some(&tagged)),
+        Subject::new(&third, Some(&accuracy(0.4)), None),
+    ]
+}
+
+/// Returns the numbers of the chosen trials.
+fn chosen(text: &str) -> Vec<usize> {
+    let places = Filter::parse(text).unwrap().choose(&subjects()).unwrap();
+    places.into_iter().map(|place| place + 1).collect()
+}
+
+fn refused(text: &str) -> String {
+    let fault = match Filter::parse(text) {
+        Ok(filter) => filter.choose(&subjects()).unwrap_err(),
+        Err(fault) => fault,
+    };
+    let mut shown = String::new();
+    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none());
+    handler.render_report(&mut shown, &fault).unwrap();
+    shown
+}
+
+#[test]
+fn everything_known_of_a_trial_has_a_name() {
+    let cases: [(&str, &[usize]); 16] = [
+        ("state == \"failed\"", &[2]),
+        ("number in [1, 3]", &[1, 3]),
+        ("batch_size >= 32 && batch_size < 64.5", &[1, 2]),
+        ("\"blur\" in augment.remove", &[1, 2, 3]),
+        ("augment.remove == []", &[]),
+        ("optimizer.base_lr == 0.03", &[1, 2, 3]),
+        ("run.target.kind == \"average\"", &[1, 2, 3]),
+        ("method == \"byol\"", &[1, 2, 3]),
+        ("arm.startsWith(\"remove\")", &[3]),
+        ("arm == \"\"", &[1, 2, 3]),
+        ("\"paper\" in tags", &[2]),
+        ("tags.exists(t, t.matches(\"^ni\"))", &[2]),
+        ("held", &[2]),
+        ("metric.linear_top1 > 0.5", &[1]),
+        ("metric[\"linear_top1\"] < 0.5", &[3]),
+        ("update_batch_size / batch_size > 1 ? seed == 0 : false", &[2, 3]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(chosen(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_a_trial_lacks_is_neither_true_nor_false() {
+    assert_eq!(chosen("!(metric.linear_top1 > 0.5)"), [3]);
+    assert_eq!(chosen("metric.linear_top1 > 0.5 || state == \"failed\""), [1, 2]);
+    assert_eq!(chosen("!has(metric.linear_top1)"), [2]);
+}
+
+#[test]
+fn a_metric_that_nobody_measured_yet_is_no_error() {
+    let fresh = [Subject::new(&trial(1, TrialState::Pending, 64), None, None)];
+    let filter = Filter::parse("metric.linear_top1 > 0.5").unwrap();
+    assert_eq!(filter.choose(&fresh).unwrap(), [0; 0]);
+}
+
+#[test]
+fn wrong_names_are_refused_with_the_nearest() {
+    let cases = [
+        ("stat == \"done\"", "did you mean `state`?"),
+        ("batchsize == 64", "did you mean `batch_size`?"),
+        ("metric.liner_top1 > 0.5", "did you mean `metric.linear_top1`?"),
+        ("augment.remov == []", "did you mean `augment.remove`?"),
+        ("state == done", "texts are quoted"),
+        ("state.name == \"x\"", "no trial has `state.name`"),
+        ("arm.startswith(\"x\")", "did you mean `startsWith`?"),
+    ];
+    for (text, expected) in cases {
+        let said = refused(text);
+        assert!(said.contains(expected), "{text}: {said}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_shown_at_its_place() {
+    for text in ["state ==", "state = \"done\"", "(state", "state == 'x", "a and b", "é", ""] {
+        let said = refused(text);
+        assert!(said.contains("cannot be read") && said.contains("filter:1:"), "{text}: {said}");
+    }
+    assert!(refused("state = \"done\"").contains("write `==`"));
+    assert!(refused("state == \"done\" &&\n  )").contains("filter:2:3"));
+}
+
+#[test]
+fn what_is_no_yes_or_no_is_refused() {
+    assert!(refused("batch_size").contains("is a int, not a yes or no"));
+    assert!(refused("state > 1").contains("makes no sense of trial 1"));
+    assert!(refused("batch_size / 0 > 1").contains("makes no sense of trial 1"));
+    assert!(refused("[1].exists(x, [1].exists(y, x == y))").contains("loop within a loop"));
+    assert!(refused(&"!".repeat(3000)).contains("longer than"));
+}
+
+#[test]
+fn deep_expressions_end_in_an_answer() {
+    for (open, close) in [("(", ")"), ("[", "]"), ("!", ""), ("-", ""), ("size(", ")"), ("1+", "")]
+    {
+        let text = format!("{}1{}", open.repeat(LONGEST / 12), close.repeat(LONGEST / 12));
+        if let Ok(filter) = Filter::parse(&text) {
+            let _answer = filter.choose(&subjects());
+        }
+    }
+}
+
+#[test]
+fn an_order_takes_what_filters_know_and_puts_what_lacks_it_last() {
+    let sorted = |text| Order::parse(text).sort(&subjects()).unwrap();
+    assert_eq!(sorted("metric.linear_top1"), [2, 0, 1]);
+    assert_eq!(sorted("-metric.linear_top1"), [0, 2, 1]);
+    assert_eq!(sorted("batch_size"), [2, 1, 0]);
+    assert_eq!(sorted("state"), [0, 2, 1]);
+    let error = Order::parse("batchsize").sort(&subjects()).unwrap_err();
+    assert_eq!(error.to_string(), "no trial has `batchsize`");
+}
+
+/// Pieces of the grammar and of what does not belong to it.
+const PIECES: [&str; 46] = [
+    "state",
+    "metric",
+    ".linear_top1",
+    ".",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "?",
+    ":",
+    "&&",
+    "||",
+    "!",
+    "-",
+    "+",
+    "*",
+    "/",
+    "%",
+    "==",
+    "!=",
+    "<",
+    ">=",
+    " in ",
+    " ",
+    "'s'",
+    "\"",
+    "`",
+    "1",
+    "1u",
+    "1.5",
+    "1e999",
+    "0x",
+    "9223372036854775808",
+    "true",
+    "null",
+    "has(",
+    "size(",
+    ".exists(x,",
+    ".map(x,",
+    "x",
+    "\\",
+    "é🦀",
+    "\0",
+];
+
+proptest! {
+    #[test]
+    fn any_text_is_a_filter_or_an_error(text in "\\PC{0,60}") {
+        answers(&text);
+    }
+
+    #[test]
+    fn any_row_of_pieces_is_a_filter_or_an_error(
+        pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..24)
+    ) {
+        answers(&pieces.concat());
+    }
+}
+
+fn answers(text: &str) {
+    let begun = Instant::now();
+    if let Ok(filter) = Filter::parse(text) {
+        let _answer = filter.choose(&subjects());
+    }
+    // A bound against hanging, not a measure: far above what a busy machine needs.
+    assert!(begun.elapsed() < Duration::from_secs(20), "{text:?}");
+}
