@@ -15,6 +15,7 @@ mod family;
 mod golden;
 mod layers;
 mod ledger;
+mod migrations;
 mod process;
 mod remains;
 mod reports;
