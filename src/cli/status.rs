@@ -337,7 +337,7 @@ mod tests {
         assert_eq!(document["sweeps"][0]["counts"]["done"], 3);
         assert_eq!(document["sweeps"][0]["verdicts"], json!({ "collapsed": 1, "diverged": 1 }));
         assert_eq!(document["sweeps"][0]["running"][0]["seconds"], 30.0);
-        assert_eq!(document["sweeps"][0]["seconds_left"], 315.0);
+        assert_eq!(document["sweeps"][0]["seconds_left"], 360.0);
     }
 
     #[test]

@@ -19,7 +19,10 @@ pub enum DriveError {
     )]
     Locked { state: PathBuf, holder: String },
     /// The lock file cannot be used.
-    #[error("cannot lock `{}`", path.display())]
+    #[error(
+        "cannot lock `{}`: the state folder has to be one that you may write to; choose another \
+         with --state-dir", path.display()
+    )]
     Lock { path: PathBuf, source: io::Error },
     /// There is no place for any attempt.
     #[error("no device is left to run on; see --devices and --jobs")]

@@ -110,11 +110,10 @@ impl Store {
 /// Turns SQLite's error about the file at `path` into words.
 pub(super) fn explain(path: PathBuf, source: sqlx::Error) -> StoreError {
     // https://www.sqlite.org/rescode.html; the low byte is the class.
-    let class = source
-        .as_database_error()
-        .and_then(|error| error.code()?.parse::<i32>().ok())
-        .map(|code| code & 0xff);
-    match class {
+    let code = source.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    match code.map(|code| code & 0xff) {
+        // SQLITE_IOERR_SHMSIZE: there is no room for the memory that connections share.
+        Some(10) if code == Some(10 | 19 << 8) => StoreError::DiskFull { path, source },
         Some(3 | 8 | 14) => StoreError::NotWritable { path, source },
         Some(5 | 6) => StoreError::Busy { path, source },
         Some(11) => StoreError::Damaged { path, source },

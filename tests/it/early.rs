@@ -111,7 +111,7 @@ fn what_falls_behind_is_stopped_and_goes_on_only_without_the_policy() {
     assert_eq!(stdout(&ls).matches("stopped early").count(), 1, "{}", stdout(&ls));
     assert_code(&terminal.type_in("report --out charts"), 0);
     let page = std::fs::read_to_string(terminal.path().join("charts/report.md")).unwrap();
-    assert!(page.contains("0 of 1, 1 stopped early §"), "{page}");
+    assert!(page.contains("0 of 1 ¶, 1 stopped early §"), "{page}");
     assert!(page.contains("no mean or figure counts them"), "{page}");
 
     // Again: nothing to do.
