@@ -46,8 +46,8 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
     preflight::check_data(&plan, places)?;
     let slots = slots(args, &plan)?;
     let summary = reading::runtime()?.block_on(async {
-        let lock = StateLock::take(&places.state)?;
         let store = Store::open(&places.state).await?;
+        let lock = StateLock::take(store.state_dir())?;
         note_datasets(&store, &measured, ui).await?;
         let executor = LocalExecutor::new(worker)?;
         let eval_path = eval_path(&plan, places)?;
