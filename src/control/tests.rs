@@ -89,7 +89,7 @@ async fn play(behind: Loop, mut commands: mpsc::Receiver<Command>) {
         }
         Loop::IsOver => {
             drop(commands);
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

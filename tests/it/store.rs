@@ -15,8 +15,8 @@ use byol_sweep::spec::run::{
     RunSpec, SEMANTICS, Source, Target, ViewRecipe, Views,
 };
 use byol_sweep::spec::sweep::{EarlyStop, Kernels, Resources, SweepMeta};
-use byol_sweep::store::rows::{AttemptKind, AttemptRow, EarlyStopRow, TrialState};
-use byol_sweep::store::{DATABASE, NewAttempt, Store, StoreError};
+use byol_sweep::store::rows::{AttemptKind, AttemptRow, EarlyStopRow, TrialState, Wished};
+use byol_sweep::store::{DATABASE, Edit, NewAttempt, Store, StoreError};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 
@@ -246,6 +246,11 @@ contract! {
     a_trial_belongs_to_every_sweep_that_asks_for_it
     the_latest_sweep_is_the_one_last_asked_for
     a_plan_larger_than_a_statement_keeps_its_order
+    what_is_held_stays_held_until_it_is_released
+    a_pardon_lets_a_failed_trial_start_afresh
+    tags_come_and_go_and_are_seen_in_order
+    a_removed_sweep_is_hidden_and_comes_back_with_all_its_trials
+    a_removed_sweep_that_is_run_again_is_restored
     a_trial_has_one_live_attempt_and_rising_numbers
     an_attempt_comes_back_as_it_was_written
     an_outcome_is_final
@@ -371,6 +376,84 @@ async fn a_plan_larger_than_a_statement_keeps_its_order(store: Store) {
     for (row, planned) in rows.iter().zip(&plan.trials) {
         assert_eq!((row.ordinal, &row.train_key), (planned.ordinal, &planned.train_key));
     }
+}
+
+// Wishes.
+
+async fn what_is_held_stays_held_until_it_is_released(store: Store) {
+    store.sync_plan(&plan("a", [1, 2]), 10).await.unwrap();
+    let hold = Edit::Hold { trials: vec![key(1), key(9)] };
+    assert_eq!(store.edit(&hold, 20).await.unwrap(), 1, "what is not there is passed over");
+    assert_eq!(store.edit(&hold, 30).await.unwrap(), 0);
+    store.sync_plan(&plan("a", [1, 2, 3]), 40).await.unwrap();
+    let wished = store.wished(&[key(1), key(2)]).await.unwrap();
+    assert_eq!(wished[&key(1)], Wished { held_ms: Some(20), tags: Vec::new() });
+    assert_eq!(wished.get(&key(2)), None);
+    let known = store.known(&eval_key(), &[key(1)]).await.unwrap();
+    assert_eq!(known[&key(1)].held_ms, Some(20));
+    let release = Edit::Release { trials: vec![key(1), key(2)] };
+    assert_eq!(store.edit(&release, 50).await.unwrap(), 1);
+    assert!(store.wished(&[key(1)]).await.unwrap().is_empty());
+}
+
+async fn a_pardon_lets_a_failed_trial_start_afresh(store: Store) {
+    store.sync_plan(&plan("a", [1, 2]), 10).await.unwrap();
+    attempt(&store, training(1), [], &failed()).await;
+    let known =
+        async || store.known(&eval_key(), &[key(1)]).await.unwrap().remove(&key(1)).unwrap();
+    assert_eq!(known().await.state, TrialState::Failed);
+    let pardon = Edit::Pardon { trials: vec![key(1), key(2)] };
+    assert_eq!(store.edit(&pardon, 20).await.unwrap(), 1, "the other one has no attempt");
+    let forgiven = known().await;
+    assert_eq!((forgiven.state, forgiven.failures), (TrialState::Stopped, 0));
+    assert_eq!(forgiven.attempts, 1, "nothing is rewritten");
+    assert_eq!(store.edit(&pardon, 30).await.unwrap(), 0);
+    attempt(&store, training(1), [], &failed()).await;
+    assert_eq!(known().await.state, TrialState::Failed, "a pardon forgives nothing that follows");
+}
+
+async fn tags_come_and_go_and_are_seen_in_order(store: Store) {
+    store.sync_plan(&plan("a", [1, 2]), 10).await.unwrap();
+    let tag = async |add: &[&str], remove: &[&str]| {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let trials = vec![key(1), key(2)];
+        let edit = Edit::Tag { trials, add: names(add), remove: names(remove) };
+        store.edit(&edit, 20).await.unwrap()
+    };
+    assert_eq!(tag(&["paper", "night"], &[]).await, 4);
+    assert_eq!(tag(&["paper"], &[]).await, 0);
+    assert_eq!(tag(&["best"], &["paper", "none"]).await, 4);
+    let wished = store.wished(&[key(2)]).await.unwrap();
+    assert_eq!(wished[&key(2)].tags, ["best", "night"]);
+}
+
+async fn a_removed_sweep_is_hidden_and_comes_back_with_all_its_trials(store: Store) {
+    store.sync_plan(&plan("a", [1]), 10).await.unwrap();
+    store.sync_plan(&plan("b", [1, 2]), 20).await.unwrap();
+    attempt(&store, training(1), [], &finished()).await;
+    let remove = Edit::Remove { sweep: "b".into() };
+    assert_eq!(store.edit(&remove, 30).await.unwrap(), 1);
+    assert_eq!(store.edit(&remove, 30).await.unwrap(), 0);
+    assert_eq!(store.sweep("b").await.unwrap(), None);
+    assert_eq!(store.latest_sweep().await.unwrap().unwrap().name, "a", "`@` is one that is seen");
+    assert_eq!(store.removed_sweeps().await.unwrap(), ["b"]);
+    assert_eq!(store.edit(&Edit::Restore { sweep: "b".into() }, 40).await.unwrap(), 1);
+    let sweep = store.sweep("b").await.unwrap().unwrap();
+    let states: Vec<_> =
+        store.trials(&sweep).await.unwrap().into_iter().map(|trial| trial.state).collect();
+    assert_eq!(states, [TrialState::Done, TrialState::Pending]);
+    assert!(store.removed_sweeps().await.unwrap().is_empty());
+}
+
+async fn a_removed_sweep_that_is_run_again_is_restored(store: Store) {
+    store.sync_plan(&plan("a", [1]), 10).await.unwrap();
+    store.edit(&Edit::Remove { sweep: "a".into() }, 20).await.unwrap();
+    store.sync_plan(&plan("a", [1]), 30).await.unwrap();
+    assert_eq!(store.sweep("a").await.unwrap().unwrap().revision, 1);
+    store.edit(&Edit::Remove { sweep: "a".into() }, 40).await.unwrap();
+    store.sync_plan(&plan("a", [1, 2]), 50).await.unwrap();
+    let sweep = store.sweep("a").await.unwrap().unwrap();
+    assert_eq!((sweep.revision, store.trials(&sweep).await.unwrap().len()), (2, 2));
 }
 
 // Attempts.
