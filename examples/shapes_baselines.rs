@@ -19,6 +19,7 @@ use byol_sweep::train::features;
 use byol_sweep::train::loader::Loader;
 use byol_sweep::train::net::{Declarations, Mode, Network, ParamSet, Sequential};
 use byol_sweep::train::optim::{HeadRates, Optimizer, schedule};
+use byol_sweep::train::poll::Poll;
 use byol_sweep::train::stream::ImageStream;
 use tch::{Device, Kind, Tensor};
 
@@ -74,7 +75,7 @@ fn colors(set: &Dataset) -> anyhow::Result<f64> {
     };
     let learning_rates = vec![30.0, 10.0, 3.0, 1.0, 0.3];
     let spec = LinearSpec { epochs: 80, batch_size: 256, learning_rates, holdout: 0.1 };
-    Ok(linear(&judged(&set.train)?, &judged(test(set)?)?, &spec, 0)?.test.top1)
+    Ok(linear(&judged(&set.train)?, &judged(test(set)?)?, &spec, 0, Poll::NEVER)?.test.top1)
 }
 
 fn supervised(run: &RunSpec, set: &Arc<Dataset>) -> anyhow::Result<f64> {
@@ -107,7 +108,7 @@ fn supervised(run: &RunSpec, set: &Arc<Dataset>) -> anyhow::Result<f64> {
         classifier.forward(&params, &features, Mode::Eval)
     };
     let test = test(set)?;
-    let logits = features::with(represent, test, &frame, Device::Cpu)?;
+    let logits = features::with(represent, test, &frame, Device::Cpu, Poll::NEVER)?;
     Ok(logits
         .argmax(1, false)
         .eq_tensor(&labels(test)?)

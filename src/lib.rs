@@ -11,9 +11,12 @@ pub mod control;
 pub mod data;
 pub mod drive;
 pub mod exec;
+pub mod export;
+pub mod failpoint;
 pub mod files;
 pub mod filter;
 pub mod ids;
+pub mod import;
 pub mod outcome;
 pub mod plan;
 pub mod protocol;
@@ -26,3 +29,4 @@ pub mod store;
 #[cfg(feature = "torch")]
 pub mod train;
 pub mod ui;
+pub mod volume;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use byol_sweep::failpoint::{self, Point};
 use byol_sweep::outcome::{EXIT_DISK_FULL, EXIT_STOPPED, FailureReason};
 use byol_sweep::protocol::folder::AttemptFolder;
 use byol_sweep::protocol::lock::hold;
@@ -18,7 +19,7 @@ use byol_sweep::spec::sweep::Kernels;
 use byol_sweep::train::error::{first_line, reason_of_io, reason_of_message};
 use byol_sweep::train::sink::Sink;
 use byol_sweep::train::{self, StopAt, lineage, native};
-use signal_hook::consts::{SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGPIPE, SIGTERM, SIGUSR1};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LIBTORCH: &str = env!("BYOL_SWEEP_LIBTORCH");
@@ -33,9 +34,14 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         [flag] if flag == "--version" => version(),
         [flag] if flag == "--about" => about(),
+        [flag, attempt, out] if flag == "--features" => {
+            features(Path::new(attempt), Path::new(out))
+        }
         [folder] if !folder.starts_with('-') => run(Path::new(folder)),
         _ => {
-            complain("usage: byol-sweep-worker ATTEMPT_FOLDER | --version | --about");
+            complain(
+                "usage: byol-sweep-worker ATTEMPT_FOLDER | --features ATTEMPT_FOLDER OUT | --version | --about",
+            );
             ExitCode::from(2)
         }
     }
@@ -70,6 +76,30 @@ fn built_with_cuda(libtorch: &str) -> Option<String> {
 #[expect(clippy::print_stderr, reason = "stderr goes to the attempt folder")]
 fn complain(message: &str) {
     eprintln!("byol-sweep-worker: {message}");
+}
+
+/// Writes the features of the encoder that an attempt trained; leaves the attempt as it is.
+fn features(attempt: &Path, out: &Path) -> ExitCode {
+    let folder = AttemptFolder::at(attempt);
+    let order = match read_order(&folder) {
+        Ok(order) => order,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            return ExitCode::from(2);
+        }
+    };
+    match order.device {
+        WorkDevice::Cpu => {}
+        WorkDevice::Cuda => native::open_libtorch_cuda(),
+    }
+    tch::set_num_threads(order.threads as i32);
+    match train::arrays::features(&order, &folder.weights(), out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn run(path: &Path) -> ExitCode {
@@ -116,18 +146,26 @@ fn claimed(order: &WorkOrder, folder: &AttemptFolder) -> io::Result<ExitCode> {
         complain("another worker holds this trial");
         return Ok(ExitCode::FAILURE);
     };
+    failpoint::reach(Point::TrialLocked);
     let me = ProcessId::of(std::process::id())?;
     if !folder.take_claim(&format!("worker {}", me.pid))? {
         complain("this attempt was given up or run before");
         return Ok(ExitCode::FAILURE);
     }
+    failpoint::reach(Point::AttemptClaimed);
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGUSR1] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
+    // Whoever started it may be gone, and the terminal with it: that is no reason to stop.
+    for signal in [SIGHUP, SIGPIPE] {
+        signal_hook::flag::register(signal, Arc::default())?;
+    }
     let mut sink = Sink::create(folder)?;
     let end = work(order, folder, me, &mut sink, &|_| stop.load(Ordering::Relaxed))?;
+    failpoint::reach(Point::LastWordUnsaid);
     sink.send(WorkerEvent::Ended { end: end.clone() })?;
+    failpoint::reach(Point::LastWordSaid);
     sink.sync()?;
     Ok(match end {
         End::Finished { .. } => ExitCode::SUCCESS,
@@ -171,6 +209,7 @@ fn work(
         pid: me.pid,
         start_ticks: me.start_ticks,
         boot_id: me.boot_id,
+        pid_namespace: me.pid_namespace,
         version: VERSION.to_owned(),
         libtorch: LIBTORCH.to_owned(),
         device,

@@ -85,6 +85,10 @@ pub enum Verb {
     Logs(LogsArgs),
     /// Charts and tables of a sweep.
     Report(ReportArgs),
+    /// Copies results for other programs: CSV, Parquet, TensorBoard, weights for PyTorch, ...
+    Export(ExportArgs),
+    /// Takes other people's results from a CSV file, to be set beside ours.
+    Import(ImportArgs),
     /// Data sets: list, fetch, check.
     Data(DataArgs),
     /// Checks that this machine can run sweeps.
@@ -353,6 +357,58 @@ pub enum ReportFormat {
     Json,
     /// The rows that the report was drawn from.
     Rows,
+}
+
+/// `export`.
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    /// A sweep by its name or `@` for the latest; or a trial, by its number in the sweep or a
+    /// unique prefix of its key.
+    #[arg(default_value = "@", value_name = "SWEEP|TRIAL")]
+    pub what: String,
+    /// Of a sweep: csv, jsonl, parquet, tensorboard. Of a trial: safetensors (its
+    /// encoder), npy (the features of all images).
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
+    pub format: ExportFormat,
+    /// Folder or file to write (default: exports/NAME-FORMAT).
+    #[arg(long, value_name = "PATH")]
+    pub out: Option<PathBuf>,
+    /// Overwrites an earlier export.
+    #[arg(long)]
+    pub force: bool,
+    /// The sweep that numbers of trials count in.
+    #[arg(long, value_name = "NAME", default_value = "@")]
+    pub sweep: String,
+}
+
+/// `import`.
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// CSV file; docs/exports.md tells its columns.
+    pub file: PathBuf,
+    /// What to call it (default: the name of the file).
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Overwrites another import of that name.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Form of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A sweep's trials and series.
+    Csv,
+    /// A sweep's trials and series, a JSON document a line.
+    Jsonl,
+    /// A sweep's trials and series.
+    Parquet,
+    /// A sweep's trials and series.
+    Tensorboard,
+    /// A trial's encoder.
+    Safetensors,
+    /// A trial's features.
+    Npy,
 }
 
 /// `data`.

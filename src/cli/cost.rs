@@ -169,7 +169,7 @@ fn rest(lefts: &[Left], here: &Here) -> Rest {
 pub(super) fn is_to_train(state: TrialState) -> bool {
     match state {
         TrialState::Pending | TrialState::Running | TrialState::Stopped => true,
-        TrialState::Trained | TrialState::Done | TrialState::Failed => false,
+        TrialState::Trained | TrialState::Done | TrialState::Failed | TrialState::Pruned => false,
     }
 }
 
@@ -193,7 +193,7 @@ pub(super) fn lefts(
             })
         };
         match trial.state {
-            TrialState::Done | TrialState::Failed => Left::Nothing,
+            TrialState::Done | TrialState::Failed | TrialState::Pruned => Left::Nothing,
             TrialState::Trained => told(expected(), |estimate| estimate.eval_s, 0.0),
             TrialState::Pending | TrialState::Running | TrialState::Stopped => {
                 let spent = by_trial.get(trial.key).copied().unwrap_or(0.0);
@@ -424,7 +424,7 @@ mod tests {
                 Left::Known { seconds, .. } => Some(seconds),
             })
             .collect();
-        let expected = [None, None, Some(80.0), None, Some(110.0), Some(110.0), None];
+        let expected = [None, None, Some(80.0), None, Some(110.0), Some(110.0), None, None];
         assert_eq!(seconds, expected);
     }
 

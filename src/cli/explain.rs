@@ -19,8 +19,11 @@ use crate::drive::{self, Ended, Options, RetryFailed, Standing};
 use crate::ids::AttemptNo;
 use crate::outcome::{FailureReason, Outcome};
 use crate::protocol::Work;
+use crate::spec::early::METRIC;
 use crate::store::InvocationRow;
-use crate::store::rows::{AttemptKind, AttemptRow, Known, SweepRow, TrialRow, TrialState};
+use crate::store::rows::{
+    AttemptKind, AttemptRow, EarlyStopRow, Known, SweepRow, TrialRow, TrialState,
+};
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
 
@@ -86,7 +89,12 @@ pub(super) fn run(args: &TrialArgs, places: &Places, ui: &mut Ui) -> anyhow::Res
 fn gather(reading: &Reading, sweep: &SweepRow, trial: TrialRow) -> anyhow::Result<Facts> {
     let store = &reading.store;
     let trials = reading.wait(store.trials(sweep))?;
-    let all = reading.wait(store.known(&sweep.eval_key, &reading::keys(&trials)))?;
+    let all = reading.wait(store.known_to(
+        &sweep.name,
+        sweep.facts.early_stop.as_ref(),
+        &sweep.eval_key,
+        &reading::keys(&trials),
+    ))?;
     let known = all.get(&trial.train_key).cloned().unwrap_or_default();
     let waits = |other: &&TrialRow| {
         let known = all.get(&other.train_key);
@@ -119,7 +127,7 @@ const DEFAULT_RETRIES: u32 = 2;
 fn is_open(state: TrialState) -> bool {
     match state {
         TrialState::Pending | TrialState::Trained | TrialState::Stopped => true,
-        TrialState::Running | TrialState::Done | TrialState::Failed => false,
+        TrialState::Running | TrialState::Done | TrialState::Failed | TrialState::Pruned => false,
     }
 }
 
@@ -149,6 +157,7 @@ fn state(facts: &Facts) -> Sentence {
             "it waits: it is trained, and not evaluated by this sweep's protocol".to_owned()
         }
         TrialState::Running => running(facts),
+        TrialState::Pruned => pruned(facts),
         TrialState::Done => done(facts),
         TrialState::Failed => match &trial.failure {
             Some((reason, detail)) => format!("it failed: {}: {detail}", reason.as_str()),
@@ -174,6 +183,17 @@ fn running(facts: &Facts) -> String {
         Controller::None => format!(
             "{runs}, as far as the store knows: no controller is alive to watch it; the next run adopts it, or finds it gone"
         ),
+    }
+}
+
+fn pruned(facts: &Facts) -> String {
+    match facts.trial.early_stop {
+        Some(EarlyStopRow { epoch, value, bar, at_ms: _ }) => format!(
+            "it was stopped early after epoch {epoch}: its setting had {METRIC} {} and needed {}",
+            words::metric(METRIC, value),
+            words::metric(METRIC, bar)
+        ),
+        None => "it was stopped early".to_owned(),
     }
 }
 
@@ -327,7 +347,7 @@ fn standing(facts: &Facts) -> Standing {
 fn will_run(facts: &Facts) -> bool {
     match standing(facts) {
         Standing::Open(_) => true,
-        Standing::Done | Standing::Failed => false,
+        Standing::Done | Standing::Failed | Standing::Pruned => false,
     }
 }
 
@@ -335,6 +355,10 @@ fn next(facts: &Facts) -> Sentence {
     let Facts { trial, known, .. } = facts;
     let text = match standing(facts) {
         Standing::Done => "the next run does nothing with it".to_owned(),
+        Standing::Pruned => {
+            "the next run leaves it stopped early; `--set early_stop.policy=none` lets it go on"
+                .to_owned()
+        }
         Standing::Failed => {
             let key = trial.train_key.short();
             let why = match &known.failure {
@@ -392,6 +416,7 @@ pub(super) fn json(facts: &Facts, sentences: &[Sentence]) -> serde_json::Value {
     let next = match standing(facts) {
         Standing::Done => "nothing",
         Standing::Failed => "left_failed",
+        Standing::Pruned => "left_stopped_early",
         Standing::Open(_) if facts.known.held_ms.is_some() => "held",
         Standing::Open(_) if facts.trial.state == TrialState::Running => "watch",
         Standing::Open(_) => match &facts.work {

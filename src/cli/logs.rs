@@ -11,6 +11,7 @@ use super::args::LogsArgs;
 use super::exit::{ExitCode, NothingMatched};
 use super::places::Places;
 use super::reading::Reading;
+use crate::exec::logs::earlier;
 use crate::protocol::folder::AttemptFolder;
 use crate::store::rows::AttemptRow;
 use crate::ui::Ui;
@@ -43,25 +44,54 @@ fn newest_attempt(args: &LogsArgs, places: &Places) -> anyhow::Result<AttemptRow
     })
 }
 
-/// The two log files of an attempt, and how much of each has been shown.
+/// The two logs of an attempt, and how much of each has been shown.
 struct Logs {
-    files: [(PathBuf, u64); 2],
+    logs: [Log; 2],
+}
+
+/// A log: what was cut from it last, then what it holds.
+struct Log {
+    path: PathBuf,
+    shown: u64,
+    /// Whether what was cut before the first look is shown.
+    begun: bool,
 }
 
 impl Logs {
     fn of(attempt: &AttemptFolder) -> Self {
-        Self { files: [(attempt.stdout(), 0), (attempt.stderr(), 0)] }
+        let log = |path| Log { path, shown: 0, begun: false };
+        Self { logs: [log(attempt.stdout()), log(attempt.stderr())] }
     }
 
     /// Prints what was written since the last call.
     fn pass_on(&mut self, ui: &mut Ui) -> anyhow::Result<()> {
-        for (path, shown) in &mut self.files {
-            let bytes = read_from(path, *shown)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            *shown += bytes.len() as u64;
+        for log in &mut self.logs {
+            let bytes =
+                log.fresh().with_context(|| format!("cannot read {}", log.path.display()))?;
             ui.print_bytes(&bytes)?;
         }
         Ok(())
+    }
+}
+
+impl Log {
+    /// Returns what was written since the last call. Of a log that was cut since, what stood before
+    /// the cut and was not shown may be in the part that was kept aside.
+    fn fresh(&mut self) -> io::Result<Vec<u8>> {
+        let length = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        let mut bytes = Vec::new();
+        if !self.begun || length < self.shown {
+            let kept = read_from(&earlier(&self.path), 0)?;
+            // How long the log was when it was cut is not known; at least as long as this.
+            let shown = if self.begun { self.shown.min(kept.len() as u64) } else { 0 };
+            bytes.extend(&kept[usize::try_from(shown).unwrap_or(kept.len())..]);
+            self.shown = 0;
+            self.begun = true;
+        }
+        let rest = read_from(&self.path, self.shown)?;
+        self.shown += rest.len() as u64;
+        bytes.extend(rest);
+        Ok(bytes)
     }
 }
 
@@ -90,5 +120,20 @@ mod tests {
         std::fs::write(&path, "one\ntwo\n").unwrap();
         assert_eq!(read_from(&path, 4).unwrap(), b"two\n");
         assert_eq!(read_from(&path, 8).unwrap(), b"");
+    }
+
+    #[test]
+    fn what_was_cut_is_shown_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stderr.log");
+        let write = |path: &Path, text: &str| std::fs::write(path, text).unwrap();
+        let mut log = Log { path: path.clone(), shown: 0, begun: false };
+        write(&earlier(&path), "one ");
+        write(&path, "two three ");
+        assert_eq!(log.fresh().unwrap(), b"one two three ");
+        assert_eq!(log.fresh().unwrap(), b"");
+        write(&earlier(&path), "two three four ");
+        write(&path, "five");
+        assert_eq!(log.fresh().unwrap(), b"four five");
     }
 }

@@ -5,6 +5,7 @@ pub mod args;
 mod completions;
 mod controller;
 mod cost;
+mod csv;
 mod data;
 mod db;
 mod detach;
@@ -12,9 +13,11 @@ mod diff;
 mod doctor;
 pub mod exit;
 mod explain;
+mod export;
 mod gc;
 mod guarantees;
 mod hold;
+mod import;
 mod init;
 mod logs;
 mod ls;
@@ -75,6 +78,8 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Show(args) => show::run(&args, &places, ui),
         Verb::Logs(args) => logs::run(&args, &places, ui),
         Verb::Report(args) => report::run(&args, &places, ui),
+        Verb::Export(args) => export::run(&args, &places, ui),
+        Verb::Import(args) => import::run(&args, &places, ui),
         Verb::Data(args) => data::run(&args, &places, ui),
         Verb::Doctor(args) => doctor::run(args, &places, ui),
         Verb::Pause(args) => hold::pause(&args, &places, ui),

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::args::Global;
+use crate::ui::Ui;
+use crate::volume::{self, Volume};
 
 /// Name of the worker's binary.
 const WORKER: &str = "byol-sweep-worker";
@@ -30,6 +32,14 @@ impl Places {
                 .join("data"),
         };
         Ok(Self { state: global.state_dir.clone(), data, worker: global.worker.clone() })
+    }
+
+    /// Says where the state folder lies, if that asks for care.
+    pub(super) fn warn_of_shared_state(&self, ui: &mut Ui) {
+        let Ok(volume) = Volume::of(&self.state) else { return };
+        if let Some(text) = volume::warning(&self.state, volume.fitness) {
+            ui.note(&text);
+        }
     }
 
     /// Returns the worker: the one that was named, else the one beside this program.

@@ -21,6 +21,7 @@ use crate::exec::nvml;
 use crate::ids::{Slot, TrainKey};
 use crate::plan::cost::{History, Past, Probed};
 use crate::plan::{Limit, Plan, PlannedTrial, memory};
+use crate::spec::early::METRIC;
 use crate::store::Spent;
 use crate::store::rows::TrialState;
 use crate::ui::Ui;
@@ -69,7 +70,12 @@ fn gather(file: &SweepFile, changes: &Changes, places: &Places) -> anyhow::Resul
     };
     let plan = planning::plan(file, changes, &digest, Limit::Million)?;
     let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
-    let known = reading.wait(reading.store.known(&plan.eval_key, &keys))?;
+    let known = reading.wait(reading.store.known_to(
+        &plan.meta.name,
+        plan.meta.early_stop.as_ref(),
+        &plan.eval_key,
+        &keys,
+    ))?;
     let states: States = known.into_iter().map(|(key, known)| (key, known.state)).collect();
     let past = reading.wait(reading.store.past())?;
     let spent = reading.wait(reading.store.spent(&keys, reading::now_ms()))?;
@@ -164,7 +170,23 @@ fn head(plan: &Plan, style: Style) -> String {
     if let Some(table) = &meta.reproduces {
         text.push_str(&format!("reproduces the published table {table}\n"));
     }
+    text.extend(early_stop(plan));
     text
+}
+
+/// Says by which policy settings are stopped early, and when, where there is one.
+fn early_stop(plan: &Plan) -> Option<String> {
+    const SHOWN: usize = 6;
+    let (policy, first) = (plan.meta.early_stop?, plan.trials.first()?);
+    let rungs = policy.rungs(first.run.epochs);
+    let shown: Vec<String> = rungs.iter().take(SHOWN).map(u32::to_string).collect();
+    let more = if rungs.len() > SHOWN { ", ..." } else { "" };
+    Some(format!(
+        "early stopping: {} by {METRIC} after epochs {}{more} of {}\n",
+        policy.name(),
+        shown.join(", "),
+        first.run.epochs
+    ))
 }
 
 fn rules(plan: &Plan) -> String {
@@ -234,6 +256,7 @@ pub(super) fn json(planned: &Planned) -> serde_json::Value {
         "sweep": plan.meta.name,
         "description": plan.meta.description,
         "reproduces": plan.meta.reproduces,
+        "early_stop": plan.meta.early_stop,
         "eval_key": plan.eval_key,
         "axes": plan.axes,
         "rules": plan.steps,
@@ -256,6 +279,21 @@ mod tests {
         let states = HashMap::from([(plan.trials[0].train_key.clone(), TrialState::Done)]);
         let planned = Planned { plan, states, cost: Outlook::default(), fit: None };
         insta::assert_snapshot!(text(&planned, Style::Plain));
+    }
+
+    #[test]
+    fn a_policy_is_told_with_its_rungs() {
+        use crate::spec::sweep::EarlyStop;
+        let mut plan = samples::plan();
+        let told = |plan: &Plan| head(plan, Style::Plain).lines().nth(2).map(str::to_owned);
+        assert_eq!(told(&plan), None);
+        plan.trials[0].run.epochs = 80;
+        plan.meta.early_stop = Some(EarlyStop::Asha { min_epochs: 3, reduction: 3 });
+        let line = "early stopping: asha by knn_probe_top1 after epochs 3, 9, 27 of 80";
+        assert_eq!(told(&plan).as_deref(), Some(line));
+        plan.meta.early_stop = Some(EarlyStop::Median { warmup: 10, every: 5 });
+        let line = "early stopping: median by knn_probe_top1 after epochs 10, 15, 20, 25, 30, 35, ... of 80";
+        assert_eq!(told(&plan).as_deref(), Some(line));
     }
 
     #[test]

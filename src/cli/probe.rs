@@ -194,7 +194,8 @@ impl Observer for Watch {
             | RunEvent::DeviceSuspected { .. }
             | RunEvent::DeviceCleared { .. }
             | RunEvent::DeviceOut { .. }
-            | RunEvent::BudgetSpent => {}
+            | RunEvent::BudgetSpent
+            | RunEvent::StoppedEarly { .. } => {}
         }
     }
 }

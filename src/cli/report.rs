@@ -68,6 +68,7 @@ fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
         description: sweep.facts.description,
         reproduces: sweep.facts.reproduces,
         report_metric: sweep.facts.report_metric,
+        report_spread: sweep.facts.report_spread,
         axes: sweep.facts.axes,
         classes: classes(sweep.facts.eval.data.as_ref(), &trials),
         eval: sweep.facts.eval,

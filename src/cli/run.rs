@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -23,10 +24,12 @@ use crate::drive::{self, Images, Options, RetryFailed, RunRequest};
 use crate::exec::devices::{self, DeviceChoice};
 use crate::exec::local::LocalExecutor;
 use crate::exec::nvml;
+use crate::failpoint::pretended_ms;
 use crate::ids::{Slot, TrainKey};
 use crate::plan::cost::History;
 use crate::plan::{Limit, Plan, PlanError, PlannedTrial};
 use crate::schedule::Millis;
+use crate::schedule::policy::Backoff;
 use crate::store::Store;
 use crate::store::rows::TrialState;
 use crate::ui::{Ui, words};
@@ -49,6 +52,7 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
     let (plan, measured) = plan(&file, args, ui)?;
     preflight::check_data(&plan, places)?;
     let slots = slots(args, &plan)?;
+    places.warn_of_shared_state(ui);
     let summary = reading::runtime()?.block_on(async {
         let lock = StateLock::take(&places.state)?;
         let store = Store::open(&places.state).await?;
@@ -150,7 +154,7 @@ fn slots(args: &RunArgs, plan: &Plan) -> anyhow::Result<Vec<Slot>> {
 }
 
 fn options(args: &RunArgs) -> Options {
-    Options {
+    hurried(Options {
         limit: args.limit.map(|limit| limit as usize),
         max_failed: args.failures_allowed().and_then(NonZeroU32::new),
         budget: args
@@ -158,6 +162,18 @@ fn options(args: &RunArgs) -> Options {
             .map(|budget| Millis(u64::try_from(budget.as_millis()).unwrap_or(u64::MAX))),
         retry_failed: if args.retry_failed { RetryFailed::Yes } else { RetryFailed::No },
         ..Options::default()
+    })
+}
+
+/// Makes a debug build hurry as a test asks.
+fn hurried(options: Options) -> Options {
+    let pace = |variable| pretended_ms(variable).and_then(|ms| u64::try_from(ms).ok());
+    let backoff = pace("BYOL_SWEEP_BACKOFF_MS").map(Millis);
+    Options {
+        tick: pace("BYOL_SWEEP_TICK_MS").map_or(options.tick, Duration::from_millis),
+        backoff: backoff.map_or(options.backoff, |ms| Backoff { base: ms, most: ms }),
+        grace: pace("BYOL_SWEEP_GRACE_MS").map_or(options.grace, Millis),
+        ..options
     }
 }
 
@@ -173,7 +189,9 @@ async fn budgeted(
         return Ok(HashMap::new());
     };
     let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
-    let known = store.known(&plan.eval_key, &keys).await?;
+    let known = store
+        .known_to(&plan.meta.name, plan.meta.early_stop.as_ref(), &plan.eval_key, &keys)
+        .await?;
     let state = |trial: &PlannedTrial| known.get(&trial.train_key).map(|known| known.state);
     let asked = plan
         .trials

@@ -15,7 +15,9 @@ use crate::spec::run::{
     Predictor, RunSpec, SEMANTICS, Source, Target, TauSchedule, ViewRecipe, Views,
 };
 use crate::spec::sweep::{Kernels, Resources, SweepMeta};
-use crate::store::rows::{AttemptKind, AttemptRow, Finals, SweepRow, TrialRow, TrialState};
+use crate::store::rows::{
+    AttemptKind, AttemptRow, EarlyStopRow, Finals, SweepRow, TrialRow, TrialState,
+};
 
 pub(super) fn run(batch_size: u32, seed: u64) -> RunSpec {
     let head = || HeadSpec {
@@ -87,6 +89,9 @@ pub(super) fn plan() -> Plan {
             max_retries: 2,
             checkpoint_every: Duration::from_secs(600),
             report_metric: "linear_top1".into(),
+            early_stop: None,
+            retention: crate::spec::sweep::Retention::default(),
+            report_spread: Default::default(),
         },
         eval: eval(),
         eval_key: eval_key(),
@@ -115,6 +120,8 @@ pub(super) fn sweep() -> SweepRow {
     }
 }
 
+const EARLY_STOP: EarlyStopRow = EarlyStopRow { epoch: 9, value: 0.312, bar: 0.45, at_ms: 0 };
+
 /// One trial of each state and verdict.
 pub(super) fn trials() -> Vec<TrialRow> {
     let states = [
@@ -125,6 +132,7 @@ pub(super) fn trials() -> Vec<TrialRow> {
         (TrialState::Stopped, None, None),
         (TrialState::Pending, None, None),
         (TrialState::Done, Some(Verdict::Collapsed), None),
+        (TrialState::Pruned, None, None),
     ];
     let trial = |(place, (state, verdict, failure))| {
         let run = run(128_u32 >> place, 0);
@@ -138,6 +146,7 @@ pub(super) fn trials() -> Vec<TrialRow> {
             attempts: u32::from(state != TrialState::Pending),
             verdict,
             failure,
+            early_stop: (state == TrialState::Pruned).then_some(EARLY_STOP),
         }
     };
     states.into_iter().enumerate().map(trial).collect()
@@ -195,6 +204,7 @@ pub(super) fn origins() -> super::origin::Origins {
         pid: 7,
         start_ticks: 8,
         boot_id: "b".into(),
+        pid_namespace: None,
         version: "0.1.0".into(),
         libtorch: "2.11.0+cu130".into(),
         device: "A CPU".into(),

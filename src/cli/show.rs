@@ -15,7 +15,10 @@ use super::table::{Align, Table};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text, ls};
 use crate::outcome::{Outcome, Verdict};
-use crate::store::rows::{AttemptKind, AttemptRow, Finals, Known, SweepRow, TrialRow};
+use crate::spec::early::METRIC;
+use crate::store::rows::{
+    AttemptKind, AttemptRow, EarlyStopRow, Finals, Known, SweepRow, TrialRow,
+};
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
 
@@ -96,6 +99,9 @@ pub(super) fn text(shown: &Shown, style: Style) -> String {
     if let Some((reason, detail)) = &trial.failure {
         text.push_str(&format!("{}: {detail}\n", reason.as_str()));
     }
+    if let Some(decision) = &trial.early_stop {
+        text.push_str(&early_stop(decision));
+    }
     text.push_str(&format!("trial {}\ngroup {}\n", trial.train_key, trial.group_key));
     let settings: String =
         settings(trial).into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
@@ -125,6 +131,16 @@ pub(super) fn settings(trial: &TrialRow) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     flatten("", &serde_json::to_value(&trial.run).unwrap_or_default(), &mut settings);
     settings
+}
+
+/// Says why a policy stopped it.
+fn early_stop(decision: &EarlyStopRow) -> String {
+    let EarlyStopRow { epoch, value, bar, at_ms: _ } = *decision;
+    format!(
+        "stopped early after epoch {epoch}: its setting had {METRIC} {} and needed {}\n",
+        words::metric(METRIC, value),
+        words::metric(METRIC, bar)
+    )
 }
 
 fn section(title: &str, style: Style, body: &str) -> String {
@@ -279,6 +295,19 @@ mod tests {
         assert!(text.lines().next().unwrap_or_default().ends_with(": collapsed"), "{text}");
         assert_eq!(text.matches("collapsed").count(), 2, "{text}");
         assert_eq!(json(&shown)["attempts"][0]["outcome"]["verdict"], "collapsed");
+    }
+
+    #[test]
+    fn what_a_policy_decided_is_told() {
+        let shown = shown(7, None);
+        let text = text(&shown, Style::Plain);
+        let mut lines = text.lines();
+        assert!(lines.next().unwrap_or_default().ends_with(": stopped early"), "{text}");
+        let why =
+            "stopped early after epoch 9: its setting had knn_probe_top1 31.2 % and needed 45.0 %";
+        assert_eq!(lines.next(), Some(why));
+        assert_eq!(json(&shown)["state"], "pruned");
+        assert_eq!(json(&shown)["early_stop"]["epoch"], 9);
     }
 
     #[test]

@@ -27,10 +27,11 @@ use crate::ui::{Ui, words};
 const FAILURES: usize = 5;
 
 /// States in the order in which people ask for them.
-const ORDER: [TrialState; 6] = [
+const ORDER: [TrialState; 7] = [
     TrialState::Done,
     TrialState::Running,
     TrialState::Failed,
+    TrialState::Pruned,
     TrialState::Stopped,
     TrialState::Trained,
     TrialState::Pending,
@@ -251,7 +252,7 @@ pub(super) fn json(
         let counts: serde_json::Map<String, serde_json::Value> = ORDER
             .iter()
             .map(|state| (*state, trials.iter().filter(|trial| trial.state == *state).count()))
-            .map(|(state, count)| (trials::state_name(state).to_owned(), json!(count)))
+            .map(|(state, count)| (state.as_str().to_owned(), json!(count)))
             .collect();
         let verdicts: serde_json::Map<String, serde_json::Value> = MARKED
             .iter()

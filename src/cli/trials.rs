@@ -85,15 +85,16 @@ fn distinct(values: impl Iterator<Item = String>) -> String {
     seen.join(" = ")
 }
 
-/// Returns the name of a state, as tables and JSON have it.
-pub(super) fn state_name(state: TrialState) -> &'static str {
+/// Returns the word of a state for people.
+fn state_words(state: TrialState) -> &'static str {
     match state {
-        TrialState::Pending => "pending",
-        TrialState::Running => "running",
-        TrialState::Trained => "trained",
-        TrialState::Done => "done",
-        TrialState::Stopped => "stopped",
-        TrialState::Failed => "failed",
+        TrialState::Pruned => "stopped early",
+        TrialState::Pending
+        | TrialState::Running
+        | TrialState::Trained
+        | TrialState::Done
+        | TrialState::Stopped
+        | TrialState::Failed => state.as_str(),
     }
 }
 
@@ -103,7 +104,7 @@ pub(super) fn state(state: TrialState, verdict: Option<Verdict>, style: Style) -
         TrialState::Pending | TrialState::Trained => Role::Dim,
         TrialState::Running => Role::Busy,
         TrialState::Done => Role::Good,
-        TrialState::Stopped => Role::Warning,
+        TrialState::Stopped | TrialState::Pruned => Role::Warning,
         TrialState::Failed => Role::Bad,
     };
     match (state, verdict) {
@@ -111,7 +112,7 @@ pub(super) fn state(state: TrialState, verdict: Option<Verdict>, style: Style) -
             style.paint(Role::Warning, verdict.as_str())
         }
         (_, Some(Verdict::Healthy | Verdict::Diverged | Verdict::Collapsed) | None) => {
-            style.paint(role, state_name(state))
+            style.paint(role, state_words(state))
         }
     }
 }

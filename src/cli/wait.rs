@@ -117,7 +117,7 @@ fn is_open(trial: &TrialRow) -> bool {
         TrialState::Pending | TrialState::Running | TrialState::Trained | TrialState::Stopped => {
             true
         }
-        TrialState::Done | TrialState::Failed => false,
+        TrialState::Done | TrialState::Failed | TrialState::Pruned => false,
     }
 }
 

@@ -78,6 +78,7 @@ impl<'a> Agenda<'a> {
             let held = known.held_ms.is_some();
             match standing(known, plan.meta.max_retries, options.retry_failed, ended) {
                 Standing::Done => agenda.summary.done += 1,
+                Standing::Pruned => agenda.summary.pruned += 1,
                 Standing::Failed => {
                     agenda.summary.failed += 1;
                     let job = Job { start: Start::Failed, ..Job::default() };

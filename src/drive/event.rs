@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::ids::{AttemptNo, DeviceId, TrainKey};
 use crate::outcome::Outcome;
 use crate::protocol::Progress;
-use crate::store::rows::AttemptKind;
+use crate::store::rows::{AttemptKind, EarlyStopRow};
 
 /// Something happened. The store has it already when an observer hears of it.
 #[derive(Clone, Debug, Serialize)]
@@ -116,6 +116,13 @@ pub enum RunEvent {
     },
     /// The next trial would cost more device time than the budget has left: nothing more starts.
     BudgetSpent,
+    /// The sweep's policy stops a trial, begun or not; an attempt that is alive is on its way out.
+    StoppedEarly {
+        /// The trial.
+        trial: TrialName,
+        /// Why.
+        why: EarlyStopRow,
+    },
 }
 
 /// A trial as people call it.
@@ -144,7 +151,7 @@ pub struct RunSummary {
     pub held: usize,
     /// Of those left, kept back because the budget is spent.
     pub over_budget: usize,
-    /// Trials given up early, by a policy.
+    /// Trials that the sweep's policy stopped early, in earlier runs too.
     pub pruned: usize,
     /// Whether the user stopped it.
     pub interrupted: bool,

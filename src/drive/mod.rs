@@ -9,6 +9,7 @@ mod agenda;
 mod clock;
 pub mod command;
 pub mod disk;
+mod early;
 mod error;
 pub mod event;
 mod inbox;
@@ -25,6 +26,7 @@ mod run;
 pub mod signals;
 #[cfg(test)]
 mod tests;
+mod tidy;
 mod todo;
 mod watch;
 

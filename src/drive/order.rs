@@ -69,6 +69,7 @@ pub(super) fn order(
         threads: particulars.threads,
         kernels: plan.meta.resources.kernels,
         checkpoint_every_ms: u64::try_from(every).unwrap_or(u64::MAX),
+        retention: plan.meta.retention,
         lock: TrialFolder::new(particulars.state, &trial.train_key).lock(),
     }
 }

@@ -13,6 +13,7 @@ use super::event::TrialName;
 use super::live::{Events, LiveAttempt};
 use super::lock::{is_held, who};
 use crate::exec::{Executor, JobHandle, JobStatus};
+use crate::failpoint::{self, Point};
 use crate::ids::TrainKey;
 use crate::outcome::{Exit, Outcome};
 use crate::protocol::Started;
@@ -38,7 +39,7 @@ pub(super) struct Recovered {
 /// What can be found out about an attempt's process.
 enum Found {
     Alive(JobHandle),
-    Gone(Exit),
+    Gone { exit: Exit, handle: Option<JobHandle> },
     Unreachable,
 }
 
@@ -64,7 +65,8 @@ pub(super) async fn recover<E: Executor>(
                     silent_since: None,
                 });
             }
-            Found::Gone(exit) => {
+            Found::Gone { exit, handle } => {
+                executor.clear(&row.folder, handle.as_ref()).await?;
                 let (_, outcome) = events.finish(store, exit, None, None, clock.wall_ms()).await?;
                 recovered.ended.push((row, outcome));
             }
@@ -86,7 +88,7 @@ async fn find<E: Executor>(
         // Without a handle that we can read, the worker itself is the second way to find it.
         Some(Err(_)) | None => match introduce(store, row).await? {
             Introduced::As(handle) => handle,
-            Introduced::Never => return Ok(Found::Gone(Exit::Unseen)),
+            Introduced::Never => return Ok(Found::Gone { exit: Exit::Unseen, handle: None }),
             Introduced::NotYet => return Ok(Found::Unreachable),
         },
     };
@@ -94,8 +96,8 @@ async fn find<E: Executor>(
         Some(JobStatus::Alive) => Ok(Found::Alive(handle)),
         // A held lock is a living worker, though not one that this host can see.
         Some(JobStatus::Gone(_)) | None if lock_is_held(store, row)? => Ok(Found::Unreachable),
-        Some(JobStatus::Gone(exit)) => Ok(Found::Gone(*exit)),
-        None => Ok(Found::Gone(Exit::Unseen)),
+        Some(JobStatus::Gone(exit)) => Ok(Found::Gone { exit: *exit, handle: Some(handle) }),
+        None => Ok(Found::Gone { exit: Exit::Unseen, handle: Some(handle) }),
     }
 }
 
@@ -110,7 +112,10 @@ enum Introduced {
 async fn introduce(store: &Store, row: &AttemptRow) -> Result<Introduced, DriveError> {
     let folder = AttemptFolder::at(&row.folder);
     match folder.take_claim(&who()) {
-        Ok(true) => return Ok(Introduced::Never),
+        Ok(true) => {
+            failpoint::reach(Point::AttemptGivenUp);
+            return Ok(Introduced::Never);
+        }
         // No folder, no order, no worker.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Introduced::Never),
         Err(source) => return Err(DriveError::Folder { path: folder.claim(), source }),
@@ -147,6 +152,7 @@ fn handle_of(started: &Started) -> JobHandle {
         pid: started.pid,
         start_ticks: started.start_ticks,
         boot_id: started.boot_id.clone(),
+        pid_namespace: started.pid_namespace,
     }
 }
 

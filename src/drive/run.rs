@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::agenda::{Agenda, RunJob};
 use super::clock::Clock;
+use super::early::EarlyWatch;
 use super::error::DriveError;
 use super::event::{RunEvent, RunSummary, TrialName};
 use super::inbox::{Inbox, Letter};
 use super::live::LiveAttempt;
 use super::recover::{Recovered, recover};
 use super::signals::StopSource;
+use super::tidy::tidy;
 use super::watch::DiskWatch;
 use super::{Images, Observer, Options, RunRequest, names};
 use crate::exec::Executor;
@@ -32,12 +34,13 @@ pub(super) struct Run<'a, E> {
     pub(super) clock: Clock,
     pub(super) scheduler: Scheduler,
     pub(super) jobs: Vec<RunJob<'a>>,
-    numbers: HashMap<TrainKey, JobNo>,
+    pub(super) numbers: HashMap<TrainKey, JobNo>,
     pub(super) live: BTreeMap<JobNo, LiveAttempt>,
     /// Ended attempts that observers hear of once it is known whether another follows.
     pub(super) untold: HashMap<JobNo, EndedAttempt>,
     pub(super) inputs: VecDeque<Input>,
     pub(super) disk: DiskWatch,
+    pub(super) early: Option<EarlyWatch>,
     pub(super) summary: RunSummary,
     pub(super) finished: bool,
 }
@@ -87,7 +90,9 @@ impl<'a, E: Executor> Run<'a, E> {
         };
         let recovered = recover(store, executor, &clock, name).await?;
         let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
-        let known = store.known(&plan.eval_key, &keys).await?;
+        tidy(store, None, clock.wall_ms()).await?;
+        let early_stop = plan.meta.early_stop.as_ref();
+        let known = store.known_to(&plan.meta.name, early_stop, &plan.eval_key, &keys).await?;
         let agenda = Agenda::draw_up(plan, &known, &recovered, options, expected);
         let wanted = agenda.budgets.iter().any(|job| job.start != Start::Failed);
         if slots.is_empty() && wanted {
@@ -110,6 +115,7 @@ impl<'a, E: Executor> Run<'a, E> {
             untold: HashMap::new(),
             inputs: VecDeque::new(),
             disk: DiskWatch::new(options.disk),
+            early: EarlyWatch::of(plan, store).await?,
             summary: agenda.summary,
             finished: false,
         };
@@ -130,6 +136,8 @@ impl<'a, E: Executor> Run<'a, E> {
         inbox: &mut Inbox,
     ) -> Result<RunSummary, DriveError> {
         self.watch_disk().await?;
+        self.recall_early_stops().await?;
+        self.stop_early().await?;
         self.give(Input::Tick).await?;
         while !self.finished {
             let woken = tokio::select! {
@@ -146,6 +154,7 @@ impl<'a, E: Executor> Run<'a, E> {
             }
             self.watch_disk().await?;
             self.observe().await?;
+            self.stop_early().await?;
             self.give(Input::Tick).await?;
         }
         // What was asked for at the last moment is written down and answered, if no longer obeyed.

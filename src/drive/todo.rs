@@ -20,6 +20,8 @@ pub enum Standing {
     Done,
     /// Failed, and no attempt follows by itself.
     Failed,
+    /// Stopped early by this plan's policy.
+    Pruned,
     /// Needs an attempt, or has one alive.
     Open(Job),
 }
@@ -44,6 +46,7 @@ pub fn standing(
     let fresh = open(0);
     match known.state {
         TrialState::Done => Standing::Done,
+        TrialState::Pruned => Standing::Pruned,
         TrialState::Pending | TrialState::Running | TrialState::Trained | TrialState::Stopped => {
             fresh
         }

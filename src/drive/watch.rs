@@ -7,8 +7,10 @@ use super::error::DriveError;
 use super::event::RunEvent;
 use super::live::LiveAttempt;
 use super::run::{EndedAttempt, Run};
-use crate::exec::{Executor, Force, JobHandle, JobStatus};
+use super::tidy::tidy;
+use crate::exec::{Executor, Force, JobHandle, JobStatus, logs};
 use crate::outcome::{Exit, Outcome, StopReason, Verdict};
+use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{EventLine, WorkerEvent};
 use crate::schedule::{DiskLevel, Ending, Input, JobNo, Millis};
 use crate::store::rows::AttemptRow;
@@ -41,6 +43,7 @@ impl<E: Executor> Run<'_, E> {
             return Ok(());
         }
         self.disk.next = now.plus(Millis(DISK_PAUSE.as_millis() as u64));
+        self.tidy_logs();
         let folder = self.store.state_dir();
         // Where the system does not tell, attempts that meet a full disk still do.
         let Some(space) = disk::space(folder) else { return Ok(()) };
@@ -66,6 +69,13 @@ impl<E: Executor> Run<'_, E> {
             DiskLevel::Critical => {}
         }
         self.give(Input::Disk(level)).await
+    }
+
+    fn tidy_logs(&self) {
+        for attempt in self.live.values() {
+            // Should it fail, the disk is watched all the same.
+            let _ = logs::tidy(&AttemptFolder::at(&attempt.row.folder));
+        }
     }
 
     /// Looks at all live attempts, reads what they told, and ends those that are gone.
@@ -94,8 +104,20 @@ impl<E: Executor> Run<'_, E> {
             return Ok(());
         }
         self.note_checkpoints(job, &lines);
+        self.tidy_after(job, &lines).await?;
         self.tell_lines(job, lines);
         self.give(Input::Spoke(job)).await
+    }
+
+    /// A newer checkpoint, which the store knows of, takes the place of an earlier attempt's.
+    async fn tidy_after(&self, job: JobNo, lines: &[EventLine]) -> Result<(), DriveError> {
+        let Some(attempt) = self.live.get(&job) else { return Ok(()) };
+        let is_checkpoint =
+            |line: &EventLine| matches!(line.event, WorkerEvent::Checkpointed { .. });
+        if attempt.row.number.0 > 1 && lines.iter().any(is_checkpoint) {
+            tidy(self.store, Some(&attempt.row.train_key), self.clock.wall_ms()).await?;
+        }
+        Ok(())
     }
 
     /// Remembers how large checkpoints are, to keep room for them.
@@ -118,8 +140,12 @@ impl<E: Executor> Run<'_, E> {
                 WorkerEvent::Note { text } => {
                     self.tell(RunEvent::Noted { trial: self.jobs[job.0].name(), text });
                 }
+                WorkerEvent::Metrics { update, values } => {
+                    if let Some(early) = &mut self.early {
+                        early.note(self.jobs[job.0].key(), update, &values);
+                    }
+                }
                 WorkerEvent::Started(_)
-                | WorkerEvent::Metrics { .. }
                 | WorkerEvent::Evaluated { .. }
                 | WorkerEvent::Checkpointed { .. }
                 | WorkerEvent::Artifact { .. }
@@ -139,6 +165,7 @@ impl<E: Executor> Run<'_, E> {
     /// Stores what a gone attempt told last together with its outcome, and goes on from there.
     async fn settle(&mut self, job: JobNo, exit: Exit) -> Result<(), DriveError> {
         let Some(mut attempt) = self.live.remove(&job) else { return Ok(()) };
+        self.executor.clear(&attempt.row.folder, Some(&attempt.handle)).await?;
         let before = match attempt.stop {
             Some(StopReason::Deadline) => self.store.checkpoint_before(&attempt.row).await?,
             Some(
@@ -153,6 +180,10 @@ impl<E: Executor> Run<'_, E> {
         let (lines, outcome) =
             attempt.events.finish(self.store, exit, attempt.stop, before, ended_ms).await?;
         self.tell_lines(job, lines);
+        if let Some(early) = &mut self.early {
+            early.ended(&attempt.row.train_key);
+        }
+        tidy(self.store, Some(&attempt.row.train_key), ended_ms).await?;
         let ending = self.ending(job, &attempt, &outcome);
         self.remember(job, &attempt.row, outcome).await?;
         self.give(Input::Ended { job, ending }).await

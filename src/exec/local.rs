@@ -1,33 +1,42 @@
-//! Workers as processes of this host, each in a process group of its own. Adopts processes that
-//! an earlier controller started.
+//! Workers as processes of this host, each in a session of its own. Adopts processes that an
+//! earlier controller started.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tokio::signal::unix::{self, SignalKind};
 
-use super::{ExecError, Executor, Force, JobHandle, JobStatus, LaunchOrder, process};
+use super::kin::{Kin, Session};
+use super::mark::{self, Mark};
+use super::{
+    ExecError, Executor, Force, JobHandle, JobStatus, LaunchOrder, logs, remains, session,
+};
 use crate::ids::DeviceId;
 use crate::outcome::Exit;
 use crate::protocol::folder::AttemptFolder;
+use crate::protocol::process::Here;
 
 /// Starts workers on this host.
 #[derive(Debug)]
 pub struct LocalExecutor {
     worker: PathBuf,
-    boot_id: String,
+    here: Here,
     /// Our own children, until they are reaped.
-    children: Mutex<HashMap<JobHandle, Child>>,
+    children: Mutex<HashMap<JobHandle, Own>>,
     deaths: tokio::sync::Mutex<Option<unix::Signal>>,
+}
+
+/// A child, and what all that it starts carries.
+#[derive(Debug)]
+struct Own {
+    child: Child,
+    mark: Option<Mark>,
 }
 
 impl LocalExecutor {
@@ -43,7 +52,8 @@ impl LocalExecutor {
         }
         Ok(Self {
             worker: std::path::absolute(&worker).unwrap_or(worker),
-            boot_id: process::boot_id()?,
+            here: Here::look()
+                .map_err(|source| ExecError::Proc { path: "/proc".into(), source })?,
             children: Mutex::default(),
             // Without it deaths are noticed a tick later.
             deaths: tokio::sync::Mutex::new(unix::signal(SignalKind::child()).ok()),
@@ -60,33 +70,29 @@ impl LocalExecutor {
         Self::new("/proc/self/exe")
     }
 
-    fn children(&self) -> MutexGuard<'_, HashMap<JobHandle, Child>> {
+    fn children(&self) -> MutexGuard<'_, HashMap<JobHandle, Own>> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn look_at(&self, handle: &JobHandle) -> Result<JobStatus, ExecError> {
-        let mut children = self.children();
-        let Some(child) = children.get_mut(handle) else {
-            return Ok(if process::is_alive(handle, &self.boot_id)? {
-                JobStatus::Alive
-            } else {
-                JobStatus::Gone(Exit::Unseen)
-            });
-        };
-        let exit = reap(child).map_err(|source| ExecError::Signal { pid: handle.pid, source })?;
-        Ok(match exit {
-            None => JobStatus::Alive,
-            Some(exit) => {
-                children.remove(handle);
-                JobStatus::Gone(exit)
-            }
-        })
+        if self.children().contains_key(handle) {
+            let exit = exit_of(handle).map_err(|source| no_signal(handle, source))?;
+            return Ok(exit.map_or(JobStatus::Alive, JobStatus::Gone));
+        }
+        Ok(if self.is_here(handle)? { JobStatus::Alive } else { JobStatus::Gone(Exit::Unseen) })
+    }
+
+    fn is_here(&self, handle: &JobHandle) -> Result<bool, ExecError> {
+        let path = || PathBuf::from(format!("/proc/{}/stat", handle.pid));
+        self.here.has(handle).map_err(|source| ExecError::Proc { path: path(), source })
     }
 }
 
 impl Executor for LocalExecutor {
     async fn launch(&self, order: &LaunchOrder) -> Result<JobHandle, ExecError> {
         let folder = AttemptFolder::at(&order.folder);
+        let no_log = |source| ExecError::Log { path: order.folder.clone(), source };
+        let mark = Mark::of(folder.path()).map_err(no_log)?;
         let mut command = Command::new(&self.worker);
         command
             .arg(folder.path())
@@ -94,28 +100,26 @@ impl Executor for LocalExecutor {
             .stdout(log(&folder.stdout())?)
             .stderr(log(&folder.stderr())?)
             .envs(environment(&order.device, order.threads))
+            .env(mark::VARIABLE, mark.value())
             // It would overrule the precision that the order asks for, in libraries below libtorch.
-            .env_remove("NVIDIA_TF32_OVERRIDE")
-            // Before it runs a line of its own it leads a group: a signal from the terminal to the
-            // controller's group does not reach it, and to kill the group kills nobody else.
-            .process_group(0);
+            .env_remove("NVIDIA_TF32_OVERRIDE");
+        session::lead(&mut command);
         let mut child = command
             .spawn()
             .map_err(|source| ExecError::Spawn { path: self.worker.clone(), source })?;
-        let pid = child.id();
         // It stays in /proc until we reap it, however short it lives.
-        let start_ticks = match process::start_ticks(pid) {
-            Ok(ticks) => ticks,
-            Err(error) => {
+        match self.here.identify(child.id()) {
+            Ok(handle) => {
+                self.children().insert(handle.clone(), Own { child, mark: Some(mark) });
+                Ok(handle)
+            }
+            Err(source) => {
                 // Without its start time it could not be found again: it must not live on.
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(error);
+                Err(ExecError::Proc { path: format!("/proc/{}/stat", child.id()).into(), source })
             }
-        };
-        let handle = JobHandle { pid, start_ticks, boot_id: self.boot_id.clone() };
-        self.children().insert(handle.clone(), child);
-        Ok(handle)
+        }
     }
 
     async fn look(&self, handles: &[JobHandle]) -> Result<Vec<JobStatus>, ExecError> {
@@ -123,18 +127,39 @@ impl Executor for LocalExecutor {
     }
 
     async fn stop(&self, handle: &JobHandle, force: Force) -> Result<(), ExecError> {
-        if !process::is_alive(handle, &self.boot_id)? {
+        if !self.is_here(handle)? {
             return Ok(());
         }
-        let pid = pid_of(handle.pid);
         let sent = match force {
-            Force::Soft => kill(pid, Signal::SIGTERM),
-            Force::Hard => killpg(pid, Signal::SIGKILL),
+            Force::Soft => remains::ask(handle),
+            Force::Hard => {
+                let mark = self.children().get(handle).and_then(|own| own.mark.clone());
+                remains::kill_all(&kin(handle, Session::Held(handle.pid), mark))
+            }
         };
-        match sent {
-            Ok(()) | Err(Errno::ESRCH) => Ok(()),
-            Err(errno) => Err(ExecError::Signal { pid: handle.pid, source: errno.into() }),
+        sent.map_err(|source| no_signal(handle, source))
+    }
+
+    async fn clear(&self, folder: &Path, handle: Option<&JobHandle>) -> Result<(), ExecError> {
+        let Some(handle) = handle else {
+            let Ok(mark) = Mark::of(folder) else { return Ok(()) };
+            let kin = Kin { mark: Some(mark), session: Session::Unknown, since_ticks: 0 };
+            return remains::kill_all(&kin)
+                .map_err(|source| ExecError::Proc { path: "/proc".into(), source });
+        };
+        let own = self.children().remove(handle);
+        // Elsewhere it is not ours to judge what is left.
+        if !self.here.can_see(handle) {
+            return Ok(());
         }
+        let (session, mark) = match &own {
+            Some(own) => (Session::Held(handle.pid), own.mark.clone()),
+            None => (Session::Unknown, Mark::of(folder).ok()),
+        };
+        let killed = remains::kill_all(&kin(handle, session, mark));
+        // Only now may its process id, and with it the id of the session, be used again.
+        let reaped = own.map_or(Ok(()), |mut own| own.child.wait().map(drop));
+        killed.and(reaped).map_err(|source| no_signal(handle, source))
     }
 
     async fn changed(&self) {
@@ -147,36 +172,31 @@ impl Executor for LocalExecutor {
     }
 }
 
-/// Returns how the child ended, if it did. What it started and left behind is killed before its
-/// process id, and with it the id of the group, can be used again.
-fn reap(child: &mut Child) -> io::Result<Option<Exit>> {
-    let pid = pid_of(child.id());
+fn kin(handle: &JobHandle, session: Session, mark: Option<Mark>) -> Kin {
+    Kin { mark, session, since_ticks: handle.start_ticks }
+}
+
+fn no_signal(handle: &JobHandle, source: io::Error) -> ExecError {
+    ExecError::Signal { pid: handle.pid, source }
+}
+
+/// Returns how a child ended, if it did; it stays a zombie.
+fn exit_of(child: &JobHandle) -> io::Result<Option<Exit>> {
+    let pid = Pid::from_raw(child.pid.cast_signed());
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    if waitid(Id::Pid(pid), flags)? == WaitStatus::StillAlive {
-        return Ok(None);
-    }
-    match killpg(pid, Signal::SIGKILL) {
-        // Linux answers EPERM for members that are not ours to kill, which is not our concern.
-        Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    child.wait().map(|status| Some(exit(status)))
-}
-
-fn exit(status: ExitStatus) -> Exit {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Exit::Code(code),
-        (None, Some(signal)) => Exit::Signal(signal),
-        (None, None) => Exit::Unseen,
-    }
-}
-
-fn pid_of(pid: u32) -> Pid {
-    Pid::from_raw(pid.cast_signed())
+    Ok(match waitid(Id::Pid(pid), flags)? {
+        WaitStatus::Exited(_, code) => Some(Exit::Code(code)),
+        WaitStatus::Signaled(_, signal, _) => Some(Exit::Signal(signal as i32)),
+        WaitStatus::Stopped(..)
+        | WaitStatus::PtraceEvent(..)
+        | WaitStatus::PtraceSyscall(_)
+        | WaitStatus::Continued(_)
+        | WaitStatus::StillAlive => None,
+    })
 }
 
 fn log(path: &Path) -> Result<File, ExecError> {
-    File::create(path).map_err(|source| ExecError::Log { path: path.to_owned(), source })
+    logs::open(path).map_err(|source| ExecError::Log { path: path.to_owned(), source })
 }
 
 /// Returns what a worker's numerical libraries are told through the environment.

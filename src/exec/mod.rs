@@ -3,19 +3,22 @@
 
 pub mod about;
 pub mod devices;
+mod kin;
 pub mod local;
+pub mod logs;
+mod mark;
 pub mod nvml;
-mod process;
+mod remains;
 #[cfg(test)]
 pub(crate) mod scripted;
+mod session;
 
 use std::io;
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 use crate::ids::DeviceId;
 use crate::outcome::Exit;
+use crate::protocol::process::ProcessId;
 
 /// Runs workers somewhere.
 #[expect(async_fn_in_trait, reason = "the loop awaits them on its own task and needs no `Send`")]
@@ -43,6 +46,14 @@ pub trait Executor {
     /// The system refused.
     async fn stop(&self, handle: &JobHandle, force: Force) -> Result<(), ExecError>;
 
+    /// Kills what a worker that is gone left behind, and forgets the worker: to be called once,
+    /// before anybody else gets its device. Without a handle only `folder`, the attempt's, tells.
+    ///
+    /// # Errors
+    ///
+    /// The system refused; something may be left.
+    async fn clear(&self, folder: &Path, handle: Option<&JobHandle>) -> Result<(), ExecError>;
+
     /// Returns once it is worth looking again. A hint only: it may come early, late or never.
     async fn changed(&self);
 }
@@ -58,17 +69,8 @@ pub struct LaunchOrder {
     pub threads: u32,
 }
 
-/// How a worker is found again, also by a later controller: process ids are used again, but not
-/// with the same start time within the same boot.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct JobHandle {
-    /// Process id, which is also the id of its process group.
-    pub pid: u32,
-    /// Start time in clock ticks since boot.
-    pub start_ticks: u64,
-    /// `/proc/sys/kernel/random/boot_id` at its start.
-    pub boot_id: String,
-}
+/// How a worker is found again, also by a later controller. Its pid is also the id of its session.
+pub type JobHandle = ProcessId;
 
 /// Whether a worker is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -69,7 +69,7 @@ impl Executor for ScriptedExecutor {
         let mut jobs = self.jobs.lock().unwrap();
         let pid = u32::try_from(jobs.len()).unwrap() + 1;
         jobs.insert(pid, job);
-        Ok(JobHandle { pid, start_ticks: 0, boot_id: "scripted".into() })
+        Ok(JobHandle { pid, start_ticks: 0, boot_id: "scripted".into(), pid_namespace: None })
     }
 
     async fn look(&self, handles: &[JobHandle]) -> Result<Vec<JobStatus>, ExecError> {
@@ -95,6 +95,10 @@ impl Executor for ScriptedExecutor {
             write_events(&job.folder.events(), &job.last_words);
             job.status = JobStatus::Gone(exit);
         }
+        Ok(())
+    }
+
+    async fn clear(&self, _: &Path, _: Option<&JobHandle>) -> Result<(), ExecError> {
         Ok(())
     }
 

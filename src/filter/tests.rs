@@ -29,6 +29,7 @@ fn trial(ordinal: u32, state: TrialState, batch_size: u32) -> TrialRow {
         attempts: 1,
         verdict: None,
         failure: None,
+        early_stop: None,
     }
 }
 

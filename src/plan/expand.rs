@@ -8,8 +8,10 @@ use super::error::PlanError;
 use super::groups::Groups;
 use super::{Limit, Plan, PlannedTrial, RuleCount};
 use crate::spec::cell::{Cell, Layer};
+use crate::spec::early::{Compared, EarlyStop};
 use crate::spec::eval::{EVAL_SEMANTICS, EvalSpec};
-use crate::spec::source::{Digests, source};
+use crate::spec::source::{Digests, source, train_images};
+use crate::spec::sweep::Scale;
 use crate::spec::{Fault, Key, Plain, RawSweep, Setting, Value};
 
 /// What a plan is made with, apart from the file.
@@ -48,6 +50,7 @@ pub fn expand(sweep: &RawSweep, request: &Request<'_>) -> Result<Plan, PlanError
         let rule = format!("merge: {}", counted(merged, "equal cell"));
         steps.push(RuleCount { rule, cells: groups.firsts.len() as u64 });
     }
+    let early_stop = early_stop(sweep, &groups.firsts)?;
     let trials = groups.with_seeds(seeds);
     let rule = counted(seeds.len() as u64, "seed");
     steps.push(RuleCount { rule, cells: trials.len() as u64 });
@@ -55,6 +58,7 @@ pub fn expand(sweep: &RawSweep, request: &Request<'_>) -> Result<Plan, PlanError
     let (eval, eval_data_path) = evaluation(sweep, &digests)?;
     let mut meta = sweep.tables.meta.clone();
     meta.eval_data_path = eval_data_path;
+    meta.early_stop = early_stop;
     Ok(Plan {
         meta,
         eval_key: eval.eval_key(),
@@ -88,6 +92,24 @@ fn measured(
         Value::Int(_) | Value::Float(_) | Value::Word(_) | Value::Sizes(_) | Value::Ops(_) => None,
     };
     paths.filter_map(digest).collect()
+}
+
+/// Returns the policy that stops settings early. A smoke run lets every cell come to its end.
+fn early_stop(sweep: &RawSweep, firsts: &[PlannedTrial]) -> Result<Option<EarlyStop>, Fault> {
+    match sweep.tables.meta.scale {
+        Scale::Smoke => return Ok(None),
+        Scale::Full => {}
+    }
+    let Some(first) = firsts.first() else { return Ok(None) };
+    let data = &first.run.data;
+    let alike =
+        |trial: &PlannedTrial| trial.run.data == *data && trial.data_path == first.data_path;
+    let compared = Compared {
+        epochs: firsts.iter().map(|trial| trial.run.epochs).collect(),
+        same_images: firsts.iter().all(alike),
+        images: data.subset.map(|subset| subset.images).or_else(|| train_images(&data.source)),
+    };
+    sweep.tables.early_stop.resolve(&compared)
 }
 
 fn evaluation(sweep: &RawSweep, digests: &Digests) -> Result<(EvalSpec, Option<PathBuf>), Fault> {

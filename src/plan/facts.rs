@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use crate::spec::eval::EvalSpec;
-use crate::spec::sweep::Scale;
+use crate::spec::sweep::{EarlyStop, Scale, SpreadKind};
 
 /// What a sweep is, apart from its trials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,8 +17,14 @@ pub struct Facts {
     /// Whether it trains as its file says.
     #[serde(default, skip_serializing_if = "crate::spec::run::is_default")]
     pub scale: Scale,
+    /// Which settings are stopped before their end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stop: Option<EarlyStop>,
     /// Metric that reports lead with.
     pub report_metric: String,
+    /// What reports show behind a mean.
+    #[serde(default, skip_serializing_if = "crate::spec::run::is_default")]
+    pub report_spread: SpreadKind,
     /// The settings that grids name, in the order of the file.
     pub axes: Vec<String>,
     /// How trials are evaluated.
@@ -31,7 +37,9 @@ impl From<&Plan> for Facts {
             description: plan.meta.description.clone(),
             reproduces: plan.meta.reproduces.clone(),
             scale: plan.meta.scale,
+            early_stop: plan.meta.early_stop,
             report_metric: plan.meta.report_metric.clone(),
+            report_spread: plan.meta.report_spread,
             axes: plan.axes.clone(),
             eval: plan.eval.clone(),
         }
@@ -59,7 +67,9 @@ mod tests {
             description: String::new(),
             reproduces: None,
             scale: Scale::Smoke,
+            early_stop: None,
             report_metric: "linear_top1".to_owned(),
+            report_spread: SpreadKind::Sd,
             axes: Vec::new(),
             eval: EvalSpec {
                 semantics: 1,

@@ -651,3 +651,57 @@ mod properties {
         }
     }
 }
+
+const FOUR: &str = "[grid]\noptimizer.base_lr = [0.1, 0.2, 0.3, 0.4]\n";
+
+#[test]
+fn a_policy_is_part_of_the_facts_and_of_no_identity() {
+    let plain = plan(FOUR);
+    let asha = plan(&format!("{FOUR}[early_stop]\npolicy = \"asha\"\nmin_epochs = 10\n"));
+    assert_eq!(plain.trials, asha.trials);
+    assert_eq!(plain.eval_key, asha.eval_key);
+    let policy = crate::spec::sweep::EarlyStop::Asha { min_epochs: 10, reduction: 3 };
+    assert_eq!((plain.meta.early_stop, asha.meta.early_stop), (None, Some(policy)));
+    assert_eq!(Facts::from(&asha).early_stop, Some(policy));
+    assert!(!serde_json::to_string(&Facts::from(&plain)).unwrap().contains("early_stop"));
+}
+
+#[test]
+fn a_policy_is_turned_on_and_off_from_the_command_line() {
+    let text = file(&format!("{BASE}{FOUR}[early_stop]\npolicy = \"median\"\nwarmup = 20\n"));
+    let median = |every| Some(crate::spec::sweep::EarlyStop::Median { warmup: 20, every });
+    let early_stop = |set: &[(&str, &str)]| planned_with(&text, set).unwrap().meta.early_stop;
+    assert_eq!(early_stop(&[]), median(1));
+    assert_eq!(early_stop(&[("early_stop.every", "5")]), median(5));
+    assert_eq!(early_stop(&[("early_stop.policy", "none")]), None);
+}
+
+/// Policies that could not act, or not fairly, each with what the message must say.
+#[test]
+fn a_policy_that_cannot_compare_is_refused() {
+    let asha = "[early_stop]\npolicy = \"asha\"\nmin_epochs = 10\n";
+    let cases = [
+        (format!("[early_stop]\nwarmup = 3\n{FOUR}"), "[early_stop] does not say `policy`"),
+        (format!("[early_stop]\npolicy = \"asha\"\n{FOUR}"), "needs `early_stop.min_epochs`"),
+        (
+            format!("{asha}warmup = 3\n{FOUR}"),
+            "`early_stop.warmup` cannot act with `policy = \"asha\"`",
+        ),
+        (format!("{asha}[grid]\nepochs = [20, 30, 40]\n"), "but `epochs` varies"),
+        (format!("{asha}[grid]\ndata.train_limit = [512, 1024, 2048]\n"), "but `data` varies"),
+        (format!("{asha}[replicates]\nseeds = [0, 1, 2]\n"), "this sweep has 1"),
+        (
+            format!("[early_stop]\npolicy = \"median\"\nwarmup = 300\n{FOUR}"),
+            "for the first time when the 300 epochs are over",
+        ),
+    ];
+    for (rest, says) in cases {
+        let message = message(&rest);
+        assert!(message.contains(says), "{rest}\n{message}");
+    }
+    let few = planned(&file(&format!(
+        "[base]\ndata.name = \"shapes\"\ndata.shapes.train = 15\nbatch_size = 5\n{FOUR}{asha}"
+    )));
+    let message = few.unwrap_err().to_string();
+    assert!(message.contains("there is no `knn_probe_top1` of 15 training images"), "{message}");
+}

@@ -6,7 +6,8 @@
 //! trials/<train key>/0001/claim         created once: by the worker that runs this attempt, or by
 //!                                       the controller that gives it up
 //! trials/<train key>/0001/events.jsonl  out, append only
-//! trials/<train key>/0001/checkpoint.safetensors, weights.safetensors, artifacts/
+//! trials/<train key>/0001/checkpoint.safetensors   to resume from; gone once nothing needs it
+//! trials/<train key>/0001/weights.safetensors, best.safetensors, checkpoint-epoch-0050.safetensors
 //! trials/<train key>/0001/stdout.log, stderr.log
 //! ```
 
@@ -70,6 +71,16 @@ impl AttemptFolder {
     /// Everything that a resume needs.
     pub fn checkpoint(&self) -> PathBuf {
         self.0.join("checkpoint.safetensors")
+    }
+
+    /// The same after an epoch, to be kept.
+    pub fn checkpoint_of(&self, epoch: u32) -> PathBuf {
+        self.0.join(format!("checkpoint-epoch-{epoch:04}.safetensors"))
+    }
+
+    /// Online encoder after the epoch that the probe liked best.
+    pub fn best(&self) -> PathBuf {
+        self.0.join("best.safetensors")
     }
 
     /// Online encoder after the last update.

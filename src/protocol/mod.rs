@@ -15,7 +15,7 @@ use crate::ids::{AttemptNo, EvalKey, TrainKey};
 use crate::outcome::{FailureReason, Verdict};
 use crate::spec::eval::EvalSpec;
 use crate::spec::run::RunSpec;
-use crate::spec::sweep::Kernels;
+use crate::spec::sweep::{Kernels, Retention};
 
 /// Version of orders and events. A reader refuses a newer one.
 pub const FORMAT: u32 = 1;
@@ -51,6 +51,9 @@ pub struct WorkOrder {
     pub kernels: Kernels,
     /// Least time between two checkpoints in milliseconds.
     pub checkpoint_every_ms: u64,
+    /// What to keep beside the weights.
+    #[serde(default, skip_serializing_if = "crate::spec::run::is_default")]
+    pub retention: Retention,
     /// The trial's lock file, held by the worker while it lives.
     pub lock: PathBuf,
 }
@@ -121,7 +124,7 @@ pub enum WorkerEvent {
     },
     /// A file for reports and exports is complete on disk.
     Artifact {
-        /// What it is: `weights`, ...
+        /// What it is: `weights`, `best`, `checkpoint`.
         artifact: String,
         /// File, relative to the attempt folder.
         file: PathBuf,
@@ -168,6 +171,9 @@ pub struct Started {
     pub start_ticks: u64,
     /// `/proc/sys/kernel/random/boot_id`.
     pub boot_id: String,
+    /// Number of the namespace that `pid` counts in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid_namespace: Option<u64>,
     /// Version of byol-sweep.
     pub version: String,
     /// Version of libtorch.

@@ -6,6 +6,7 @@
 //! actions, and no step costs more because of trials that are over or far from their turn.
 
 mod doubt;
+pub mod early;
 mod ending;
 mod health;
 mod intake;

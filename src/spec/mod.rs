@@ -3,6 +3,7 @@
 
 mod axis;
 pub mod cell;
+pub mod early;
 mod error;
 pub mod eval;
 mod family;
@@ -29,6 +30,7 @@ use toml::de::{DeTable, DeValue};
 pub use axis::Axis;
 pub use error::{Fault, Site, SpecError};
 pub use keys::{Acts, Info, Key, Kind, OPS, Op, Param, Plain, Scope, keys};
+pub use tables::OTHER_KEYS;
 pub use value::{Setting, Value};
 
 pub(crate) use keys::nearest;
@@ -119,7 +121,7 @@ pub struct Overrides {
 
 impl RawSweep {
     /// Reads `--set` pairs: settings are returned, keys of `replicates`, `eval`, `resources`,
-    /// `retry`, `checkpoint` and `report` change the sweep. A value that is not TOML is a string.
+    /// `retry`, `checkpoint`, `report` and `early_stop` change the sweep. A value that is not TOML is a string.
     ///
     /// # Errors
     /// Returns everything that is wrong with the pairs.

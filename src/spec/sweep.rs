@@ -1,9 +1,12 @@
 //! What a sweep file says apart from its grid: identity for people, and how to run and report.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use super::early::EarlyStop;
 
 /// Whether a sweep trains as its file says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,25 @@ pub struct SweepMeta {
     pub checkpoint_every: Duration,
     /// Metric that reports lead with: `linear_top1`, `knn_top1`, ...
     pub report_metric: String,
+    /// Which settings are stopped before their end.
+    pub early_stop: Option<EarlyStop>,
+    /// What stays of the training beside the weights.
+    pub retention: Retention,
+    /// What reports show behind a mean.
+    pub report_spread: SpreadKind,
+}
+
+/// What a report shows behind a mean over seeds, in its tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpreadKind {
+    /// Standard deviation over the seeds, with n - 1.
+    #[default]
+    Sd,
+    /// 95 % interval of the mean by Student's t.
+    T95,
+    /// 95 % interval of the mean by the BCa bootstrap, from five seeds up.
+    Bca95,
 }
 
 /// Longest silence of an attempt unless a sweep says otherwise.
@@ -65,4 +87,27 @@ pub enum Kernels {
     Fastest,
     /// Those that give the same bits in every run.
     Deterministic,
+}
+
+/// What stays of a training beside the encoder after its last update; changes no result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// The encoder at the epoch that the probe liked best.
+    #[serde(skip_serializing_if = "super::run::is_default")]
+    pub best: KeepBest,
+    /// A checkpoint of every so many epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_epochs: Option<NonZeroU32>,
+}
+
+/// Whether the best encoder by the probe is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepBest {
+    /// It is not.
+    #[default]
+    No,
+    /// It is.
+    Yes,
 }

@@ -1,19 +1,23 @@
 //! The tables of a sweep file that are not rules: identity for people, replicates, evaluation and
 //! how to run. A later text (`--set`) changes what an earlier one said.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use toml::de::{DeArray, DeValue};
 
+use super::early::Draft;
 use super::error::{Fault, Faults, Site, Source};
 use super::eval::{KnnSpec, LinearSpec};
-use super::keys::{Key, Plain};
+use super::keys::{Key, Plain, nearest};
 use super::read::{Entry, Node, entries, number, settings, unknown_key, wrong_type};
-use super::sweep::{Kernels, Resources, STALL_LIMIT, Scale, SweepMeta};
+use super::sweep::{
+    KeepBest, Kernels, Resources, Retention, STALL_LIMIT, Scale, SpreadKind, SweepMeta,
+};
 use super::value::{Setting, canonical_float};
 
 /// Names of the tables and keys that [`Tables::read`] reads.
-pub(crate) const TABLES: [&str; 10] = [
+pub(crate) const TABLES: [&str; 11] = [
     "schema",
     "name",
     "description",
@@ -24,7 +28,14 @@ pub(crate) const TABLES: [&str; 10] = [
     "retry",
     "checkpoint",
     "report",
+    "early_stop",
 ];
+
+/// Keys of the tables that say how a sweep runs; a test holds the reference to them.
+pub const OTHER_KEYS: &[(&str, &[&str])] =
+    &[("resources", RESOURCES), ("checkpoint", CHECKPOINT), ("early_stop", super::early::KEYS)];
+const RESOURCES: &[&str] = &["slots_per_device", "time_limit", "stall_limit", "deterministic"];
+const CHECKPOINT: &[&str] = &["every", "keep", "keep_every"];
 
 /// The only version of the file format.
 const SCHEMA: u64 = 1;
@@ -42,6 +53,8 @@ pub struct Tables {
     pub knn: KnnSpec,
     /// `eval.data`, as settings of `data`.
     pub eval_data: Vec<Setting>,
+    /// `early_stop`, as far as it was said.
+    pub(crate) early_stop: Draft,
     /// Whether `schema` was said.
     pub(crate) schema: Option<u64>,
 }
@@ -64,6 +77,9 @@ impl Default for Tables {
                 max_retries: 2,
                 checkpoint_every: Duration::from_mins(10),
                 report_metric: "linear_top1".into(),
+                early_stop: None,
+                retention: Retention::default(),
+                report_spread: SpreadKind::default(),
             },
             seeds: vec![0],
             linear: LinearSpec {
@@ -74,6 +90,7 @@ impl Default for Tables {
             },
             knn: KnnSpec { k: 200, temperature: 0.1 },
             eval_data: Vec::new(),
+            early_stop: Draft::default(),
             schema: None,
         }
     }
@@ -92,45 +109,35 @@ impl Tables {
             }
             "replicates" => self.replicates(source, entry, faults),
             "eval" => self.eval(source, entry, faults),
-            "resources" => each(
-                source,
-                "resources",
-                entry,
-                &["slots_per_device", "time_limit", "stall_limit", "deterministic"],
-                faults,
-                |entry, faults| {
-                    let resources = &mut meta.resources;
-                    match entry.name {
-                        "time_limit" => {
-                            let limit = faults.keep(duration("resources.time_limit", entry));
-                            set(&mut resources.time_limit, limit.map(Some));
-                        }
-                        "stall_limit" => {
-                            let limit =
-                                faults.keep(duration_or_off("resources.stall_limit", entry));
-                            set(&mut resources.stall_limit, limit);
-                        }
-                        "deterministic" => set(&mut resources.kernels, faults.keep(kernels(entry))),
-                        _ => {
-                            let slots = small("resources.slots_per_device", entry, 1, 64);
-                            set(&mut resources.slots_per_device, faults.keep(slots));
-                        }
+            "resources" => each(source, "resources", entry, RESOURCES, faults, |entry, faults| {
+                let resources = &mut meta.resources;
+                match entry.name {
+                    "time_limit" => {
+                        let limit = faults.keep(duration("resources.time_limit", entry));
+                        set(&mut resources.time_limit, limit.map(Some));
                     }
-                },
-            ),
+                    "stall_limit" => {
+                        let limit = faults.keep(duration_or_off("resources.stall_limit", entry));
+                        set(&mut resources.stall_limit, limit);
+                    }
+                    "deterministic" => set(&mut resources.kernels, faults.keep(kernels(entry))),
+                    _ => {
+                        let slots = small("resources.slots_per_device", entry, 1, 64);
+                        set(&mut resources.slots_per_device, faults.keep(slots));
+                    }
+                }
+            }),
             "retry" => each(source, "retry", entry, &["max"], faults, |entry, faults| {
                 set(&mut meta.max_retries, faults.keep(small("retry.max", entry, 0, 100)));
             }),
-            "checkpoint" => {
-                each(source, "checkpoint", entry, &["every"], faults, |entry, faults| {
-                    set(
-                        &mut meta.checkpoint_every,
-                        faults.keep(duration("checkpoint.every", entry)),
-                    );
-                });
-            }
-            _ => each(source, "report", entry, &["metric"], faults, |entry, faults| {
-                set(&mut meta.report_metric, faults.keep(metric(entry)));
+            "checkpoint" => checkpoint(meta, source, entry, faults),
+            "early_stop" => self.early_stop.read(source, entry, faults),
+            _ => each(source, "report", entry, &["metric", "spread"], faults, |entry, faults| {
+                if entry.name == "metric" {
+                    set(&mut meta.report_metric, faults.keep(metric(entry)));
+                } else {
+                    set(&mut meta.report_spread, faults.keep(spread(entry)));
+                }
             }),
         }
     }
@@ -203,14 +210,51 @@ impl Tables {
     }
 }
 
-fn set<T>(field: &mut T, value: Option<T>) {
+fn checkpoint(meta: &mut SweepMeta, source: &Source, entry: &Entry<'_, '_>, faults: &mut Faults) {
+    each(source, "checkpoint", entry, CHECKPOINT, faults, |entry, faults| match entry.name {
+        "keep" => set(&mut meta.retention.best, faults.keep(keep(entry))),
+        "keep_every" => {
+            let epochs = faults.keep(small("checkpoint.keep_every", entry, 1, 1_000_000));
+            set(&mut meta.retention.every_epochs, epochs.map(NonZeroU32::new));
+        }
+        _ => set(&mut meta.checkpoint_every, faults.keep(duration("checkpoint.every", entry))),
+    });
+}
+
+/// Reads which encoders stay; the last one always does, since it is what is evaluated.
+fn keep(entry: &Entry<'_, '_>) -> Result<KeepBest, Fault> {
+    const WORDS: [&str; 2] = ["last", "best"];
+    let mut found = Vec::new();
+    for item in list("checkpoint.keep", entry)? {
+        let site = entry.site.within(item.span());
+        let DeValue::String(word) = item.get_ref() else {
+            return Err(wrong_type("checkpoint.keep", "names", item, &site));
+        };
+        if !WORDS.contains(&word.as_ref()) {
+            let message = format!("`checkpoint.keep` names {word:?}, which is no encoder to keep");
+            let fault = Fault::new(message, &site, "not valid here");
+            return Err(fault.help(match nearest(word, WORDS) {
+                Some(known) => format!("did you mean \"{known}\"? valid: last, best"),
+                None => "valid: last, best; `checkpoint.keep_every` keeps every n-th epoch".into(),
+            }));
+        }
+        found.push(word.as_ref());
+    }
+    if !found.contains(&"last") {
+        let fault = Fault::new("`checkpoint.keep` leaves out \"last\"", &entry.site, "no \"last\"");
+        return Err(fault.help("the encoder after the last update is what is evaluated: write `keep = [\"last\", \"best\"]`"));
+    }
+    Ok(if found.contains(&"best") { KeepBest::Yes } else { KeepBest::No })
+}
+
+pub(super) fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
 }
 
 /// Calls `read` for each entry of a table; entries that `valid` does not name are faults.
-fn each(
+pub(super) fn each(
     source: &Source,
     path: &str,
     entry: &Entry<'_, '_>,
@@ -230,7 +274,7 @@ fn each(
     }
 }
 
-fn text(path: &str, entry: &Entry<'_, '_>) -> Result<String, Fault> {
+pub(super) fn text(path: &str, entry: &Entry<'_, '_>) -> Result<String, Fault> {
     match entry.node.get_ref() {
         DeValue::String(text) => Ok(text.clone().into_owned()),
         _ => Err(wrong_type(path, "a text", entry.node, &entry.site)),
@@ -246,6 +290,16 @@ fn metric(entry: &Entry<'_, '_>) -> Result<String, Fault> {
     let fault =
         Fault::new(format!("{metric:?} is not the name of a metric"), &entry.site, "not a name");
     Err(fault.help("names are like linear_top1 or knn_top1"))
+}
+
+fn spread(entry: &Entry<'_, '_>) -> Result<SpreadKind, Fault> {
+    let said = text("report.spread", entry)?;
+    let kinds = [("sd", SpreadKind::Sd), ("t95", SpreadKind::T95), ("bca95", SpreadKind::Bca95)];
+    if let Some((_, kind)) = kinds.into_iter().find(|(name, _)| *name == said) {
+        return Ok(kind);
+    }
+    let message = format!("`report.spread` takes \"sd\", \"t95\" or \"bca95\", not {said:?}");
+    Err(Fault::new(message, &entry.site, "not a kind of spread"))
 }
 
 fn sweep_name(entry: &Entry<'_, '_>) -> Result<String, Fault> {
@@ -273,7 +327,7 @@ fn whole(path: &str, entry: &Entry<'_, '_>, low: u64, high: u64) -> Result<u64, 
     }
 }
 
-fn small(path: &str, entry: &Entry<'_, '_>, low: u32, high: u32) -> Result<u32, Fault> {
+pub(super) fn small(path: &str, entry: &Entry<'_, '_>, low: u32, high: u32) -> Result<u32, Fault> {
     let value = whole(path, entry, low.into(), high.into())?;
     u32::try_from(value).map_err(|_| wrong_type(path, "a smaller number", entry.node, &entry.site))
 }

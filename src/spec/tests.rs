@@ -6,6 +6,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 use super::parse;
 use crate::plan::{Limit, Request, expand};
+use crate::spec::sweep::SpreadKind;
 
 /// Returns the error of a file as a terminal without colours shows it.
 fn shown(rest: &str) -> String {
@@ -325,7 +326,7 @@ fn several_errors_at_once() {
      4 │ [base]
      ╰────
     help: valid: schema, name, description, reproduces, replicates, eval, resources, retry,
-          checkpoint, report, base, grid, zip, when, exclude, include, arm
+          checkpoint, report, early_stop, base, grid, zip, when, exclude, include, arm
 
     Error:
     × `method` does not take "byoll"
@@ -395,12 +396,19 @@ fn the_other_tables_have_their_defaults_and_values() {
     let plain = parse("sweep.toml", &text("")).unwrap().tables;
     assert_eq!((plain.linear.epochs, plain.linear.holdout, plain.knn.k), (80, 0.1, 200));
     assert_eq!(plain.meta.checkpoint_every.as_secs(), 600);
-    let said = "[eval]\nlinear = { epochs = 5, learning_rates = [1] }\nknn.k = 20\ndata = { name = \"idx\", path = \"x\" }\n[resources]\nslots_per_device = 2\ntime_limit = \"12h\"\n[report]\nmetric = \"knn_top1\"";
+    let said = "[eval]\nlinear = { epochs = 5, learning_rates = [1] }\nknn.k = 20\ndata = { name = \"idx\", path = \"x\" }\n[resources]\nslots_per_device = 2\ntime_limit = \"12h\"\n[report]\nmetric = \"knn_top1\"\nspread = \"bca95\"";
     let said = parse("sweep.toml", &text(said)).unwrap().tables;
     assert_eq!((said.linear.epochs, said.linear.batch_size, said.knn.k), (5, 256, 20));
     assert_eq!((said.meta.resources.slots_per_device, said.eval_data.len()), (2, 2));
     assert_eq!(said.meta.resources.time_limit.map(|limit| limit.as_secs()), Some(43_200));
     assert_eq!(said.meta.report_metric, "knn_top1");
+    assert_eq!(plain.meta.report_spread, SpreadKind::Sd);
+    assert_eq!(said.meta.report_spread, SpreadKind::Bca95);
+    let error = parse("sweep.toml", &text("[report]\nspread = \"sem\"")).unwrap_err().to_string();
+    assert!(
+        error.contains("`report.spread` takes \"sd\", \"t95\" or \"bca95\", not \"sem\""),
+        "{error}"
+    );
 }
 
 /// Knobs that do not go together, each with what the message must say.
@@ -468,6 +476,32 @@ fn knobs_of_the_family_that_do_not_go_together() {
     ];
     for (rest, says) in cases {
         let message = shown(&format!("{shapes}{rest}"));
+        assert!(message.contains(says), "{rest}\n{message}");
+        assert!(message.contains("sweep.toml:"), "{message}");
+    }
+}
+
+/// Tables of `early_stop` and `checkpoint` that are refused, each with what the message must say.
+#[test]
+fn early_stopping_and_retention_are_checked_when_they_are_read() {
+    let sees_test_images = "it is measured on test images";
+    let cases = [
+        ("[early_stop]\npolicy = \"medain\"", "did you mean \"median\"?"),
+        ("[early_stop]\npolicy = \"asha\"\nmin_epoch = 3", "did you mean `min_epochs`?"),
+        ("[early_stop]\npolicy = \"asha\"\nmin_epochs = 0", "`early_stop.min_epochs` takes"),
+        ("[early_stop]\npolicy = \"asha\"\nreduction = 1", "`early_stop.reduction` takes"),
+        ("[early_stop]\nmetric = \"linear_top1\"", sees_test_images),
+        ("[early_stop]\nmetric = \"floor_knn_top5\"", sees_test_images),
+        ("[early_stop]\nmetric = \"loss\"", "settings are compared by accuracy"),
+        ("[early_stop]\nmetric = \"knn_prob_top1\"", "did you mean `knn_probe_top1`?"),
+        ("[early_stop]\nmetric = 3", "`early_stop.metric` takes a text"),
+        ("[checkpoint]\nkeep = [\"best\"]", "leaves out \"last\""),
+        ("[checkpoint]\nkeep = [\"last\", \"bset\"]", "did you mean \"best\"?"),
+        ("[checkpoint]\nkeep = []", "`checkpoint.keep` is empty"),
+        ("[checkpoint]\nkeep_every = 0", "`checkpoint.keep_every` takes"),
+    ];
+    for (rest, says) in cases {
+        let message = shown(rest);
         assert!(message.contains(says), "{rest}\n{message}");
         assert!(message.contains("sweep.toml:"), "{message}");
     }

@@ -6,6 +6,7 @@ use sqlx::migrate::MigrateError;
 
 use super::{DATABASE, Store};
 use crate::ids::{AttemptNo, TrainKey};
+use crate::volume::UnfitFolder;
 
 /// The store cannot do what was asked; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,9 @@ pub enum StoreError {
     /// The state folder cannot be made.
     #[error("cannot create the state folder `{}`; choose another with --state-dir", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
+    /// The state folder lies where a database is not safe.
+    #[error(transparent)]
+    Unfit(#[from] UnfitFolder),
     /// The file or its folder cannot be written.
     #[error(
         "cannot write `{}`: the file or its folder is read-only, or its disk is; \

@@ -6,6 +6,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::{signed, text, to_json};
 use super::{Store, StoreError};
+use crate::failpoint::{self, Point};
 use crate::protocol::{EventLine, Stage, WorkerEvent};
 
 /// Rows in one statement; SQLite takes 32766 parameters.
@@ -29,7 +30,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.sql())?;
         self.append_within(&mut tx, attempt, lines, offset, seq).await?;
-        tx.commit().await.map_err(self.sql())
+        failpoint::reach(Point::EventsUnstored);
+        tx.commit().await.map_err(self.sql())?;
+        failpoint::reach(Point::EventsStored);
+        Ok(())
     }
 
     /// Does what [`append`](Self::append) does, as a part of a larger transaction.

@@ -3,12 +3,16 @@
 //!
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
 //! `events` (what workers tell), `finish` (an end with its last events), `edit` and `wished` (what
-//! people wish), `read` (sweeps, trials, attempts), `results` (what reports need).
+//! people wish), `early` (what policies decided), `tidy` (checkpoints that nothing needs), `read`
+//! (sweeps, trials, attempts), `results` (what reports need), `artifacts` (files), `snapshot` (one
+//! state).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
+mod artifacts;
 mod columns;
 mod cost;
+mod early;
 mod edit;
 mod error;
 mod events;
@@ -18,8 +22,10 @@ mod provenance;
 mod read;
 mod results;
 pub mod rows;
+mod snapshot;
 mod standing;
 mod sync;
+mod tidy;
 mod upkeep;
 mod wished;
 mod write;
@@ -28,11 +34,13 @@ use std::path::PathBuf;
 
 use sqlx::SqlitePool;
 
+pub use artifacts::ArtifactRow;
 pub use cost::Spent;
 pub use edit::Edit;
 pub use error::{StoreError, how_to_restore};
 pub use finish::LastLines;
 pub use provenance::{InvocationRow, WorkerUse};
+pub use tidy::OldCheckpoint;
 pub use upkeep::{AskedFor, BackupError, Finding, Weight};
 pub use write::NewAttempt;
 
@@ -60,7 +68,8 @@ pub const DATABASE: &str = "byol-sweep.db";
 /// - **State is derived, never stored.** With respect to an evaluation protocol a trial is
 ///   *running* while an attempt lives, else *done* once an attempt with that protocol finished,
 ///   else *trained* once a training attempt finished, else what its last attempt was (*stopped*,
-///   *failed*), else *pending*.
+///   *failed*), else *pending*. To a sweep whose policy stopped it early, a trial that is none of
+///   the first three is *pruned*.
 /// - **Only accepted results count.** Final values come from finished attempts alone, from the one
 ///   with the highest number. A series takes, at each update, the value of the highest attempt
 ///   that has one, so that steps trained again after a resume replace those before.

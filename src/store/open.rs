@@ -10,6 +10,8 @@ use sqlx::{ConnectOptions, SqlitePool};
 
 use super::error::explain;
 use super::{DATABASE, Store, StoreError};
+use crate::failpoint::{self, Point};
+use crate::volume::{self, Consent, Volume};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -22,10 +24,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The folder or the file cannot be written, the file is no database of ours, or a newer
+    /// The folder lies on a file system of the network and [`volume::ALLOW`] is not set, the folder
+    /// or the file cannot be written, the file is no database of ours, or a newer
     /// version wrote it.
     pub async fn open(state_dir: &Path) -> Result<Self, StoreError> {
         let state = absolute(state_dir)?;
+        // Where the system does not tell, SQLite and the lock will.
+        if let Ok(volume) = Volume::of(&state) {
+            volume::accept(&state, volume.fitness, Consent::from_environment())?;
+        }
         std::fs::create_dir_all(&state)
             .map_err(|source| StoreError::Folder { path: state.clone(), source })?;
         let file = state.join(DATABASE);
@@ -36,7 +43,9 @@ impl Store {
             .synchronous(SqliteSynchronous::Full);
         let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
         let store = Self { pool, state, author: None };
+        failpoint::reach(Point::StoreUnmigrated);
         store.migrate(&file).await?;
+        failpoint::reach(Point::StoreMigrated);
         store.prove_writable().await?;
         Ok(store)
     }

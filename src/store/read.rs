@@ -118,7 +118,8 @@ impl Store {
         .await
         .map_err(self.sql())?;
         let keys: Vec<TrainKey> = records.iter().map(|record| record.train_key.clone()).collect();
-        let mut known = self.known(&sweep.eval_key, &keys).await?;
+        let policy = sweep.facts.early_stop.as_ref();
+        let mut known = self.known_to(&sweep.name, policy, &sweep.eval_key, &keys).await?;
         records
             .into_iter()
             .map(|record| {
@@ -134,6 +135,7 @@ impl Store {
                     attempts: known.attempts,
                     verdict: known.verdict,
                     failure: known.failure,
+                    early_stop: known.early_stop,
                 })
             })
             .collect()
@@ -153,7 +155,9 @@ impl Store {
         let records: Vec<FactsRecord> = sqlx::query_as(
             "SELECT t.train_key, a.number, a.kind, a.eval_key, a.threads, a.folder,
                     a.outcome, a.verdict, a.reason, a.detail,
-                    a.checkpoint_file, a.checkpoint_update,
+                    CASE WHEN a.checkpoint_gone_ms IS NULL THEN a.checkpoint_file END
+                        AS checkpoint_file,
+                    a.checkpoint_update,
                     (SELECT w.path FROM artifact w
                      WHERE w.attempt_id = a.id AND w.kind = 'weights'
                      ORDER BY w.seq DESC LIMIT 1) AS weights

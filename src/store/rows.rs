@@ -46,6 +46,23 @@ pub enum TrialState {
     Stopped,
     /// The last attempt at training, or at this protocol's evaluation, failed.
     Failed,
+    /// A policy of this sweep stopped it early; for others it is merely interrupted.
+    Pruned,
+}
+
+impl TrialState {
+    /// Returns the name that tables, filters and JSON use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Trained => "trained",
+            Self::Done => "done",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Pruned => "pruned",
+        }
+    }
 }
 
 /// A trial as a sweep sees it.
@@ -69,6 +86,22 @@ pub struct TrialRow {
     pub verdict: Option<Verdict>,
     /// Of the last failed attempt, while the state is `Failed`.
     pub failure: Option<(FailureReason, String)>,
+    /// Why it was stopped early, while the state is `Pruned`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stop: Option<EarlyStopRow>,
+}
+
+/// Why a policy stopped a trial early.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EarlyStopRow {
+    /// Epochs after which it was decided.
+    pub epoch: u32,
+    /// What the trial's group had.
+    pub value: f64,
+    /// What it would have needed.
+    pub bar: f64,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 /// What is known of a trial, whoever asks for it; nothing at all by default.
@@ -92,6 +125,8 @@ pub struct Known {
     pub failures: u32,
     /// Since when it is held, in milliseconds since 1970; `None` while it may start.
     pub held_ms: Option<i64>,
+    /// Why it was stopped early, while the state is `Pruned`.
+    pub early_stop: Option<EarlyStopRow>,
 }
 
 impl Default for Known {
@@ -106,6 +141,7 @@ impl Default for Known {
             failure: None,
             failures: 0,
             held_ms: None,
+            early_stop: None,
         }
     }
 }

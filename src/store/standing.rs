@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::rows::{AttemptKind, Known, TrialState};
+use super::rows::{AttemptKind, EarlyStopRow, Known, TrialState};
 use crate::ids::EvalKey;
 use crate::outcome::{Outcome, Verdict};
 
@@ -52,6 +52,18 @@ pub(super) fn stand(attempts: &[Facts], wishes: Wishes, protocol: &EvalKey) -> K
         known.failures = charged_in_a_row(&counting, wishes.pardoned);
     }
     known
+}
+
+/// Adds a policy's decision to what is known: it holds for a trial that is neither alive nor trained.
+pub(super) fn stop_early(known: &mut Known, decision: EarlyStopRow) {
+    match known.state {
+        TrialState::Pending | TrialState::Stopped | TrialState::Failed | TrialState::Pruned => {
+            known.state = TrialState::Pruned;
+            known.early_stop = Some(decision);
+            (known.failure, known.failures) = (None, 0);
+        }
+        TrialState::Running | TrialState::Trained | TrialState::Done => {}
+    }
 }
 
 fn trained(attempt: &Facts) -> Option<Verdict> {

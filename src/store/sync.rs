@@ -6,6 +6,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::to_json;
 use super::{Store, StoreError};
+use crate::failpoint::{self, Point};
 use crate::plan::{Facts, Plan, PlannedTrial};
 
 /// Trials in one statement.
@@ -30,7 +31,9 @@ impl Store {
             }
             None => None,
         };
+        failpoint::reach(Point::PlanUnsynced);
         tx.commit().await.map_err(self.sql())?;
+        failpoint::reach(Point::PlanSynced);
         if let Some((author, invocation)) = invocation {
             author.began(invocation);
         }

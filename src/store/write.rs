@@ -5,6 +5,7 @@ use std::path::Path;
 use super::columns::{OutcomeColumns, kind_word, text, to_json};
 use super::rows::{AttemptKind, AttemptRow};
 use super::{Store, StoreError};
+use crate::failpoint::{self, Point};
 use crate::ids::{AttemptNo, DeviceId, EvalKey, TrainKey};
 use crate::outcome::Outcome;
 use crate::protocol::folder::TrialFolder;
@@ -76,7 +77,9 @@ impl Store {
         .fetch_one(&mut *tx)
         .await
         .map_err(self.sql())?;
+        failpoint::reach(Point::AttemptUnbegun);
         tx.commit().await.map_err(self.sql())?;
+        failpoint::reach(Point::AttemptBegun);
         Ok(AttemptRow {
             id,
             train_key: new.train_key,
@@ -122,7 +125,9 @@ impl Store {
         outcome: &Outcome,
         ended_ms: i64,
     ) -> Result<(), StoreError> {
+        failpoint::reach(Point::AttemptJudged);
         let done = self.end_within(&self.pool, attempt, outcome, ended_ms).await?;
+        failpoint::reach(Point::AttemptEnded);
         self.expect_one(done, attempt).await
     }
 

@@ -54,6 +54,14 @@ impl Clock {
         seen(update) > seen(update - 1) || update == self.updates
     }
 
+    /// Returns how many epochs are over after `update` updates.
+    pub(super) fn epochs_done(&self, update: u64) -> u32 {
+        if update == self.updates {
+            return self.spec.epochs;
+        }
+        (update * u64::from(self.spec.update_batch_size) / self.images) as u32
+    }
+
     pub(super) fn remainder_note(&self) -> Option<String> {
         let left = self.images % u64::from(self.spec.update_batch_size);
         (left > 0).then(|| {

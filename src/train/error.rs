@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::eval::EvalError;
 use super::net::NetError;
+use super::poll::Interrupted;
 use crate::augment::AugmentError;
 use crate::data::DataError;
 use crate::outcome::FailureReason;
@@ -51,6 +52,9 @@ pub enum TrainError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Somebody asked to stop while there was nothing to keep.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(String),
@@ -63,6 +67,11 @@ impl From<tch::TchError> for TrainError {
 }
 
 impl TrainError {
+    /// Returns whether this is no failure but an answer to a request.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted(_) | Self::Eval(EvalError::Interrupted(_)))
+    }
+
     /// Returns the class that decides whether to try again.
     pub fn reason(&self) -> FailureReason {
         match self {
@@ -76,7 +85,10 @@ impl TrainError {
             }
             Self::File { source: error, .. } | Self::Sink(error) => reason_of_io(error),
             Self::LoaderGone | Self::Checkpoint { .. } => FailureReason::Panicked,
+            // The worker tells these as what they are.
+            Self::Interrupted(_) => FailureReason::Killed,
             Self::Eval(error) => match error {
+                EvalError::Interrupted(_) => FailureReason::Killed,
                 EvalError::Torch(error) => reason_of_message(&error.to_string()),
                 EvalError::NoHoldout => FailureReason::SpecRejected,
                 EvalError::Shape { .. }

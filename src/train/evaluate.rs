@@ -11,6 +11,7 @@ use super::eval::knn::knn_top;
 use super::eval::linear::linear;
 use super::features;
 use super::method::Model;
+use super::poll::Poll;
 use crate::augment::Frame;
 use crate::data::{Dataset, Split};
 use crate::spec::eval::EvalSpec;
@@ -59,7 +60,7 @@ impl<'a> LabelledImages<'a> {
 /// `knn_top1`, `linear_top1`, ... as fractions, and the learning rate that was chosen.
 ///
 /// # Errors
-/// Fails when an image cannot be read.
+/// Fails when an image cannot be read, or somebody asks to stop.
 pub fn encoder(
     model: &Model,
     on: &LabelledImages<'_>,
@@ -67,13 +68,14 @@ pub fn encoder(
     seed: u64,
     device: Device,
     prefix: &str,
+    poll: Poll<'_>,
 ) -> Result<BTreeMap<String, f64>, TrainError> {
-    let train = features::of_split(model, on.train, &on.frame, device)?;
-    let test = features::of_split(model, on.test, &on.frame, device)?;
+    let train = features::of_split(model, on.train, &on.frame, device, poll)?;
+    let test = features::of_split(model, on.test, &on.frame, device, poll)?;
     let train = Labelled::new(&train, &on.train_labels, on.classes)?;
     let test = Labelled::new(&test, &on.test_labels, on.classes)?;
     let knn = knn_top(&train, &test, spec.knn)?;
-    let linear = linear(&train, &test, &spec.linear, seed)?;
+    let linear = linear(&train, &test, &spec.linear, seed, poll)?;
     let named = [
         ("knn_top1", Some(knn.top1)),
         ("knn_top5", knn.top5),
@@ -91,16 +93,17 @@ pub fn encoder(
 /// statistics calibrated on the training images (`floor_calibrated_`).
 ///
 /// # Errors
-/// Fails when an image cannot be read.
+/// Fails when an image cannot be read, or somebody asks to stop.
 pub fn floor(
     run: &RunSpec,
     on: &LabelledImages<'_>,
     spec: &EvalSpec,
     device: Device,
+    poll: Poll<'_>,
 ) -> Result<BTreeMap<String, f64>, TrainError> {
     let untrained = Model::new(run, device, Kind::Float)?;
-    let mut values = encoder(&untrained, on, spec, run.seed, device, "floor_")?;
-    features::calibrate(&untrained, on.train, &on.frame, device)?;
-    values.extend(encoder(&untrained, on, spec, run.seed, device, "floor_calibrated_")?);
+    let mut values = encoder(&untrained, on, spec, run.seed, device, "floor_", poll)?;
+    features::calibrate(&untrained, on.train, &on.frame, device, poll)?;
+    values.extend(encoder(&untrained, on, spec, run.seed, device, "floor_calibrated_", poll)?);
     Ok(values)
 }

@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 use super::error::TrainError;
 use super::method::Model;
 use super::net::Mode;
+use super::poll::Poll;
 use crate::augment::{Frame, Pixels, plain};
 use crate::data::Split;
 
@@ -15,28 +16,31 @@ const CHUNK: usize = 256;
 /// Returns the online representations [n, d] of a split's images, unaugmented, on the CPU.
 ///
 /// # Errors
-/// Fails when an image cannot be read.
+/// Fails when an image cannot be read, or somebody asks to stop.
 pub fn of_split(
     model: &Model,
     split: &Split,
     frame: &Frame,
     device: Device,
+    poll: Poll<'_>,
 ) -> Result<Tensor, TrainError> {
-    with(|images| model.represent(images, Mode::Eval), split, frame, device)
+    with(|images| model.represent(images, Mode::Eval), split, frame, device, poll)
 }
 
 /// Returns what `represent` makes of a split's images, unaugmented, as [n, d] on the CPU.
 ///
 /// # Errors
-/// Fails when an image cannot be read.
+/// Fails when an image cannot be read, or somebody asks to stop.
 pub fn with(
     represent: impl Fn(&Tensor) -> Tensor,
     split: &Split,
     frame: &Frame,
     device: Device,
+    poll: Poll<'_>,
 ) -> Result<Tensor, TrainError> {
     let mut rows = Vec::new();
     for range in chunks(split.len()) {
+        poll.check()?;
         let images = unaugmented(split, range, frame, device)?;
         let represented = tch::no_grad(|| represent(&images));
         rows.push(represented.to_device(Device::Cpu).to_kind(Kind::Float));
@@ -48,15 +52,17 @@ pub fn with(
 /// an untrained encoder at mean 0 and variance 1 looks weaker than it is.
 ///
 /// # Errors
-/// Fails when an image cannot be read.
+/// Fails when an image cannot be read, or somebody asks to stop.
 pub fn calibrate(
     model: &Model,
     split: &Split,
     frame: &Frame,
     device: Device,
+    poll: Poll<'_>,
 ) -> Result<(), TrainError> {
     model.online().forget_statistics();
     for range in chunks(split.len()) {
+        poll.check()?;
         drop(model.represent(&unaugmented(split, range, frame, device)?, Mode::Calibrate));
     }
     Ok(())

@@ -60,6 +60,7 @@ mod tests {
             pid: 1,
             start_ticks: 1,
             boot_id: "b".into(),
+            pid_namespace: None,
             version: "1".into(),
             libtorch: "2".into(),
             device: device.into(),

@@ -1,6 +1,7 @@
 //! One attempt, whole: images, batch, update, log, checkpoint, evaluation. The only code that
 //! names libtorch. Knows nothing of the store, of other attempts or of why it is run.
 
+pub mod arrays;
 pub mod checkpoint;
 mod clock;
 pub mod diagnostics;
@@ -8,6 +9,7 @@ pub mod error;
 pub mod eval;
 pub mod evaluate;
 pub mod features;
+mod keep;
 pub mod lineage;
 pub mod loader;
 mod memory;
@@ -16,13 +18,16 @@ pub mod method;
 pub mod native;
 pub mod net;
 pub mod optim;
+pub mod poll;
 pub mod pretrain;
 pub mod probe;
 pub mod sink;
 pub mod stream;
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tch::{Device, Kind};
 
@@ -34,12 +39,16 @@ use crate::spec::run::{DataSpec, Precision};
 use error::TrainError;
 use evaluate::LabelledImages;
 use method::Model;
+use poll::Poll;
 use pretrain::{Pretrained, Run};
 use probe::Probe;
 use sink::Sink;
 
-/// Asked before each update and between the parts of the evaluation, with the number of updates
-/// done: whether to write a checkpoint and go.
+/// An evaluation that goes on for long says so this often: who is silent is taken to hang.
+const SIGN_OF_LIFE: Duration = Duration::from_mins(1);
+
+/// Asked before each update, while images are loaded and between the steps of the evaluation, with
+/// the number of updates done: whether to write a checkpoint and go.
 pub type StopAt<'a> = &'a dyn Fn(u64) -> bool;
 
 /// Does what an order asks for. The last word is the caller's to send.
@@ -48,6 +57,18 @@ pub type StopAt<'a> = &'a dyn Fn(u64) -> bool;
 /// Fails when images, checkpoint or folder do not serve, or when libtorch refuses an operation
 /// that can refuse; other refusals of libtorch panic and are caught by the worker's `main`.
 pub fn attempt(
+    order: &WorkOrder,
+    folder: &AttemptFolder,
+    sink: &mut Sink,
+    stop: StopAt<'_>,
+) -> Result<End, TrainError> {
+    match work(order, folder, sink, stop) {
+        Err(error) if error.is_interruption() => Ok(End::Stopped),
+        ended => ended,
+    }
+}
+
+fn work(
     order: &WorkOrder,
     folder: &AttemptFolder,
     sink: &mut Sink,
@@ -64,6 +85,10 @@ pub fn attempt(
     };
     sink.send(WorkerEvent::Progress(Progress::at(Stage::Load, &order.run)))?;
     let set = Arc::new(training_set(&order.run.data, order.data_path.as_deref())?);
+    // There is nothing to keep yet; what a resume starts from stays where it is.
+    let loading = || stop(0);
+    let loading = Poll::until(&loading);
+    loading.check()?;
     let eval_set = match &order.eval.data {
         Some(source) => Some(data::load(source, order.eval_data_path.as_deref())?),
         None => None,
@@ -75,6 +100,7 @@ pub fn attempt(
     // Before training, so that hours are not spent on a set that cannot be evaluated.
     let labelled = LabelledImages::new(eval_set.as_ref().unwrap_or(set.as_ref()), &eval_data)?;
 
+    loading.check()?;
     let (model, verdict) = match &order.work {
         Work::Train { resume } => {
             let probe = Probe::of(&set.train, &order.run.data, order.eval.knn)?;
@@ -105,15 +131,23 @@ pub fn attempt(
     };
     // The weights are kept: what is stopped from here on is evaluated again, not trained again.
     let updates = order.run.updates(set.train.len() as u64);
-    if stop(updates) {
-        return Ok(End::Stopped);
-    }
-    sink.send(WorkerEvent::Progress(Progress::at(Stage::Evaluate, &order.run)))?;
-    let mut values = evaluate::encoder(&model, &labelled, &order.eval, order.run.seed, device, "")?;
-    if stop(updates) {
-        return Ok(End::Stopped);
-    }
-    values.extend(evaluate::floor(&order.run, &labelled, &order.eval, device)?);
+    let evaluating = WorkerEvent::Progress(Progress::at(Stage::Evaluate, &order.run));
+    sink.send(evaluating.clone())?;
+    let told = RefCell::new((Instant::now(), &mut *sink));
+    let over = || {
+        let (last, sink) = &mut *told.borrow_mut();
+        if last.elapsed() >= SIGN_OF_LIFE {
+            *last = Instant::now();
+            // A folder that takes no line any more fails at the results, which are worth an error.
+            let _ = sink.send(evaluating.clone());
+        }
+        stop(updates)
+    };
+    let poll = Poll::until(&over);
+    poll.check()?;
+    let seed = order.run.seed;
+    let mut values = evaluate::encoder(&model, &labelled, &order.eval, seed, device, "", poll)?;
+    values.extend(evaluate::floor(&order.run, &labelled, &order.eval, device, poll)?);
     sink.send(WorkerEvent::Evaluated { values })?;
     Ok(End::Finished { verdict })
 }

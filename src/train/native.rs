@@ -1,4 +1,4 @@
-//! The only unsafe code: what neither `tch` nor the standard library wraps. Each call says why it
+//! Most of the unsafe code: what neither `tch` nor the standard library wraps. Each call says why it
 //! is sound.
 #![expect(unsafe_code, reason = "foreign calls that no crate wraps; each has its reason beside it")]
 

@@ -13,6 +13,7 @@ use super::checkpoint::{self, Position, State};
 use super::clock::Clock;
 use super::diagnostics::{self, Embedding};
 use super::error::TrainError;
+use super::keep::{self, Keeper};
 use super::loader::Loader;
 use super::memory;
 use super::meter::Meter;
@@ -23,6 +24,7 @@ use super::optim::{HeadRates, Optimizer};
 use super::probe::Probe;
 use super::sink::Sink;
 use crate::data::Dataset;
+use crate::failpoint::{self, Point};
 use crate::outcome::Verdict;
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{WorkOrder, WorkerEvent};
@@ -75,8 +77,14 @@ pub fn pretrain(
     let mut model = Model::new(spec, run.device, Kind::Float)?;
     let mut optimizer = Optimizer::new(&spec.optimizer, model.online(), HeadRates::of(spec));
     let mut position = Position::default();
+    let mut state = State::new();
     if let Some(path) = resume {
-        position = restore(path, &mut model, &mut optimizer)?;
+        state = checkpoint::read(path)?;
+        position = checkpoint::take_position(path, &mut state)?;
+    }
+    let mut keeper = Keeper::take_over(run.folder, run.order.retention, &mut state)?;
+    if let Some(path) = resume {
+        restore(path, state, &mut model, &mut optimizer)?;
     }
     for text in method::describe(spec).into_iter().chain(clock.remainder_note()) {
         sink.send(WorkerEvent::Note { text })?;
@@ -88,7 +96,7 @@ pub fn pretrain(
 
     while position.update < clock.updates {
         if stop(position.update) {
-            save(run.folder, &model, &optimizer, position, sink)?;
+            save(run.folder, &whole(&model, &optimizer, position, &keeper), position, sink)?;
             return Ok(Pretrained::Stopped);
         }
         let k = position.update;
@@ -123,10 +131,15 @@ pub fn pretrain(
             sink.metrics(position.update, values)?;
             position.epoch_loss = 0.0;
             position.epoch_updates = 0;
+            keeper.best(top1, &model, sink)?;
+            if let Some(path) = keeper.checkpoint_of(clock.epochs_done(position.update)) {
+                let state = whole(&model, &optimizer, position, &keeper);
+                keep::write("checkpoint", &path, &state, sink)?;
+            }
             meter = Meter::start();
         }
         if saved.elapsed() >= checkpoint_every && position.update < clock.updates {
-            save(run.folder, &model, &optimizer, position, sink)?;
+            save(run.folder, &whole(&model, &optimizer, position, &keeper), position, sink)?;
             saved = Instant::now();
         }
     }
@@ -136,8 +149,8 @@ pub fn pretrain(
         return Ok(Pretrained::Diverged);
     }
     // Evaluation may be interrupted or fail: what was trained is kept first.
-    save(run.folder, &model, &optimizer, position, sink)?;
-    keep_weights(run.folder, &model, sink)?;
+    save(run.folder, &whole(&model, &optimizer, position, &keeper), position, sink)?;
+    keep::write("weights", &run.folder.weights(), &model.encoder_state(), sink)?;
     let verdict = judge(position.embedding, sink)?;
     Ok(Pretrained::Trained { model: Box::new(model), verdict })
 }
@@ -260,31 +273,39 @@ fn judge(embedding: Option<Embedding>, sink: &mut Sink) -> Result<Verdict, Train
     Ok(verdict)
 }
 
-fn save(
-    folder: &AttemptFolder,
-    model: &Model,
-    optimizer: &Optimizer,
-    position: Position,
-    sink: &mut Sink,
-) -> Result<(), TrainError> {
+/// Returns all that a resume goes on from.
+fn whole(model: &Model, optimizer: &Optimizer, position: Position, keeper: &Keeper<'_>) -> State {
     let mut state: State = model.state();
     let momenta = optimizer.state().into_iter();
     state.extend(momenta.map(|(name, tensor)| (format!("{MOMENTUM}{name}"), tensor)));
     state.push(checkpoint::position_entry(position));
-    // Metrics first: a resume would not make again those of updates before its checkpoint.
-    sink.sync()?;
-    checkpoint::write(&folder.checkpoint(), &state)?;
-    let file = folder.checkpoint().file_name().map(Into::into).unwrap_or_default();
-    Ok(sink.send(WorkerEvent::Checkpointed { update: position.update, file })?)
+    state.extend(keeper.entry());
+    state
 }
 
+fn save(
+    folder: &AttemptFolder,
+    state: &State,
+    position: Position,
+    sink: &mut Sink,
+) -> Result<(), TrainError> {
+    // Metrics first: a resume would not make again those of updates before its checkpoint.
+    sink.sync()?;
+    checkpoint::write(&folder.checkpoint(), state)?;
+    failpoint::reach(Point::CheckpointRenamed);
+    let file = folder.checkpoint().file_name().map(Into::into).unwrap_or_default();
+    sink.send(WorkerEvent::Checkpointed { update: position.update, file })?;
+    failpoint::reach(Point::CheckpointTold);
+    Ok(())
+}
+
+/// Gives model and optimizer what `path` holds beside the position.
 fn restore(
     path: &Path,
+    state: State,
     model: &mut Model,
     optimizer: &mut Optimizer,
-) -> Result<Position, TrainError> {
-    let mut state = checkpoint::read(path)?;
-    let position = checkpoint::take_position(path, &mut state)?;
+) -> Result<(), TrainError> {
     let misfit = |error: StateError| TrainError::Checkpoint {
         path: path.to_owned(),
         problem: error.to_string(),
@@ -293,21 +314,5 @@ fn restore(
         state.into_iter().partition(|(name, _)| name.starts_with(MOMENTUM));
     let unprefixed = |(name, tensor): (String, Tensor)| (name[MOMENTUM.len()..].to_owned(), tensor);
     model.load_state(&networks).map_err(misfit)?;
-    optimizer
-        .load_state(&momenta.into_iter().map(unprefixed).collect::<State>())
-        .map_err(misfit)?;
-    Ok(position)
-}
-
-fn keep_weights(folder: &AttemptFolder, model: &Model, sink: &mut Sink) -> Result<(), TrainError> {
-    let path = folder.weights();
-    checkpoint::write(&path, &model.encoder_state())?;
-    let bytes = std::fs::read(&path).map_err(|source| TrainError::File {
-        doing: "read",
-        path: path.clone(),
-        source,
-    })?;
-    let file = path.file_name().map(Into::into).unwrap_or_default();
-    let digest = blake3::hash(&bytes).to_hex().to_string();
-    Ok(sink.send(WorkerEvent::Artifact { artifact: "weights".into(), file, digest })?)
+    optimizer.load_state(&momenta.into_iter().map(unprefixed).collect::<State>()).map_err(misfit)
 }

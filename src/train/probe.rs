@@ -11,6 +11,7 @@ use super::eval::knn::knn_top;
 use super::eval::{Labelled, Purpose, reorder};
 use super::features;
 use super::method::Model;
+use super::poll::Poll;
 use crate::augment::Frame;
 use crate::data::Split;
 use crate::spec::eval::KnnSpec;
@@ -87,7 +88,8 @@ impl Probe {
 impl KnnProbe {
     fn top1(&self, model: &Model, device: Device) -> Result<f64, TrainError> {
         let labelled = |images: &Images| -> Result<Labelled, TrainError> {
-            let features = features::of_split(model, &images.split, &self.frame, device)?;
+            let features =
+                features::of_split(model, &images.split, &self.frame, device, Poll::NEVER)?;
             let classes = images.split.classes.len() as i64;
             Ok(Labelled::new(&features, &images.labels, classes)?)
         };

@@ -78,7 +78,8 @@ impl Bars {
             | RunEvent::DeviceSuspected { .. }
             | RunEvent::DeviceCleared { .. }
             | RunEvent::DeviceOut { .. }
-            | RunEvent::BudgetSpent => {}
+            | RunEvent::BudgetSpent
+            | RunEvent::StoppedEarly { .. } => {}
         }
         if let Some(remaining) = words.remaining(now) {
             self.sweep.set_message(remaining);

@@ -1,6 +1,6 @@
 //! Events of a run as lines of text: which of them are worth one, and its words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,8 @@ use crate::drive::event::{RunEvent, RunSummary, TrialName};
 use crate::ids::{AttemptNo, DeviceId};
 use crate::outcome::{Outcome, Verdict};
 use crate::protocol::{Progress, Stage};
-use crate::store::rows::AttemptKind;
+use crate::spec::early::METRIC;
+use crate::store::rows::{AttemptKind, EarlyStopRow};
 
 /// No trial says more often than this where it is,
 const LEAST_GAP: Duration = Duration::from_secs(10);
@@ -28,6 +29,8 @@ pub(super) struct Lines {
     trials: usize,
     pace: Pace,
     told: BTreeMap<u32, Told>,
+    /// Trials that a policy stopped.
+    early: BTreeSet<u32>,
 }
 
 /// What was last said of a running trial.
@@ -46,6 +49,7 @@ impl Lines {
             trials: 0,
             pace: Pace::start(0, now),
             told: BTreeMap::new(),
+            early: BTreeSet::new(),
         }
     }
 
@@ -70,7 +74,11 @@ impl Lines {
                 .then(|| self.of(trial, &self.style.paint(Role::Dim, text))),
             RunEvent::AttemptEnded { trial, attempt: _, outcome, metric, retried } => {
                 self.told.remove(&trial.ordinal);
-                let after = if *retried { After::Retried } else { After::Left };
+                let after = match retried {
+                    true => After::Retried,
+                    false if self.early.contains(&trial.ordinal) => After::Early,
+                    false => After::Left,
+                };
                 let failed = matches!(outcome, Outcome::Failed { .. });
                 (normal || failed)
                     .then(|| self.of(trial, &self.ended(trial, outcome, *metric, after)))
@@ -98,6 +106,9 @@ impl Lines {
                 Some(self.style.paint(Role::Bad, &device_out(device, *left)))
             }
             RunEvent::BudgetSpent => normal.then(|| BUDGET_SPENT.to_owned()),
+            RunEvent::StoppedEarly { trial, why } => {
+                normal.then(|| self.of(trial, &self.stopped_early(trial, why)))
+            }
             RunEvent::Finished(summary) => normal.then(|| self.finished(summary, now)),
         }
     }
@@ -136,6 +147,9 @@ impl Lines {
             | RunEvent::DeviceCleared { .. }
             | RunEvent::DeviceOut { .. }
             | RunEvent::BudgetSpent => {}
+            RunEvent::StoppedEarly { trial, .. } => {
+                self.early.insert(trial.ordinal);
+            }
         }
     }
 
@@ -188,6 +202,7 @@ impl Lines {
                 let next = match after {
                     After::Retried => "going on from its checkpoint",
                     After::Left => "run the sweep again to go on",
+                    After::Early => "early",
                 };
                 format!("{stopped}   {label}, {next}")
             }
@@ -195,11 +210,22 @@ impl Lines {
                 let failed = self.style.paint(Role::Bad, "failed");
                 let next = match after {
                     After::Retried => "; trying again",
-                    After::Left => "",
+                    After::Left | After::Early => "",
                 };
                 format!("{failed}    {label}, {}: {detail}{next}", reason.as_str())
             }
         }
+    }
+
+    fn stopped_early(&self, trial: &TrialName, why: &EarlyStopRow) -> String {
+        let EarlyStopRow { epoch, value, bar, at_ms: _ } = *why;
+        format!(
+            "{}     {}: after epoch {epoch} its setting had {METRIC} {} and needed {}",
+            self.style.paint(Role::Warning, "early"),
+            trial.label,
+            words::metric(METRIC, value),
+            words::metric(METRIC, bar)
+        )
     }
 
     fn finished(&self, summary: &RunSummary, now: Instant) -> String {
@@ -210,7 +236,7 @@ impl Lines {
             text.push_str(&self.style.paint(Role::Bad, &format!(", {failed} failed")));
         }
         if *pruned > 0 {
-            text.push_str(&format!(", {pruned} given up early"));
+            text.push_str(&format!(", {pruned} stopped early"));
         }
         if *left > 0 {
             text.push_str(&format!(", {left} left"));
@@ -245,6 +271,8 @@ enum After {
     Retried,
     /// Nothing.
     Left,
+    /// Nothing in this sweep: its policy stopped it.
+    Early,
 }
 
 fn started(sweep: &str, trials: usize, done: usize, slots: usize) -> String {

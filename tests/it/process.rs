@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use byol_sweep::drive::event::{RunEvent, RunSummary};
 use byol_sweep::drive::signals::{ChannelStops, SignalStops, StopSource};
 use byol_sweep::drive::{Images, Observer, Options, RunRequest, run};
-use byol_sweep::exec::JobHandle;
 use byol_sweep::exec::local::LocalExecutor;
+use byol_sweep::exec::{JobHandle, logs};
 use byol_sweep::ids::{DeviceId, Slot};
 use byol_sweep::outcome::{FailureReason, Outcome};
 use byol_sweep::plan::{Plan, PlannedTrial};
@@ -25,14 +25,14 @@ use nix::sys::signal::{Signal, raise};
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 /// Far more than anything here takes, on a machine that is busy with other things.
-const BOUND: Duration = Duration::from_secs(60);
+pub(super) const BOUND: Duration = Duration::from_secs(60);
 
 fn worker(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers").join(name)
 }
 
 /// A state folder and a plan of one trial.
-struct Bench {
+pub(super) struct Bench {
     _folder: tempfile::TempDir,
     store: Store,
     plan: Plan,
@@ -40,7 +40,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let options =
@@ -49,7 +49,7 @@ impl Bench {
     }
 
     /// Runs the plan with the worker of that name; `stop` tells when to stop.
-    async fn run(
+    pub(super) async fn run(
         &self,
         name: &str,
         stop: fn(&RunEvent) -> Option<StopRequest>,
@@ -73,8 +73,18 @@ impl Bench {
         (summary.expect("ends in time").unwrap(), recorder.events)
     }
 
-    async fn attempts(&self) -> Vec<AttemptRow> {
+    pub(super) async fn attempts(&self) -> Vec<AttemptRow> {
         self.store.attempts(&self.plan.trials[0].train_key).await.unwrap()
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Returns the folder above those of the attempts.
+    pub(super) fn trial_folder(&self) -> PathBuf {
+        let key = &self.plan.trials[0].train_key;
+        self.store.state_dir().join("trials").join(key.as_str())
     }
 
     /// Returns the outcome of the only attempt.
@@ -100,12 +110,12 @@ impl Observer for Recorder {
     }
 }
 
-fn never(_: &RunEvent) -> Option<StopRequest> {
+pub(super) fn never(_: &RunEvent) -> Option<StopRequest> {
     None
 }
 
 /// Asks once the worker has told that it is ready.
-fn when_ready(event: &RunEvent, request: StopRequest) -> Option<StopRequest> {
+pub(super) fn when_ready(event: &RunEvent, request: StopRequest) -> Option<StopRequest> {
     matches!(event, RunEvent::Noted { text, .. } if text == "ready").then_some(request)
 }
 
@@ -133,6 +143,9 @@ fn plan() -> Plan {
             max_retries: 1,
             checkpoint_every: Duration::from_secs(60),
             report_metric: "linear_top1".into(),
+            early_stop: None,
+            retention: byol_sweep::spec::sweep::Retention::default(),
+            report_spread: byol_sweep::spec::sweep::SpreadKind::Sd,
         },
         eval_key: eval.eval_key(),
         eval,
@@ -158,13 +171,13 @@ fn failed(outcome: &Outcome) -> (FailureReason, &str) {
 }
 
 /// Returns whether a process is there and not dead.
-fn runs(pid: u32) -> bool {
+pub(super) fn runs(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.trim_start().starts_with('Z'))
 }
 
 /// The kernel may take a moment to carry out a kill.
-fn wait_until_gone(pid: u32) {
+pub(super) fn wait_until_gone(pid: u32) {
     let begun = Instant::now();
     while runs(pid) {
         assert!(begun.elapsed() < BOUND, "process {pid} lives on");
@@ -232,6 +245,16 @@ async fn a_flood_of_output_blocks_nobody() {
     let folder = AttemptFolder::at(&bench.attempts().await[0].folder);
     assert_eq!(folder.stdout().metadata().unwrap().len(), 4_000_000);
     assert_eq!(folder.stderr().metadata().unwrap().len(), 4_000_000);
+}
+
+#[tokio::test]
+async fn a_worker_that_floods_its_logs_is_cut_short_and_its_last_words_are_kept() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.run("floods_for_ever.sh", never).await.0.done, 1);
+    let log = AttemptFolder::at(&bench.attempts().await[0].folder).stderr();
+    let kept = logs::earlier(&log).metadata().unwrap().len();
+    assert!((1..=logs::LIMIT).contains(&kept), "{kept}");
+    assert!(std::fs::read_to_string(log).unwrap().ends_with("the end\n"));
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use byol_sweep::spec::run::{
     DataSpec, EncoderSpec, HeadSpec, Loss, NtXentScale, OptimizerSpec, OutputNorm, Precision,
     RunSpec, SEMANTICS, Source, Target, ViewRecipe, Views,
 };
-use byol_sweep::spec::sweep::{Kernels, Resources, SweepMeta};
-use byol_sweep::store::rows::{AttemptKind, AttemptRow, TrialState};
+use byol_sweep::spec::sweep::{EarlyStop, Kernels, Resources, SweepMeta};
+use byol_sweep::store::rows::{AttemptKind, AttemptRow, EarlyStopRow, TrialState};
 use byol_sweep::store::{DATABASE, NewAttempt, Store, StoreError};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -103,6 +103,9 @@ fn plan(name: &str, seeds: impl IntoIterator<Item = u64>) -> Plan {
             max_retries: 0,
             checkpoint_every: std::time::Duration::from_secs(60),
             report_metric: "linear_top1".into(),
+            early_stop: None,
+            retention: byol_sweep::spec::sweep::Retention::default(),
+            report_spread: byol_sweep::spec::sweep::SpreadKind::Sd,
         },
         eval_key: eval.eval_key(),
         eval,
@@ -183,6 +186,7 @@ fn started() -> Started {
         pid: 7,
         start_ticks: 8,
         boot_id: "b".into(),
+        pid_namespace: None,
         version: "0".into(),
         libtorch: "2".into(),
         device: "cpu".into(),
@@ -258,6 +262,9 @@ contract! {
     what_workers_say_is_kept
     trials_are_found_by_the_beginning_of_their_key
     a_data_set_has_its_newest_digest
+    a_decision_counts_for_its_sweep_and_policy_alone
+    what_is_trained_or_alive_is_not_stopped_early
+    checkpoints_are_old_once_a_newer_one_or_the_end_is_stored
 }
 
 // Plans.
@@ -825,6 +832,98 @@ async fn the_database_itself_holds_the_rules() {
         assert!(kind.contains("constraint") || kind.contains("cannot store"), "{broken}: {kind}");
     }
     execute(&mut raw, "UPDATE attempt SET outcome = 'stopped', ended_ms = 1").await.unwrap();
+}
+
+// Early stops and old checkpoints.
+
+const ASHA: EarlyStop = EarlyStop::Asha { min_epochs: 1, reduction: 3 };
+const WHY: EarlyStopRow = EarlyStopRow { epoch: 9, value: 0.25, bar: 0.5, at_ms: 7 };
+
+fn with_policy(plan: Plan, policy: Option<EarlyStop>) -> Plan {
+    Plan { meta: SweepMeta { early_stop: policy, ..plan.meta }, ..plan }
+}
+
+/// What the newest revision of a sweep says of its trials.
+async fn seen(store: &Store, sweep: &str) -> Vec<(TrialState, Option<EarlyStopRow>)> {
+    let sweep = store.sweep(sweep).await.unwrap().unwrap();
+    let trials = store.trials(&sweep).await.unwrap();
+    trials.into_iter().map(|trial| (trial.state, trial.early_stop)).collect()
+}
+
+async fn a_decision_counts_for_its_sweep_and_policy_alone(store: Store) {
+    use TrialState::{Failed, Pending, Pruned};
+    store.sync_plan(&with_policy(plan("a", [1, 2, 3]), Some(ASHA)), 1).await.unwrap();
+    store.sync_plan(&with_policy(plan("b", [1]), Some(ASHA)), 2).await.unwrap();
+    attempt(&store, training(2), [], &failed()).await;
+    store.note_early_stops("a", &ASHA, &[key(1), key(2)], WHY).await.unwrap();
+    // The first word holds.
+    let later = EarlyStopRow { epoch: 27, ..WHY };
+    store.note_early_stops("a", &ASHA, &[key(2)], later).await.unwrap();
+    let pruned = (Pruned, Some(WHY));
+    assert_eq!(seen(&store, "a").await, [pruned, pruned, (Pending, None)]);
+    assert_eq!(seen(&store, "b").await, [(Pending, None)]);
+    assert_eq!(state(&store, 2, &eval_key()).await, Failed);
+
+    let other = EarlyStop::Asha { min_epochs: 1, reduction: 4 };
+    for policy in [None, Some(other)] {
+        store.sync_plan(&with_policy(plan("a", [1, 2, 3]), policy), 3).await.unwrap();
+        let seen = seen(&store, "a").await;
+        assert_eq!(seen, [(Pending, None), (Failed, None), (Pending, None)]);
+    }
+    // And back: the decision is still there.
+    store.sync_plan(&with_policy(plan("a", [1, 2, 3]), Some(ASHA)), 4).await.unwrap();
+    assert_eq!(seen(&store, "a").await[0], pruned);
+}
+
+async fn what_is_trained_or_alive_is_not_stopped_early(store: Store) {
+    use TrialState::{Done, Pruned, Running, Trained};
+    store.sync_plan(&with_policy(plan("a", [1, 2, 3, 4]), Some(ASHA)), 1).await.unwrap();
+    attempt(&store, training(1), [weights()], &finished()).await;
+    let foreign = NewAttempt { eval_key: other_eval_key(), ..training(2) };
+    attempt(&store, foreign, [weights()], &finished()).await;
+    store.begin_attempt(training(3)).await.unwrap();
+    attempt(&store, training(4), [], &Outcome::Stopped).await;
+    store.note_early_stops("a", &ASHA, &[1, 2, 3, 4].map(key), WHY).await.unwrap();
+    let states: Vec<_> = seen(&store, "a").await.into_iter().map(|(state, _)| state).collect();
+    assert_eq!(states, [Done, Trained, Running, Pruned]);
+}
+
+async fn checkpoints_are_old_once_a_newer_one_or_the_end_is_stored(store: Store) {
+    store.sync_plan(&plan("a", [1, 2]), 1).await.unwrap();
+    let old = |trial: Option<u64>| {
+        let (store, key) = (&store, trial.map(key));
+        async move {
+            let old = store.old_checkpoints(key.as_ref()).await.unwrap();
+            old.into_iter().map(|old| old.attempt).collect::<Vec<_>>()
+        }
+    };
+    let known = |seed: u64| {
+        let store = &store;
+        async move {
+            store.known(&eval_key(), &[key(seed)]).await.unwrap()[&key(seed)].checkpoint.clone()
+        }
+    };
+    let first = attempt(&store, training(1), [checkpoint(7)], &Outcome::Stopped).await;
+    attempt(&store, training(2), [checkpoint(3)], &Outcome::Stopped).await;
+    let second = store.begin_attempt(training(1)).await.unwrap();
+    assert_eq!(old(None).await, [0; 0], "the second attempt has none of its own");
+    store.append(second.id, &lines(1, [checkpoint(9)]), 100, 1).await.unwrap();
+    assert_eq!(old(None).await, [first.id]);
+    assert_eq!(old(Some(2)).await, [0; 0]);
+    let gone = store.old_checkpoints(Some(&key(1))).await.unwrap();
+    assert!(gone[0].path.ends_with("0001/checkpoint.safetensors"), "{gone:?}");
+    store.note_checkpoints_gone(&gone, 5).await.unwrap();
+    assert_eq!(old(None).await, [0; 0]);
+    // Whether the second got further is still to be told.
+    assert_eq!(store.checkpoint_before(&second).await.unwrap(), Some(7));
+    assert_eq!(known(1).await.unwrap().1, 9);
+
+    store.end_attempt(second.id, &finished(), 9).await.unwrap();
+    assert_eq!(old(Some(1)).await, [second.id]);
+    let gone = store.old_checkpoints(None).await.unwrap();
+    store.note_checkpoints_gone(&gone, 5).await.unwrap();
+    assert_eq!(known(1).await, None, "nobody is sent to what is gone");
+    assert_eq!(known(2).await.unwrap().1, 3);
 }
 
 #[tokio::test]

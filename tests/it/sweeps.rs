@@ -150,4 +150,10 @@ fn the_reference_has_every_setting() {
     for key in spec::keys().filter(|key| !of_one_view(key.path)) {
         assert!(reference.contains(&format!("| `{}` |", key.path)), "{} is missing", key.path);
     }
+    for (table, keys) in spec::OTHER_KEYS {
+        for key in *keys {
+            let path = format!("{table}.{key}");
+            assert!(reference.contains(&format!("| `{path}` |")), "{path} is missing");
+        }
+    }
 }

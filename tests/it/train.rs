@@ -11,6 +11,7 @@ use byol_sweep::ids::AttemptNo;
 use byol_sweep::outcome::Verdict;
 use byol_sweep::plan::{Limit, Plan, Request, expand};
 use byol_sweep::protocol::folder::AttemptFolder;
+use byol_sweep::protocol::tail::Tail;
 use byol_sweep::protocol::{End, EventLine, FORMAT, Work, WorkDevice, WorkOrder, WorkerEvent};
 use byol_sweep::spec::eval::EVAL_SEMANTICS;
 use byol_sweep::spec::parse;
@@ -22,6 +23,7 @@ use byol_sweep::train::evaluate::{self, LabelledImages};
 use byol_sweep::train::loader::Loader;
 use byol_sweep::train::method::Model;
 use byol_sweep::train::net::Mode;
+use byol_sweep::train::poll::Poll;
 use byol_sweep::train::pretrain;
 use byol_sweep::train::probe::Probe;
 use byol_sweep::train::sink::Sink;
@@ -91,6 +93,7 @@ fn order(plan: &Plan, work: Work, folder: &Path) -> WorkOrder {
         threads: 1,
         kernels: Kernels::Fastest,
         checkpoint_every_ms: 3_600_000,
+        retention: plan.meta.retention,
         lock: folder.join("lock"),
     }
 }
@@ -219,6 +222,117 @@ fn every_corner_of_the_family_resumes_exactly() {
     for corner in corners {
         resumes_exactly(corner, &[3, 4]);
     }
+}
+
+/// Files that an attempt told of, newest last, with their bytes.
+fn kept(attempt: &Attempt) -> Vec<(String, String, Vec<u8>)> {
+    let of = |event: &WorkerEvent| match event {
+        WorkerEvent::Artifact { artifact, file, digest } => {
+            let bytes = std::fs::read(attempt.folder.path().join(file)).unwrap();
+            Some((artifact.clone(), format!("{} {digest}", file.display()), bytes))
+        }
+        _ => None,
+    };
+    attempt.events.iter().filter_map(of).collect()
+}
+
+/// The last file of each name; its digest is that of its bytes.
+fn newest<'a>(
+    attempts: impl IntoIterator<Item = &'a Attempt>,
+) -> BTreeMap<String, (String, Vec<u8>)> {
+    let mut newest = BTreeMap::new();
+    for (artifact, told, bytes) in attempts.into_iter().flat_map(kept) {
+        newest.insert(artifact, (told, bytes));
+    }
+    for (told, bytes) in newest.values() {
+        assert!(told.ends_with(&blake3::hash(bytes).to_hex().to_string()), "{told}");
+    }
+    newest
+}
+
+#[test]
+fn what_is_kept_is_the_same_wherever_training_was_stopped_and_changes_nothing() {
+    let plan = plan_with("checkpoint.keep=[\"last\",\"best\"] checkpoint.keep_every=2");
+    let whole = Attempt::train(&plan, None, &never);
+    assert!(whole.weight_bytes() == Attempt::train(&plan_with(""), None, &never).weight_bytes());
+    let expected = newest([&whole]);
+    assert_eq!(expected.keys().collect::<Vec<_>>(), ["best", "checkpoint", "weights"]);
+    assert!(expected["checkpoint"].0.starts_with("checkpoint-epoch-0002.safetensors "));
+    let top1: Vec<f64> = whole.series().iter().map(|(_, v)| v["knn_probe_top1"]).collect();
+    let best = top1.iter().copied().fold(f64::MIN, f64::max);
+    let told = kept(&whole).into_iter().filter(|(artifact, ..)| artifact == "best").count();
+    let rises = |at: usize| top1[..at].iter().all(|before| *before < top1[at]);
+    assert_eq!(told, (0..top1.len()).filter(|at| rises(*at)).count(), "{top1:?}");
+    assert_eq!(best == top1[2] && rises(2), expected["best"].1 == expected["weights"].1);
+    for stop in 1..UPDATES {
+        let begun = Attempt::train(&plan, None, &|update| update == stop);
+        let rest = Attempt::train(&plan, Some(begun.checkpoint()), &never);
+        assert!(newest([&begun, &rest]) == expected, "stop at {stop}");
+    }
+    // An epoch that was kept is a place to go on from.
+    let middle = whole.folder.path().join("checkpoint-epoch-0002.safetensors");
+    let rest = Attempt::train(&plan, Some(middle), &never);
+    assert!(rest.weight_bytes() == whole.weight_bytes());
+}
+
+/// Runs a real worker on the order until it has written a checkpoint beyond `update`, kills it at
+/// once, and returns the updates of what it left; `None` where it came to its end before.
+fn killed_beyond(order: &WorkOrder, folder: &Path, update: u64) -> Option<u64> {
+    let at = AttemptFolder::at(folder);
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::write(at.spec(), serde_json::to_vec(order).unwrap()).unwrap();
+    let worker = env!("CARGO_BIN_EXE_byol-sweep-worker");
+    let mut child = std::process::Command::new(worker).arg(folder).spawn().unwrap();
+    let mut tail = Tail::new(at.events(), 0, 0);
+    loop {
+        let ended = child.try_wait().unwrap();
+        for line in tail.read().unwrap().lines {
+            match line.event {
+                WorkerEvent::Checkpointed { update: done, .. } if done > update => {
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                    let mut state = checkpoint::read(&at.checkpoint()).unwrap();
+                    let left = checkpoint::take_position(folder, &mut state).unwrap().update;
+                    assert!(left >= done, "{left} {done}");
+                    return Some(left);
+                }
+                WorkerEvent::Ended { end } => {
+                    assert!(matches!(end, End::Finished { .. }), "{end:?}");
+                    child.wait().unwrap();
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        assert!(ended.is_none(), "{ended:?} without a last word");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_worker_killed_at_any_moment_leaves_a_checkpoint_to_go_on_from() {
+    let plan = plan_with("epochs=40 checkpoint.keep=[\"last\",\"best\"]");
+    let trial = tempfile::tempdir().unwrap();
+    let (mut resume, mut update, mut kills) = (None, 0, 0);
+    let last = loop {
+        let folder = trial.path().join(format!("{kills:04}"));
+        // Five kills, and then in peace.
+        let beyond = if kills < 5 { update } else { u64::MAX };
+        let order = WorkOrder {
+            checkpoint_every_ms: 1,
+            ..order(&plan, Work::Train { resume: resume.clone() }, trial.path())
+        };
+        match killed_beyond(&order, &folder, beyond) {
+            Some(left) => {
+                resume = Some(AttemptFolder::at(&folder).checkpoint());
+                (update, kills) = (left, kills + 1);
+            }
+            None => break folder,
+        }
+    };
+    assert!(kills >= 2, "{kills} kills tell nothing");
+    let whole = Attempt::train(&plan, None, &never);
+    assert!(std::fs::read(AttemptFolder::at(last).weights()).unwrap() == whole.weight_bytes());
 }
 
 #[test]
@@ -390,8 +504,8 @@ fn evaluation_leaves_no_trace() {
 
     let before = state(&judged);
     let on = LabelledImages::new(&set, &run.data).unwrap();
-    evaluate::encoder(&judged, &on, &plan.eval, run.seed, Device::Cpu, "").unwrap();
-    evaluate::floor(run, &on, &plan.eval, Device::Cpu).unwrap();
+    evaluate::encoder(&judged, &on, &plan.eval, run.seed, Device::Cpu, "", Poll::NEVER).unwrap();
+    evaluate::floor(run, &on, &plan.eval, Device::Cpu, Poll::NEVER).unwrap();
     assert_eq!(state(&judged), before);
     assert_eq!(step(&judged), step(&plain));
     assert_eq!(state(&judged), state(&plain));
@@ -514,6 +628,31 @@ fn a_collapse_is_told_evaluated_and_not_forgotten_over_a_stop() {
     let stopped = Attempt::train(&plan, Some(begun.checkpoint()), &|update| update == UPDATES);
     assert_eq!(stopped.end, End::Stopped);
     assert_eq!(Attempt::train(&plan, Some(stopped.checkpoint()), &never).end, collapsed);
+}
+
+#[test]
+fn a_stop_in_the_middle_of_the_evaluation_loses_nothing_of_the_training() {
+    let plan = plan("byol");
+    let whole = Attempt::train(&plan, None, &never);
+    // Asked at the end of training, at its beginning, and then between its steps.
+    let asked = std::cell::Cell::new(0);
+    let stop = |update| {
+        asked.set(asked.get() + u32::from(update == UPDATES));
+        asked.get() > 5
+    };
+    let stopped = Attempt::train(&plan, None, &stop);
+    assert_eq!((stopped.end.clone(), asked.get()), (End::Stopped, 6));
+    assert!(!stopped.events.iter().any(|event| matches!(event, WorkerEvent::Evaluated { .. })));
+    assert_eq!(stopped.weight_bytes(), whole.weight_bytes());
+    let rest = Attempt::train(&plan, Some(stopped.checkpoint()), &never);
+    assert_eq!((rest.end.clone(), rest.evaluated()), (whole.end.clone(), whole.evaluated()));
+}
+
+#[test]
+fn a_stop_while_images_are_loaded_is_heard() {
+    let stopped = Attempt::train(&plan("byol"), None, &|_| true);
+    assert_eq!(stopped.end, End::Stopped);
+    assert!(!stopped.checkpoint().exists(), "nothing was begun");
 }
 
 #[test]

@@ -7,9 +7,9 @@ use nvml_wrapper::Nvml;
 use nvml_wrapper::error::NvmlError;
 
 use super::super::places::Places;
-use super::disk;
 use super::{Check, Health};
 use crate::ui::words;
+use crate::volume::{Fitness, Volume, nearest_existing};
 
 /// Free space below which a sweep soon stands still.
 const LITTLE_SPACE: u64 = 5_000_000_000;
@@ -78,7 +78,7 @@ fn gpu_names() -> Result<Vec<String>, NvmlError> {
 
 fn folder(what: &'static str, path: &Path) -> Vec<Check> {
     let shown = path.display();
-    let standing = disk::nearest_existing(path);
+    let standing = nearest_existing(path);
     let writable = match tempfile::tempfile_in(&standing) {
         Ok(_) if path.is_dir() => good(what, format!("{shown}, writable")),
         Ok(_) => good(what, format!("{shown}, made when needed")),
@@ -88,19 +88,18 @@ fn folder(what: &'static str, path: &Path) -> Vec<Check> {
 }
 
 fn file_system(what: &'static str, path: &Path) -> Check {
-    match disk::look(path) {
-        Err(error) => warning(what, format!("cannot tell the file system: {error}")),
-        Ok(disk) => {
-            let free = words::bytes(disk.free);
-            if let Some(network) = disk.network {
-                let advice = "locks and SQLite are not safe there; use a local disk";
-                warning(what, format!("{free} free, on {network}: {advice}"))
-            } else if disk.free < LITTLE_SPACE {
-                warning(what, format!("only {free} free"))
-            } else {
-                good(what, format!("{free} free"))
-            }
+    let volume = match Volume::of(path) {
+        Ok(volume) => volume,
+        Err(error) => return warning(what, format!("cannot tell the file system: {error}")),
+    };
+    let free = words::bytes(volume.free);
+    match volume.fitness {
+        Fitness::Unfit(kind) | Fitness::Shared(kind) => {
+            let advice = "locks and SQLite are not safe there; use a local disk";
+            warning(what, format!("{free} free, on {kind}: {advice}"))
         }
+        Fitness::Local if volume.free < LITTLE_SPACE => warning(what, format!("only {free} free")),
+        Fitness::Local => good(what, format!("{free} free")),
     }
 }
 

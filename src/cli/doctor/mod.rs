@@ -1,7 +1,6 @@
 //! `doctor`: checks that this machine can run sweeps, and says what to do where it cannot.
 
 mod checks;
-mod disk;
 
 use serde_json::json;
 

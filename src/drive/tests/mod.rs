@@ -195,6 +195,9 @@ fn plan_with_eval(seeds: u64, knn: u32) -> Plan {
             max_retries: 2,
             checkpoint_every: Duration::from_secs(60),
             report_metric: "linear_top1".into(),
+            early_stop: None,
+            retention: crate::spec::sweep::Retention::default(),
+            report_spread: Default::default(),
         },
         eval_key: eval.eval_key(),
         eval,
@@ -499,6 +502,7 @@ async fn a_worker_without_a_handle_is_found_by_what_it_says() {
         pid: handle.pid,
         start_ticks: handle.start_ticks,
         boot_id: handle.boot_id,
+        pid_namespace: handle.pid_namespace,
         version: String::new(),
         libtorch: String::new(),
         device: String::new(),
@@ -518,7 +522,8 @@ async fn a_worker_without_a_handle_is_found_by_what_it_says() {
 async fn a_trial_whose_lock_is_held_elsewhere_is_left_alone() {
     let bench = Bench::new().await;
     let row = bench.leave_a_row(&plan(1)).await;
-    let gone = JobHandle { pid: 1, start_ticks: 1, boot_id: "another host".into() };
+    let boot_id = "another host".into();
+    let gone = JobHandle { pid: 1, start_ticks: 1, boot_id, pid_namespace: None };
     bench.note(&row, &gone).await;
     std::fs::create_dir_all(&row.folder).unwrap();
     let path = TrialFolder::new(bench.folder.path(), &plan(1).trials[0].train_key).lock();

@@ -1,6 +1,6 @@
 //! Metrics over the updates, one line a setting: how training went, and how the embedding was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CurveFigure, Heading, Line, MOST_LINES, Origin, Panel, Point, has_spread, subtitle};
 use crate::ids::TrainKey;
@@ -9,6 +9,7 @@ use crate::report::cell::Cell;
 use crate::report::gathered::Gathered;
 use crate::report::metric::Metric;
 use crate::report::words;
+use crate::store::rows::TrialState;
 
 /// Panels of a figure.
 const PANELS: usize = 4;
@@ -128,10 +129,19 @@ fn figure(
     if shown.len() < cells.len() {
         caption += &format!(" The first {} of {} settings.", shown.len(), cells.len());
     }
+    if !stopped_early(gathered).is_empty() {
+        caption += " Trials that were stopped early are left out.";
+    }
     let file = subject.file();
     let file = method.map_or_else(|| file.to_owned(), |method| format!("{file}-{}", slug(method)));
     let heading = Heading { file, title, subtitle: subtitle(gathered, analysis), caption };
     Some(CurveFigure { heading, panels })
+}
+
+/// Trials whose course ends where a policy stopped them.
+fn stopped_early(gathered: &Gathered) -> BTreeSet<&TrainKey> {
+    let stopped = gathered.trials.iter().filter(|trial| trial.state == TrialState::Pruned);
+    stopped.map(|trial| &trial.train_key).collect()
 }
 
 /// A file name's worth of letters.
@@ -141,11 +151,13 @@ fn slug(name: &str) -> String {
 }
 
 fn panel(gathered: &Gathered, metric: &str, method: Option<&str>, cells: &[&Cell]) -> Panel {
+    let stopped = stopped_early(gathered);
     let courses: BTreeMap<&TrainKey, &Course> = gathered
         .curves
         .get(metric)
         .into_iter()
         .flatten()
+        .filter(|series| !stopped.contains(&series.train_key))
         .map(|series| (&series.train_key, &series.points))
         .collect();
     let last = courses.values().filter_map(|points| points.last()).map(|(update, _)| *update).max();

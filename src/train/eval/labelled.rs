@@ -2,6 +2,8 @@
 
 use tch::{Kind, Tensor};
 
+use crate::train::poll::Interrupted;
+
 /// Why features cannot be judged.
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
@@ -50,6 +52,9 @@ pub enum EvalError {
     /// Every candidate ended with an infinite or undefined loss, or there was none.
     #[error("no learning rate led to a finite loss; are the features finite?")]
     NoFiniteCandidate,
+    /// Somebody asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// libtorch failed.
     #[error(transparent)]
     Torch(#[from] tch::TchError),

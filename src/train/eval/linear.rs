@@ -10,6 +10,7 @@ use std::f64::consts::PI;
 use tch::{Device, Kind, Tensor};
 
 use crate::spec::eval::LinearSpec;
+use crate::train::poll::Poll;
 
 use super::hits::{Hits, Topk};
 use super::labelled::{EvalError, Labelled};
@@ -38,12 +39,14 @@ pub struct LinearResult {
 ///
 /// [`EvalError::Mismatch`] if the sets do not belong together, [`EvalError::NoHoldout`] if no
 /// class has two training images, [`EvalError::NoFiniteCandidate`] if all candidates diverge,
-/// which takes features that are not finite or nearly so.
+/// which takes features that are not finite or nearly so, and [`EvalError::Interrupted`] when
+/// somebody asks to stop.
 pub fn linear(
     train: &Labelled,
     test: &Labelled,
     spec: &LinearSpec,
     seed: u64,
+    poll: Poll<'_>,
 ) -> Result<LinearResult, EvalError> {
     train.check_same_kind(test)?;
     tch::no_grad(|| {
@@ -53,14 +56,14 @@ pub fn linear(
             return Err(EvalError::NoHoldout);
         }
         let order = Order { images: split.kept, seed, purpose: Purpose::Compare };
-        let candidates = Heads::fit(train, order, &spec.learning_rates, spec)?;
+        let candidates = Heads::fit(train, order, &spec.learning_rates, spec, poll)?;
         let scores = candidates.scores(&held_out(train, &split.held_out)?)?;
         let best = choose(&scores).ok_or(EvalError::NoFiniteCandidate)?;
         let learning_rate = spec.learning_rates[best];
 
         let images = (0..train.images()).collect();
         let order = Order { images, seed, purpose: Purpose::Refit };
-        let chosen = Heads::fit(train, order, &[learning_rate], spec)?;
+        let chosen = Heads::fit(train, order, &[learning_rate], spec, poll)?;
         let test = chosen.scores(test)?[0].topk;
         Ok(LinearResult { test, learning_rate, holdout_top1: scores[best].topk.top1 })
     })
@@ -113,6 +116,7 @@ impl Heads {
         mut order: Order,
         learning_rates: &[f64],
         spec: &LinearSpec,
+        poll: Poll<'_>,
     ) -> Result<Self, EvalError> {
         let device = data.features().device();
         let images = order.images.len() as i64;
@@ -127,6 +131,7 @@ impl Heads {
             reorder(&mut order.images, order.seed, order.purpose, epoch);
             let images = Tensor::f_from_slice(&order.images)?.f_to_device(device)?;
             for place in 0..per_epoch {
+                poll.check()?;
                 let images = images.f_narrow(0, place * batch, batch)?;
                 let features = data.features().f_index_select(0, &images)?;
                 let labels = data.labels().f_index_select(0, &images)?;
@@ -236,7 +241,9 @@ mod tests {
     #[test]
     fn separable_blobs_are_separated() {
         let rates = [0.4, 0.1];
-        let result = linear(&blobs(300, 0.9), &blobs(90, 0.9), &spec(20, 32, &rates), 1).unwrap();
+        let result =
+            linear(&blobs(300, 0.9), &blobs(90, 0.9), &spec(20, 32, &rates), 1, Poll::NEVER)
+                .unwrap();
         assert_eq!(result.test, Topk { top1: 1.0, top5: None });
         assert_eq!(result.holdout_top1, 1.0);
         // Both get everything right; the faster one with the smaller loss.
@@ -244,9 +251,23 @@ mod tests {
     }
 
     #[test]
+    fn a_request_to_stop_is_heard_between_two_steps() {
+        let asked = std::cell::Cell::new(0);
+        let stop = || {
+            asked.set(asked.get() + 1);
+            asked.get() > 3
+        };
+        let (data, spec) = (blobs(90, 0.9), spec(1000, 16, &[0.3]));
+        let error = linear(&data, &data, &spec, 1, Poll::until(&stop)).unwrap_err();
+        assert!(matches!(error, EvalError::Interrupted(_)));
+        assert_eq!(asked.get(), 4);
+    }
+
+    #[test]
     fn a_seed_fixes_the_result() {
         let (train, test) = (blobs(90, 2.5), blobs(60, 2.4));
-        let run = |seed| linear(&train, &test, &spec(3, 16, &[0.3, 0.03]), seed).unwrap();
+        let run =
+            |seed| linear(&train, &test, &spec(3, 16, &[0.3, 0.03]), seed, Poll::NEVER).unwrap();
         assert_eq!(run(4), run(4));
     }
 
@@ -256,7 +277,7 @@ mod tests {
         let data = blobs(60, 2.0);
         let spec = spec(4, 16, &[]);
         let order = || Order { images: (0..60).collect(), seed: 1, purpose: Purpose::Compare };
-        let fit = |rates: &[f64]| Heads::fit(&data, order(), rates, &spec).unwrap();
+        let fit = |rates: &[f64]| Heads::fit(&data, order(), rates, &spec, Poll::NEVER).unwrap();
         let both = fit(&[0.5, 0.02]);
         for (place, rate) in (0..).zip([0.5, 0.02]) {
             let alone = fit(&[rate]);
@@ -275,7 +296,8 @@ mod tests {
         let data = Labelled::new(&features, &Tensor::from_slice(&[0i64, 1]), 2).unwrap();
         let order = || Order { images: vec![0, 1], seed: 1, purpose: Purpose::Refit };
         let weight = |epochs| {
-            let heads = Heads::fit(&data, order(), &[12.8], &spec(epochs, 2, &[])).unwrap();
+            let heads =
+                Heads::fit(&data, order(), &[12.8], &spec(epochs, 2, &[]), Poll::NEVER).unwrap();
             heads.weight.value.double_value(&[0, 0])
         };
         assert!((weight(1) - 0.095).abs() < 1e-6);
@@ -301,10 +323,10 @@ mod tests {
         let broken = Tensor::full([30, 2], f64::NAN, CPU);
         let labels = Tensor::arange(30, (Kind::Int64, Device::Cpu)).remainder(3);
         let broken = Labelled::new(&broken, &labels, 3).unwrap();
-        let error = linear(&broken, &broken, &spec(1, 8, &[0.1]), 1).unwrap_err();
+        let error = linear(&broken, &broken, &spec(1, 8, &[0.1]), 1, Poll::NEVER).unwrap_err();
         assert!(matches!(error, EvalError::NoFiniteCandidate));
         let one_each = blobs(3, 0.1);
-        let error = linear(&one_each, &one_each, &spec(1, 8, &[0.1]), 1).unwrap_err();
+        let error = linear(&one_each, &one_each, &spec(1, 8, &[0.1]), 1, Poll::NEVER).unwrap_err();
         assert!(matches!(error, EvalError::NoHoldout));
     }
 }
