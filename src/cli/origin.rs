@@ -8,6 +8,9 @@ use crate::ids::AttemptNo;
 use crate::protocol::Started;
 use crate::store::{InvocationRow, WorkerUse};
 
+/// A fact: its name and its value.
+type Fact = (String, String);
+
 /// What is known of how a trial's attempts came about.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origins {
@@ -20,7 +23,7 @@ pub(super) struct Origins {
 impl Origins {
     /// Returns the facts for people, once for attempts that share all of them.
     pub(super) fn text(&self) -> String {
-        let mut groups: Vec<(Vec<String>, Vec<(String, String)>)> = Vec::new();
+        let mut groups: Vec<(Vec<String>, Vec<Fact>)> = Vec::new();
         for number in self.numbers() {
             let facts = self.facts(number);
             match groups.iter_mut().find(|(_, known)| *known == facts) {
@@ -41,7 +44,7 @@ impl Origins {
     }
 
     /// Returns the facts of one attempt: those of its invocation, then what its worker said.
-    pub(super) fn facts(&self, number: AttemptNo) -> Vec<(String, String)> {
+    pub(super) fn facts(&self, number: AttemptNo) -> Vec<Fact> {
         let mut facts = match self.invocations.get(&number) {
             Some(invocation) => {
                 let mut facts = invocation.provenance.facts();

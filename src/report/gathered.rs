@@ -81,7 +81,7 @@ pub enum RowsError {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "row", rename_all = "snake_case")]
 enum Line {
-    Sweep { format: u32, sweep: SweepFacts },
+    Sweep { format: u32, sweep: Box<SweepFacts> },
     Trial { trial: Box<TrialRow> },
     Finals { finals: Finals },
     Series { metric: String, series: Series },
@@ -103,7 +103,7 @@ impl Gathered {
 
     /// Returns the rows as JSON, one a line.
     pub fn to_jsonl(&self) -> String {
-        let sweep = Line::Sweep { format: FORMAT, sweep: self.sweep.clone() };
+        let sweep = Line::Sweep { format: FORMAT, sweep: Box::new(self.sweep.clone()) };
         let trials =
             self.trials.iter().cloned().map(|trial| Line::Trial { trial: Box::new(trial) });
         let finals = self.finals.iter().cloned().map(|finals| Line::Finals { finals });
@@ -130,7 +130,7 @@ impl Gathered {
             let line = serde_json::from_str(line)
                 .map_err(|source| RowsError::Line { line: index + 1, source })?;
             match line {
-                Line::Sweep { format: FORMAT, sweep } => found = Some(sweep),
+                Line::Sweep { format: FORMAT, sweep } => found = Some(*sweep),
                 Line::Sweep { format, .. } => return Err(RowsError::Format(format)),
                 Line::Trial { trial } => trials.push(*trial),
                 Line::Finals { finals: row } => finals.push(row),
