@@ -22,7 +22,8 @@ use crate::drive::{self, Images, Options, RetryFailed, RunRequest};
 use crate::exec::devices::{self, DeviceChoice};
 use crate::exec::local::LocalExecutor;
 use crate::exec::nvml;
-use crate::ids::Slot;
+use crate::exec::watch::Strangers;
+use crate::ids::{DeviceId, Slot};
 use crate::plan::{Limit, Plan, PlanError};
 use crate::store::Store;
 use crate::ui::{Ui, words};
@@ -50,7 +51,9 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
         let lock = StateLock::take(&places.state)?;
         let store = Store::open(&places.state).await?;
         note_datasets(&store, &measured, ui).await?;
-        let executor = LocalExecutor::new(worker)?;
+        let on_gpus = slots.iter().any(|slot| slot.device != DeviceId::Cpu);
+        let driver = if on_gpus { nvml::Driver::open() } else { None };
+        let executor = LocalExecutor::new(worker)?.watching(driver);
         let eval_path = eval_path(&plan, places)?;
         // Checked above: a set that has no place here never comes this far.
         let train = |trial: &crate::plan::PlannedTrial| {
@@ -146,7 +149,18 @@ fn options(args: &RunArgs) -> Options {
         limit: args.limit.map(|limit| limit as usize),
         max_failed: args.failures_allowed().and_then(NonZeroU32::new),
         retry_failed: if args.retry_failed { RetryFailed::Yes } else { RetryFailed::No },
+        strangers: strangers(args),
         ..Options::default()
+    }
+}
+
+/// Who names a device means it, whoever else is there.
+fn strangers(args: &RunArgs) -> Strangers {
+    match args.devices.parse() {
+        Ok(DeviceChoice::Cuda(_)) => Strangers::Noted,
+        Ok(DeviceChoice::Auto | DeviceChoice::Cpu | DeviceChoice::AllCuda) | Err(_) => {
+            Strangers::Respected
+        }
     }
 }
 
