@@ -4,10 +4,17 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup libtorch quickstart test lint bench clean
+.PHONY: help setup libtorch quickstart test lint bench bench-orchestrator chaos clean
+
+# What `make chaos` does: how many kills, drawn from which number, and where its log goes.
+KILLS ?= 10000
+SEED ?= 1
+LOG ?=
+# A disk in memory, where there is one: what is tested survives kills, not the disk's speed.
+CHAOS_FOLDER ?= $(firstword $(wildcard /dev/shm /tmp))
 
 help: ## Says what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup:
 	@scripts/check-prerequisites.sh
@@ -35,6 +42,14 @@ lint: setup ## Formatting, clippy with and without libtorch, documentation
 bench: setup ## Times start-up, planning and training on this machine
 	cargo build --release
 	@scripts/bench.sh
+
+chaos: setup ## Kills controllers and workers KILLS times (10000), drawn from SEED (1), log to LOG
+	cargo build --bin byol-sweep-worker
+	@# Without libtorch in the controller, which costs each start a third of a second in debug builds.
+	TMPDIR=$(CHAOS_FOLDER) BYOL_SWEEP_CHAOS_WORKER=$(CURDIR)/target/debug/byol-sweep-worker \
+	BYOL_SWEEP_CHAOS_KILLS=$(KILLS) BYOL_SWEEP_CHAOS_SEED=$(SEED) \
+	BYOL_SWEEP_CHAOS_LOG=$(if $(LOG),$(abspath $(LOG))) \
+	cargo test --no-default-features --test chaos
 
 clean: ## Removes what was built; keeps libtorch, data sets and results
 	cargo clean

@@ -8,11 +8,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use byol_sweep::failpoint::{self, Point};
 use byol_sweep::outcome::{EXIT_DISK_FULL, EXIT_STOPPED, FailureReason};
 use byol_sweep::protocol::folder::AttemptFolder;
 use byol_sweep::protocol::lock::hold;
 use byol_sweep::protocol::process::ProcessId;
 use byol_sweep::protocol::{End, FORMAT, Started, Work, WorkDevice, WorkOrder, WorkerEvent};
+use byol_sweep::provenance::{About, Program};
 use byol_sweep::spec::sweep::Kernels;
 use byol_sweep::train::error::{first_line, reason_of_io, reason_of_message};
 use byol_sweep::train::sink::Sink;
@@ -31,9 +33,15 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [flag] if flag == "--version" => version(),
+        [flag] if flag == "--about" => about(),
+        [flag, attempt, out] if flag == "--features" => {
+            features(Path::new(attempt), Path::new(out))
+        }
         [folder] if !folder.starts_with('-') => run(Path::new(folder)),
         _ => {
-            complain("usage: byol-sweep-worker ATTEMPT_FOLDER | --version");
+            complain(
+                "usage: byol-sweep-worker ATTEMPT_FOLDER | --features ATTEMPT_FOLDER OUT | --version | --about",
+            );
             ExitCode::from(2)
         }
     }
@@ -47,9 +55,51 @@ fn version() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Says what this binary is, on one line for programs; looks at no device.
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn about() -> ExitCode {
+    let program =
+        Program { version: VERSION.to_owned(), commit: env!("BYOL_SWEEP_COMMIT").to_owned() };
+    let about = About { program, libtorch: LIBTORCH.to_owned(), cuda: built_with_cuda(LIBTORCH) };
+    println!("{}", serde_json::json!(about));
+    ExitCode::SUCCESS
+}
+
+/// Reads the CUDA version out of libtorch's: `2.11.0+cu130` was built with 13.0.
+fn built_with_cuda(libtorch: &str) -> Option<String> {
+    let digits = libtorch.split_once("+cu")?.1;
+    let (major, minor) = digits.split_at_checked(digits.len().checked_sub(1)?)?;
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    (number(major) && number(minor)).then(|| format!("{major}.{minor}"))
+}
+
 #[expect(clippy::print_stderr, reason = "stderr goes to the attempt folder")]
 fn complain(message: &str) {
     eprintln!("byol-sweep-worker: {message}");
+}
+
+/// Writes the features of the encoder that an attempt trained; leaves the attempt as it is.
+fn features(attempt: &Path, out: &Path) -> ExitCode {
+    let folder = AttemptFolder::at(attempt);
+    let order = match read_order(&folder) {
+        Ok(order) => order,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            return ExitCode::from(2);
+        }
+    };
+    match order.device {
+        WorkDevice::Cpu => {}
+        WorkDevice::Cuda => native::open_libtorch_cuda(),
+    }
+    tch::set_num_threads(order.threads as i32);
+    match train::arrays::features(&order, &folder.weights(), out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn run(path: &Path) -> ExitCode {
@@ -96,11 +146,13 @@ fn claimed(order: &WorkOrder, folder: &AttemptFolder) -> io::Result<ExitCode> {
         complain("another worker holds this trial");
         return Ok(ExitCode::FAILURE);
     };
+    failpoint::reach(Point::TrialLocked);
     let me = ProcessId::of(std::process::id())?;
     if !folder.take_claim(&format!("worker {}", me.pid))? {
         complain("this attempt was given up or run before");
         return Ok(ExitCode::FAILURE);
     }
+    failpoint::reach(Point::AttemptClaimed);
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGUSR1] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
@@ -111,7 +163,9 @@ fn claimed(order: &WorkOrder, folder: &AttemptFolder) -> io::Result<ExitCode> {
     }
     let mut sink = Sink::create(folder)?;
     let end = work(order, folder, me, &mut sink, &|_| stop.load(Ordering::Relaxed))?;
+    failpoint::reach(Point::LastWordUnsaid);
     sink.send(WorkerEvent::Ended { end: end.clone() })?;
+    failpoint::reach(Point::LastWordSaid);
     sink.sync()?;
     Ok(match end {
         End::Finished { .. } => ExitCode::SUCCESS,
@@ -214,4 +268,23 @@ fn gpu_model() -> String {
 fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorch_tells_its_cuda_where_it_has_one() {
+        let cases = [
+            ("2.11.0+cu130", Some("13.0")),
+            ("2.9.0+cu126", Some("12.6")),
+            ("2.9.0+cpu", None),
+            ("2.9.0", None),
+            ("2.9.0+cu", None),
+        ];
+        for (version, cuda) in cases {
+            assert_eq!(built_with_cuda(version).as_deref(), cuda, "{version}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! completions and the man page all come from here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
@@ -84,6 +85,10 @@ pub enum Verb {
     Logs(LogsArgs),
     /// Charts and tables of a sweep.
     Report(ReportArgs),
+    /// Copies results for other programs: CSV, Parquet, TensorBoard, weights for PyTorch, ...
+    Export(ExportArgs),
+    /// Takes other people's results from a CSV file, to be set beside ours.
+    Import(ImportArgs),
     /// Data sets: list, fetch, check.
     Data(DataArgs),
     /// Checks that this machine can run sweeps.
@@ -113,6 +118,14 @@ pub enum Verb {
     Completions(CompletionsArgs),
     /// Prints the man page, or writes one page a verb into a folder.
     Man(ManArgs),
+    /// What sets two trials, or two sweeps, apart.
+    Diff(DiffArgs),
+    /// Why a trial waits, was skipped or retried, and what the next run does with it.
+    Explain(TrialArgs),
+    /// Frees the disk of what no sweep asks for any more; says what, unless told to delete it.
+    Gc(GcArgs),
+    /// The database: check, back up, vacuum.
+    Db(DbArgs),
 }
 
 /// Options of verbs that read.
@@ -179,6 +192,13 @@ pub struct PlanArgs {
     /// What differs from the file.
     #[command(flatten)]
     pub changes: ChangeArgs,
+    /// Tries a few updates of what nothing comparable is known of, with the real worker: a minute
+    /// each, five in all.
+    #[arg(long)]
+    pub probe: bool,
+    /// Says what this much device time has room for: 40h, 2d 12h.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub budget: Option<Duration>,
     /// Form of the output.
     #[command(flatten)]
     pub reader: ReaderArgs,
@@ -219,6 +239,9 @@ pub struct RunArgs {
     /// Marks the process that `--detach` starts.
     #[arg(long, hide = true, conflicts_with = "detach")]
     own_session: bool,
+    /// Starts nothing that would take this run beyond so much device time: 40h, 2d 12h.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub budget: Option<Duration>,
 }
 
 /// Where a run takes place.
@@ -253,6 +276,9 @@ impl RunArgs {
 pub struct StatusArgs {
     /// Name of a sweep, or `@` for the latest (default: all).
     pub sweep: Option<String>,
+    /// Shows it again as it changes, until nothing runs any more or `q` is typed.
+    #[arg(short, long)]
+    pub watch: bool,
     /// Form of the output.
     #[command(flatten)]
     pub reader: ReaderArgs,
@@ -333,6 +359,58 @@ pub enum ReportFormat {
     Rows,
 }
 
+/// `export`.
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    /// A sweep by its name or `@` for the latest; or a trial, by its number in the sweep or a
+    /// unique prefix of its key.
+    #[arg(default_value = "@", value_name = "SWEEP|TRIAL")]
+    pub what: String,
+    /// Of a sweep: csv, jsonl, parquet, tensorboard. Of a trial: safetensors (its
+    /// encoder), npy (the features of all images).
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
+    pub format: ExportFormat,
+    /// Folder or file to write (default: exports/NAME-FORMAT).
+    #[arg(long, value_name = "PATH")]
+    pub out: Option<PathBuf>,
+    /// Overwrites an earlier export.
+    #[arg(long)]
+    pub force: bool,
+    /// The sweep that numbers of trials count in.
+    #[arg(long, value_name = "NAME", default_value = "@")]
+    pub sweep: String,
+}
+
+/// `import`.
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// CSV file; docs/exports.md tells its columns.
+    pub file: PathBuf,
+    /// What to call it (default: the name of the file).
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Overwrites another import of that name.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Form of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A sweep's trials and series.
+    Csv,
+    /// A sweep's trials and series, a JSON document a line.
+    Jsonl,
+    /// A sweep's trials and series.
+    Parquet,
+    /// A sweep's trials and series.
+    Tensorboard,
+    /// A trial's encoder.
+    Safetensors,
+    /// A trial's features.
+    Npy,
+}
+
 /// `data`.
 #[derive(Debug, clap::Args)]
 pub struct DataArgs {
@@ -374,6 +452,54 @@ pub struct ManArgs {
     /// Folder for the pages (default: prints the main page).
     #[arg(long, value_name = "DIR", action = ArgAction::Set)]
     pub out: Option<PathBuf>,
+}
+
+/// `gc`.
+#[derive(Debug, clap::Args)]
+pub struct GcArgs {
+    /// Deletes what was found.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+}
+
+/// `db`.
+#[derive(Debug, clap::Args)]
+pub struct DbArgs {
+    /// What to do with the database.
+    #[command(subcommand)]
+    pub verb: DbVerb,
+}
+
+/// What to do with the database.
+#[derive(Debug, Subcommand)]
+pub enum DbVerb {
+    /// Looks through all of it; exit code 1 where anything is broken.
+    Check(ReaderArgs),
+    /// Writes a copy, also while a sweep runs.
+    Backup {
+        /// File to write; it must not exist.
+        file: PathBuf,
+    },
+    /// Gives back the room of what was deleted.
+    Vacuum,
+}
+
+/// `diff`.
+#[derive(Debug, clap::Args)]
+pub struct DiffArgs {
+    /// A sweep, or a trial by its number or a prefix of its key.
+    pub a: String,
+    /// Another one.
+    pub b: String,
+    /// The sweep that numbers count in.
+    #[arg(long, value_name = "NAME", default_value = "@")]
+    pub sweep: String,
+    /// Form of the output.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
 }
 
 #[cfg(test)]

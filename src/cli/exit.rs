@@ -5,6 +5,8 @@ use std::io;
 use crate::data::DataError;
 use crate::data::fetch::FetchError;
 use crate::exec::devices::DeviceError;
+use crate::export::ExportError;
+use crate::import::ImportError;
 use crate::plan::PlanError;
 use crate::report::BuildError;
 use crate::spec::SpecError;
@@ -53,6 +55,8 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
         || error.is::<SpecError>()
         || error.is::<DataError>()
         || error.is::<DeviceError>()
+        || error.downcast_ref().is_some_and(ExportError::is_usage)
+        || error.downcast_ref().is_some_and(ImportError::is_usage)
         || matches!(error.downcast_ref(), Some(FetchError::Unknown { .. }));
     if rejected {
         return ExitCode::Usage;

@@ -1,40 +1,65 @@
-//! `ls`: a row per trial.
+//! `ls`: a row per trial, chosen and ordered by whatever is known of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::json;
 
 use super::args::{Form, LsArgs};
-use super::exit::ExitCode;
+use super::exit::{ExitCode, NothingMatched};
 use super::places::Places;
 use super::reading::{self, Reading};
 use super::table::{Align, Table};
 use super::trials::{self, Named};
-use super::{JSON_SCHEMA, json_text};
+use super::{JSON_SCHEMA, csv, json_text, target};
+use crate::filter::{Filter, Order};
 use crate::ids::TrainKey;
+use crate::spec::SpecError;
 use crate::store::rows::{Finals, TrialRow};
 use crate::ui::style::Style;
 use crate::ui::{Ui, words};
 
 /// Final values by trial.
-type Results<'a> = HashMap<&'a TrainKey, &'a BTreeMap<String, f64>>;
+pub(super) type Results<'a> = HashMap<&'a TrainKey, &'a BTreeMap<String, f64>>;
 
 pub(super) fn run(args: &LsArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
-    let (rows, finals) = gather(&args.sweep, places)?;
-    ui.print(&match args.reader.form() {
-        Form::Text => text(&rows, &finals, ui.style()),
-        Form::Json => json_text(&json(&args.sweep, &rows, &finals)),
+    let (rows, finals) = gather(args, places)?;
+    ui.print(&match (args.reader.form(), args.csv) {
+        (_, true) => csv::text(&rows, &finals)?,
+        (Form::Text, false) => text(&rows, &finals, ui.style()),
+        (Form::Json, false) => json_text(&json(&args.sweep, &rows, &finals)),
     })?;
     Ok(ExitCode::Success)
 }
 
-/// Reads a sweep's trials and their results.
-fn gather(sweep: &str, places: &Places) -> anyhow::Result<(Vec<TrialRow>, Vec<Finals>)> {
+/// Reads those of a sweep's trials that are asked for, in the order asked for, and their results.
+fn gather(args: &LsArgs, places: &Places) -> anyhow::Result<(Vec<TrialRow>, Vec<Finals>)> {
     let reading = Reading::open_existing(places)?;
-    let sweep = reading.sweep(sweep)?;
-    let trials = reading.wait(reading.store.trials(&sweep))?;
+    let sweep = reading.sweep(&args.sweep)?;
+    let mut trials = reading.wait(reading.store.trials(&sweep))?;
     let finals = reading.wait(reading.store.finals(&sweep.eval_key, &reading::keys(&trials)))?;
+    if args.filter.is_none() && args.sort.is_none() {
+        return Ok((trials, finals));
+    }
+    let wished = reading.wait(reading.store.wished(&reading::keys(&trials)))?;
+    let mut subjects = target::subjects(&sweep, &trials, &wished, &reading)?;
+    if let Some(text) = &args.filter {
+        let filter = Filter::parse(text).map_err(SpecError::from)?;
+        let chosen = filter.choose(&subjects).map_err(SpecError::from)?;
+        if chosen.is_empty() {
+            return Err(NothingMatched(format!("no trial of {} matches", sweep.name)).into());
+        }
+        trials = at(&trials, &chosen);
+        subjects = at(&subjects, &chosen);
+    }
+    if let Some(key) = &args.sort {
+        trials = at(&trials, &Order::parse(key).sort(&subjects).map_err(SpecError::from)?);
+    }
     Ok((trials, finals))
+}
+
+/// Returns what is at these places, in their order.
+fn at<T: Clone>(all: &[T], places: &[usize]) -> Vec<T> {
+    places.iter().map(|place| all[*place].clone()).collect()
 }
 
 /// Returns the trials for people: what varies, and every accuracy that was measured.
@@ -67,12 +92,12 @@ fn cell(results: &Results<'_>, row: &TrialRow, name: &str) -> String {
     value.map(|value| words::metric(name, *value)).unwrap_or_default()
 }
 
-fn results(finals: &[Finals]) -> Results<'_> {
+pub(super) fn results(finals: &[Finals]) -> Results<'_> {
     finals.iter().map(|finals| (&finals.train_key, &finals.values)).collect()
 }
 
 /// Returns the accuracies of the trained encoder; those of the untrained one are left to `show`.
-fn accuracies(finals: &[Finals]) -> Vec<String> {
+pub(super) fn accuracies(finals: &[Finals]) -> Vec<String> {
     let names: BTreeSet<&String> = finals.iter().flat_map(|finals| finals.values.keys()).collect();
     let shown = |name: &&String| name.ends_with("_top1") && !name.starts_with("floor_");
     names.into_iter().filter(shown).cloned().collect()

@@ -3,20 +3,33 @@
 
 pub mod args;
 mod completions;
+mod controller;
+mod cost;
+mod csv;
 mod data;
+mod db;
 mod detach;
+mod diff;
 mod doctor;
 pub mod exit;
+mod explain;
+mod export;
+mod gc;
 mod guarantees;
 mod hold;
+mod import;
 mod init;
 mod logs;
 mod ls;
 mod man;
+mod origin;
 mod places;
 mod plan;
 mod planning;
 mod preflight;
+mod probe;
+mod progress;
+mod provenance;
 mod reach;
 mod reading;
 mod remove;
@@ -36,6 +49,7 @@ mod tag;
 pub mod target;
 mod trials;
 mod wait;
+mod watch;
 
 use self::args::{Args, Verb};
 use self::exit::ExitCode;
@@ -64,6 +78,8 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Show(args) => show::run(&args, &places, ui),
         Verb::Logs(args) => logs::run(&args, &places, ui),
         Verb::Report(args) => report::run(&args, &places, ui),
+        Verb::Export(args) => export::run(&args, &places, ui),
+        Verb::Import(args) => import::run(&args, &places, ui),
         Verb::Data(args) => data::run(&args, &places, ui),
         Verb::Doctor(args) => doctor::run(args, &places, ui),
         Verb::Pause(args) => hold::pause(&args, &places, ui),
@@ -78,6 +94,10 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Guarantees => guarantees::run(ui),
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Man(args) => man::run(&args, ui),
+        Verb::Diff(args) => diff::run(&args, &places, ui),
+        Verb::Gc(args) => gc::run(&args, &places, ui),
+        Verb::Db(args) => db::run(&args, &places, ui),
+        Verb::Explain(args) => explain::run(&args, &places, ui),
     }
 }
 

@@ -1,23 +1,28 @@
 //! `plan`: what a sweep file expands to. Changes nothing on disk.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::json;
 
 use super::args::{Form, PlanArgs};
+use super::cost::{self, Asked, Fit, Here, Outlook};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::{self, Changes};
-use super::reading::Reading;
+use super::reading::{self, Reading};
 use super::sweep_file::{self, SweepFile};
 use super::table::{Align, Table};
 use super::trials::{self, Named};
-use super::{JSON_SCHEMA, json_text};
-use crate::ids::TrainKey;
-use crate::plan::cost::{self, Past};
-use crate::plan::{Limit, Plan, memory};
+use super::{JSON_SCHEMA, json_text, preflight, probe};
+use crate::exec::devices::{self, DeviceChoice};
+use crate::exec::nvml;
+use crate::ids::{Slot, TrainKey};
+use crate::plan::cost::{History, Past, Probed};
+use crate::plan::{Limit, Plan, PlannedTrial, memory};
+use crate::spec::early::METRIC;
+use crate::store::Spent;
 use crate::store::rows::TrialState;
 use crate::ui::Ui;
 use crate::ui::style::{Role, Style};
@@ -31,7 +36,13 @@ pub(super) type States = HashMap<TrainKey, TrialState>;
 
 pub(super) fn run(args: &PlanArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let file = sweep_file::open(&args.file, ui)?;
-    let planned = gather(&file, &Changes::from(&args.changes), places)?;
+    let sources = gather(&file, &Changes::from(&args.changes), places)?;
+    let here = Here::of_slots(&slots(&sources.plan));
+    let probed = match &here {
+        Some(here) if args.probe => sources.probe(here, places, ui)?,
+        Some(_) | None => Vec::new(),
+    };
+    let planned = sources.look_ahead(here.as_ref(), &probed, args);
     ui.print(&match args.reader.form() {
         Form::Text => text(&planned, ui.style()),
         Form::Json => json_text(&json(&planned)),
@@ -39,11 +50,19 @@ pub(super) fn run(args: &PlanArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
     Ok(ExitCode::Success)
 }
 
+/// A plan, and what the store knows that concerns it.
+struct Sources {
+    plan: Plan,
+    states: States,
+    past: Vec<Past>,
+    spent: Vec<Spent>,
+}
+
 /// Plans the file, and looks its trials up in the store where there is one.
-fn gather(file: &SweepFile, changes: &Changes, places: &Places) -> anyhow::Result<Planned> {
+fn gather(file: &SweepFile, changes: &Changes, places: &Places) -> anyhow::Result<Sources> {
     let Some(reading) = Reading::open(places)? else {
         let plan = planning::plan(file, changes, &|_| None, Limit::Million)?;
-        return Ok(Planned { plan, states: States::new(), seconds_left: None });
+        return Ok(Sources { plan, states: States::new(), past: Vec::new(), spent: Vec::new() });
     };
     let digest = |path: &Path| {
         let path = std::path::absolute(path).ok()?;
@@ -58,44 +77,62 @@ fn gather(file: &SweepFile, changes: &Changes, places: &Places) -> anyhow::Resul
         &keys,
     ))?;
     let states: States = known.into_iter().map(|(key, known)| (key, known.state)).collect();
-    let seconds_left = expected_seconds(&plan, &states, &reading)?;
-    Ok(Planned { plan, states, seconds_left })
+    let past = reading.wait(reading.store.past())?;
+    let spent = reading.wait(reading.store.spent(&keys, reading::now_ms()))?;
+    Ok(Sources { plan, states, past, spent })
 }
 
-/// Returns what the trials that are not trained yet will take, from all that were.
-fn expected_seconds(
-    plan: &Plan,
-    states: &States,
-    reading: &Reading,
-) -> anyhow::Result<Option<f64>> {
-    let mut trained = HashMap::new();
-    for sweep in reading.wait(reading.store.sweeps())? {
-        for trial in reading.wait(reading.store.trials(&sweep))? {
-            trained.insert(trial.train_key, trial.run);
-        }
+/// Returns where a run without further options would compute.
+fn slots(plan: &Plan) -> Vec<Slot> {
+    let gpus = nvml::visible_gpus();
+    // `auto` makes do with what is there.
+    let chosen = devices::choose(&DeviceChoice::Auto, &gpus).unwrap_or_default();
+    let per_gpu = NonZeroU32::new(plan.meta.resources.slots_per_device).unwrap_or(NonZeroU32::MIN);
+    devices::slots(&chosen, per_gpu, None, devices::cores())
+}
+
+impl Sources {
+    fn asked(&self) -> Vec<Asked<'_>> {
+        let trials = self.plan.trials.iter();
+        trials
+            .map(|trial| Asked::planned(trial, state_of(&self.states, &trial.train_key)))
+            .collect()
     }
-    let keys: Vec<TrainKey> = trained.keys().cloned().collect();
-    let seconds = reading.wait(reading.store.attempt_seconds(&keys))?;
-    let past: Vec<Past<'_>> = seconds
-        .iter()
-        .filter_map(|(key, seconds)| Some(Past { run: trained.get(key)?, seconds: *seconds }))
-        .collect();
-    let left = plan.trials.iter().filter(|trial| match state_of(states, &trial.train_key) {
-        TrialState::Pending | TrialState::Running | TrialState::Stopped | TrialState::Failed => {
-            true
+
+    /// Tries what nothing comparable is known of.
+    fn probe(&self, here: &Here, places: &Places, ui: &mut Ui) -> anyhow::Result<Vec<Probed>> {
+        preflight::check_data(&self.plan, places)?;
+        let history = History::new(&self.past, &[], &here.place);
+        let asked = self.asked();
+        let open = asked.iter().filter(|trial| cost::is_to_train(trial.state));
+        let wanted = history.worth_probing(open.map(|trial| trial.run));
+        let is_wanted =
+            |trial: &&PlannedTrial| wanted.iter().any(|run| std::ptr::eq(*run, &trial.run));
+        let trials: Vec<&PlannedTrial> = self.plan.trials.iter().filter(is_wanted).collect();
+        probe::probe(&trials, &self.plan, &slots(&self.plan), places, ui)
+    }
+
+    /// Works out what the trials took and will take on this machine.
+    fn look_ahead(self, here: Option<&Here>, probed: &[Probed], args: &PlanArgs) -> Planned {
+        let (mut cost, mut fit) = (Outlook::default(), None);
+        if let Some(here) = here {
+            let history = History::new(&self.past, probed, &here.place);
+            let asked = self.asked();
+            let lefts = cost::lefts(&asked, &self.plan.eval_key, &history, &self.spent);
+            cost = cost::outlook(&asked, &self.spent, Some((&lefts, here)));
+            fit = args.budget.map(|budget| cost::fit(&asked, &lefts, budget));
         }
-        TrialState::Trained | TrialState::Done | TrialState::Pruned => false,
-    });
-    let left: Vec<_> = left.map(|trial| &trial.run).collect();
-    Ok(cost::expected_seconds(&left, &past).filter(|_| !left.is_empty()))
+        Planned { plan: self.plan, states: self.states, cost, fit }
+    }
 }
 
 /// A plan, and what the store adds to it.
 pub(super) struct Planned {
     pub plan: Plan,
     pub states: States,
-    /// What is left takes this long on one device, where comparable runs tell.
-    pub seconds_left: Option<f64>,
+    pub cost: Outlook,
+    /// What a budget has room for, where one is given.
+    pub fit: Option<Fit>,
 }
 
 /// Returns the plan for people.
@@ -118,12 +155,8 @@ fn needs(planned: &Planned) -> String {
         ),
         (None, _) | (_, None) => String::new(),
     };
-    if let Some(seconds) = planned.seconds_left {
-        let time = words::duration(Duration::from_secs_f64(seconds));
-        text.push_str(&format!(
-            "time: about {time} on one device for what is not trained yet (from comparable runs)\n"
-        ));
-    }
+    text.push_str(&planned.cost.text());
+    text.extend(planned.fit.iter().map(Fit::text));
     text
 }
 
@@ -137,7 +170,23 @@ fn head(plan: &Plan, style: Style) -> String {
     if let Some(table) = &meta.reproduces {
         text.push_str(&format!("reproduces the published table {table}\n"));
     }
+    text.extend(early_stop(plan));
     text
+}
+
+/// Says by which policy settings are stopped early, and when, where there is one.
+fn early_stop(plan: &Plan) -> Option<String> {
+    const SHOWN: usize = 6;
+    let (policy, first) = (plan.meta.early_stop?, plan.trials.first()?);
+    let rungs = policy.rungs(first.run.epochs);
+    let shown: Vec<String> = rungs.iter().take(SHOWN).map(u32::to_string).collect();
+    let more = if rungs.len() > SHOWN { ", ..." } else { "" };
+    Some(format!(
+        "early stopping: {} by {METRIC} after epochs {}{more} of {}\n",
+        policy.name(),
+        shown.join(", "),
+        first.run.epochs
+    ))
 }
 
 fn rules(plan: &Plan) -> String {
@@ -188,7 +237,7 @@ fn state_of(states: &States, key: &TrainKey) -> TrialState {
 
 /// Returns the plan for programs.
 pub(super) fn json(planned: &Planned) -> serde_json::Value {
-    let Planned { plan, states, seconds_left } = planned;
+    let Planned { plan, states, cost, fit } = planned;
     let trials = plan.trials.iter().map(|trial| {
         json!({
             "number": trial.ordinal,
@@ -207,11 +256,14 @@ pub(super) fn json(planned: &Planned) -> serde_json::Value {
         "sweep": plan.meta.name,
         "description": plan.meta.description,
         "reproduces": plan.meta.reproduces,
+        "early_stop": plan.meta.early_stop,
         "eval_key": plan.eval_key,
         "axes": plan.axes,
         "rules": plan.steps,
         "merged": merged(plan),
-        "seconds_left": seconds_left,
+        "seconds_left": cost.rest.as_ref().and_then(|rest| rest.seconds_to_go),
+        "cost": cost.json(),
+        "budget": fit,
         "trials": trials.collect::<Vec<_>>(),
     })
 }
@@ -225,14 +277,29 @@ mod tests {
     fn a_plan_shows_its_rules_and_trials() {
         let plan = samples::plan();
         let states = HashMap::from([(plan.trials[0].train_key.clone(), TrialState::Done)]);
-        let planned = Planned { plan, states, seconds_left: Some(5400.0) };
+        let planned = Planned { plan, states, cost: Outlook::default(), fit: None };
         insta::assert_snapshot!(text(&planned, Style::Plain));
+    }
+
+    #[test]
+    fn a_policy_is_told_with_its_rungs() {
+        use crate::spec::sweep::EarlyStop;
+        let mut plan = samples::plan();
+        let told = |plan: &Plan| head(plan, Style::Plain).lines().nth(2).map(str::to_owned);
+        assert_eq!(told(&plan), None);
+        plan.trials[0].run.epochs = 80;
+        plan.meta.early_stop = Some(EarlyStop::Asha { min_epochs: 3, reduction: 3 });
+        let line = "early stopping: asha by knn_probe_top1 after epochs 3, 9, 27 of 80";
+        assert_eq!(told(&plan).as_deref(), Some(line));
+        plan.meta.early_stop = Some(EarlyStop::Median { warmup: 10, every: 5 });
+        let line = "early stopping: median by knn_probe_top1 after epochs 10, 15, 20, 25, 30, 35, ... of 80";
+        assert_eq!(told(&plan).as_deref(), Some(line));
     }
 
     #[test]
     fn programs_get_the_same_with_a_schema() {
         let plan = samples::plan();
-        let planned = Planned { plan, states: States::new(), seconds_left: None };
+        let planned = Planned { plan, states: States::new(), cost: Outlook::default(), fit: None };
         let document = json(&planned);
         assert_eq!(document["schema"], 1);
         assert_eq!(document["merged"], 1);

@@ -2,6 +2,7 @@
 //! that was named.
 
 use std::future::Future;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
@@ -10,8 +11,8 @@ use super::exit::NothingMatched;
 use super::places::Places;
 use crate::drive::DriveError;
 use crate::ids::TrainKey;
+use crate::store::Store;
 use crate::store::rows::{SweepRow, TrialRow};
-use crate::store::{Store, StoreError};
 
 /// Fewest digits of a key that name a trial.
 const SHORTEST_PREFIX: usize = 4;
@@ -46,11 +47,11 @@ impl Reading {
     }
 
     /// Waits for a query.
-    pub(super) fn wait<T>(
+    pub(super) fn wait<T, E: Into<anyhow::Error>>(
         &self,
-        query: impl Future<Output = Result<T, StoreError>>,
+        query: impl Future<Output = Result<T, E>>,
     ) -> anyhow::Result<T> {
-        Ok(self.runtime.block_on(query)?)
+        self.runtime.block_on(query).map_err(Into::into)
     }
 
     /// Waits for what looks at processes.
@@ -131,6 +132,12 @@ fn with_prefix(trials: Vec<TrialRow>, prefix: &str) -> Result<Option<TrialRow>, 
 /// Returns the keys of trials.
 pub(super) fn keys(trials: &[TrialRow]) -> Vec<TrainKey> {
     trials.iter().map(|trial| trial.train_key.clone()).collect()
+}
+
+/// Returns the time on the wall, in milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Starts what drives queries, timers and processes: one thread is enough.

@@ -13,6 +13,7 @@ use super::{planning, shipped};
 use crate::plan::Limit;
 use crate::report::{self, Format, Gathered, SweepFacts};
 use crate::spec::run::Source;
+use crate::store::WorkerUse;
 use crate::store::rows::{SweepRow, TrialRow};
 use crate::ui::Ui;
 
@@ -67,11 +68,21 @@ fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
         description: sweep.facts.description,
         reproduces: sweep.facts.reproduces,
         report_metric: sweep.facts.report_metric,
+        report_spread: sweep.facts.report_spread,
         axes: sweep.facts.axes,
         classes: classes(sweep.facts.eval.data.as_ref(), &trials),
         eval: sweep.facts.eval,
+        workers: several(&reading.wait(store.workers_of(&keys))?),
     };
     Ok(Gathered::new(facts, trials, finals, curves))
+}
+
+/// Returns the workers in words, where there is more than one.
+fn several(workers: &[WorkerUse]) -> Vec<String> {
+    match workers {
+        [] | [_] => Vec::new(),
+        several => several.iter().map(|used| used.worker.words()).collect(),
+    }
 }
 
 /// Returns the file of the sweep as `run` takes it, where it ships and was run as it is: a `--set`

@@ -1,19 +1,21 @@
 //! `run`: plans, then executes what is not done yet.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::args::{RunArgs, Session};
+use super::cost::{self, Asked, Here, Left};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::{self, Changes};
 use super::sweep_file::{self, SweepFile};
-use super::{detach, preflight, reading};
+use super::{detach, preflight, provenance, reading};
 use crate::control::Server;
 use crate::drive::event::RunSummary;
 use crate::drive::lock::StateLock;
@@ -23,9 +25,14 @@ use crate::exec::devices::{self, DeviceChoice};
 use crate::exec::local::LocalExecutor;
 use crate::exec::nvml;
 use crate::exec::watch::Strangers;
-use crate::ids::{DeviceId, Slot};
-use crate::plan::{Limit, Plan, PlanError};
+use crate::failpoint::pretended_ms;
+use crate::ids::{DeviceId, Slot, TrainKey};
+use crate::plan::cost::History;
+use crate::plan::{Limit, Plan, PlanError, PlannedTrial};
+use crate::schedule::Millis;
+use crate::schedule::policy::Backoff;
 use crate::store::Store;
+use crate::store::rows::TrialState;
 use crate::ui::{Ui, words};
 
 /// Requests that wait for the loop; more wait with their clients.
@@ -51,6 +58,11 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
         let lock = StateLock::take(&places.state)?;
         let store = Store::open(&places.state).await?;
         note_datasets(&store, &measured, ui).await?;
+        let expected = budgeted(&store, &plan, &slots, args, ui).await?;
+        let made_with =
+            provenance::gather(&store, &worker, &plan, &slots, places, reading::now_ms()).await?;
+        provenance::note_other_workers(&store, &plan, &made_with.worker, ui).await?;
+        let store = store.on_behalf_of(made_with);
         let on_gpus = slots.iter().any(|slot| slot.device != DeviceId::Cpu);
         let driver = if on_gpus { nvml::Driver::open() } else { None };
         let executor = LocalExecutor::new(worker)?.watching(driver);
@@ -70,7 +82,7 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
             options: options(args),
             commands,
             device_news: mpsc::channel(1).1,
-            expected: &|_| None,
+            expected: &|trial| expected.get(&trial.train_key).copied(),
         };
         let mut observer = ui.watch(&plan.meta.report_metric);
         let stops = SignalStops::listen()?;
@@ -145,12 +157,27 @@ fn slots(args: &RunArgs, plan: &Plan) -> anyhow::Result<Vec<Slot>> {
 }
 
 fn options(args: &RunArgs) -> Options {
-    Options {
+    hurried(Options {
         limit: args.limit.map(|limit| limit as usize),
         max_failed: args.failures_allowed().and_then(NonZeroU32::new),
+        budget: args
+            .budget
+            .map(|budget| Millis(u64::try_from(budget.as_millis()).unwrap_or(u64::MAX))),
         retry_failed: if args.retry_failed { RetryFailed::Yes } else { RetryFailed::No },
         strangers: strangers(args),
         ..Options::default()
+    })
+}
+
+/// Makes a debug build hurry as a test asks.
+fn hurried(options: Options) -> Options {
+    let pace = |variable| pretended_ms(variable).and_then(|ms| u64::try_from(ms).ok());
+    let backoff = pace("BYOL_SWEEP_BACKOFF_MS").map(Millis);
+    Options {
+        tick: pace("BYOL_SWEEP_TICK_MS").map_or(options.tick, Duration::from_millis),
+        backoff: backoff.map_or(options.backoff, |ms| Backoff { base: ms, most: ms }),
+        grace: pace("BYOL_SWEEP_GRACE_MS").map_or(options.grace, Millis),
+        ..options
     }
 }
 
@@ -164,6 +191,40 @@ fn strangers(args: &RunArgs) -> Strangers {
     }
 }
 
+/// Returns what each trial is expected to take of the budget, and says where nobody can know.
+async fn budgeted(
+    store: &Store,
+    plan: &Plan,
+    slots: &[Slot],
+    args: &RunArgs,
+    ui: &mut Ui,
+) -> anyhow::Result<HashMap<TrainKey, Millis>> {
+    let (Some(_), Some(here)) = (args.budget, Here::of_slots(slots)) else {
+        return Ok(HashMap::new());
+    };
+    let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
+    let known = store
+        .known_to(&plan.meta.name, plan.meta.early_stop.as_ref(), &plan.eval_key, &keys)
+        .await?;
+    let state = |trial: &PlannedTrial| known.get(&trial.train_key).map(|known| known.state);
+    let asked = plan
+        .trials
+        .iter()
+        .map(|trial| Asked::planned(trial, state(trial).unwrap_or(TrialState::Pending)));
+    let asked: Vec<Asked<'_>> = asked.collect();
+    let history = History::new(&store.past().await?, &[], &here.place);
+    let spent = store.spent(&keys, reading::now_ms()).await?;
+    let lefts = cost::lefts(&asked, &plan.eval_key, &history, &spent);
+    let unknown = lefts.iter().filter(|left| **left == Left::Unknown).count();
+    if unknown > 0 {
+        ui.note(&format!(
+            "nothing comparable ran for {}: the budget counts them once they run",
+            words::plural(unknown, "trial")
+        ));
+    }
+    Ok(cost::expected(&asked, &lefts))
+}
+
 fn eval_path(plan: &Plan, places: &Places) -> anyhow::Result<Option<std::path::PathBuf>> {
     match &plan.eval.data {
         Some(source) => preflight::whereabouts(source, plan.meta.eval_data_path.as_deref(), places),
@@ -173,8 +234,6 @@ fn eval_path(plan: &Plan, places: &Places) -> anyhow::Result<Option<std::path::P
 
 /// Keeps what was measured, and says where images changed: their trials are other trials now.
 async fn note_datasets(store: &Store, measured: &Measured, ui: &mut Ui) -> anyhow::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
     for (path, digest) in measured {
         let path = std::path::absolute(path)?;
         if store.dataset_digest(&path).await?.is_some_and(|known| known != *digest) {
@@ -183,7 +242,7 @@ async fn note_datasets(store: &Store, measured: &Measured, ui: &mut Ui) -> anyho
                 path.display()
             ));
         }
-        store.note_dataset(&path, digest, now_ms).await?;
+        store.note_dataset(&path, digest, reading::now_ms()).await?;
     }
     Ok(())
 }

@@ -91,6 +91,7 @@ pub(super) fn plan() -> Plan {
             report_metric: "linear_top1".into(),
             early_stop: None,
             retention: crate::spec::sweep::Retention::default(),
+            report_spread: Default::default(),
         },
         eval: eval(),
         eval_key: eval_key(),
@@ -176,4 +177,49 @@ pub(super) fn finals(trial: &TrialRow) -> Finals {
     let values = [("knn_top1", 0.55), ("linear_top1", 0.6125), ("loss", 0.25)];
     let values = values.map(|(name, value)| (name.to_owned(), value));
     Finals { train_key: trial.train_key.clone(), values: values.into() }
+}
+
+/// What one attempt was made with.
+pub(super) fn origins() -> super::origin::Origins {
+    use crate::protocol::Started;
+    use crate::provenance::{About, Device, Program, Provenance, WorkerBinary};
+    let program = || Program { version: "0.1.0".into(), commit: "0299842aabbc".into() };
+    let about =
+        About { program: program(), libtorch: "2.11.0+cu130".into(), cuda: Some("13.0".into()) };
+    let provenance = Provenance {
+        controller: program(),
+        worker: WorkerBinary { digest: "c0ffee00".repeat(8), about: Some(about) },
+        devices: vec![Device { id: DeviceId::Cpu, model: "A CPU".into(), driver: None }],
+        slots: 1,
+        threads: 2,
+        max_retries: 2,
+        host: "here".into(),
+        os: "An OS 1".into(),
+        kernel: "Linux 6.1".into(),
+        argv: vec!["byol-sweep".into(), "run".into(), "tiny".into()],
+        data: Vec::new(),
+    };
+    let started = Started {
+        host: "here".into(),
+        pid: 7,
+        start_ticks: 8,
+        boot_id: "b".into(),
+        pid_namespace: None,
+        version: "0.1.0".into(),
+        libtorch: "2.11.0+cu130".into(),
+        device: "A CPU".into(),
+        threads: 2,
+        kernels: Kernels::Fastest,
+        resumed: false,
+    };
+    let row = crate::store::InvocationRow {
+        id: 3,
+        sweep: "tiny".into(),
+        at_ms: 1_700_000_000_000,
+        provenance,
+    };
+    super::origin::Origins {
+        invocations: [(AttemptNo(1), row)].into(),
+        started: [(AttemptNo(1), started)].into(),
+    }
 }

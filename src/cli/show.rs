@@ -1,11 +1,14 @@
 //! `show`: everything about one trial.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
 use super::args::{Form, TrialArgs};
 use super::exit::ExitCode;
+use super::origin::Origins;
 use super::places::Places;
 use super::reading::Reading;
 use super::table::{Align, Table};
@@ -13,39 +16,82 @@ use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text, ls};
 use crate::outcome::{Outcome, Verdict};
 use crate::spec::early::METRIC;
-use crate::store::rows::{AttemptKind, AttemptRow, EarlyStopRow, Finals, TrialRow};
+use crate::store::rows::{
+    AttemptKind, AttemptRow, EarlyStopRow, Finals, Known, SweepRow, TrialRow,
+};
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
 
+/// Everything about one trial.
+pub(super) struct Shown {
+    pub trial: TrialRow,
+    pub attempts: Vec<AttemptRow>,
+    pub finals: Option<Finals>,
+    pub origins: Origins,
+    /// Files that the trial left.
+    pub files: Vec<LeftFile>,
+}
+
+/// A file that an attempt left, and whether it is still there.
+pub(super) struct LeftFile {
+    pub what: &'static str,
+    pub path: PathBuf,
+    pub presence: Presence,
+}
+
+/// Whether a file is where the store has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    Here,
+    Gone,
+}
+
 pub(super) fn run(args: &TrialArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
-    let (trial, attempts, finals) = gather(args, places)?;
+    let reading = Reading::open_existing(places)?;
+    let (sweep, trial) = reading.trial(&args.sweep, &args.trial)?;
+    let shown = gather(&reading, &sweep, trial)?;
     ui.print(&match args.reader.form() {
-        Form::Text => text(&trial, &attempts, finals.as_ref(), ui.style()),
-        Form::Json => json_text(&json(&trial, &attempts, finals.as_ref())),
+        Form::Text => text(&shown, ui.style()),
+        Form::Json => json_text(&json(&shown)),
     })?;
     Ok(ExitCode::Success)
 }
 
-/// Reads a trial, its attempts in order, and its results.
-fn gather(
-    args: &TrialArgs,
-    places: &Places,
-) -> anyhow::Result<(TrialRow, Vec<AttemptRow>, Option<Finals>)> {
-    let reading = Reading::open_existing(places)?;
-    let (sweep, trial) = reading.trial(&args.sweep, &args.trial)?;
-    let attempts = reading.wait(reading.store.attempts(&trial.train_key))?;
+/// Reads a trial's attempts in order, its results, and what it was made with.
+pub(super) fn gather(
+    reading: &Reading,
+    sweep: &SweepRow,
+    trial: TrialRow,
+) -> anyhow::Result<Shown> {
+    let store = &reading.store;
+    let attempts = reading.wait(store.attempts(&trial.train_key))?;
     let keys = std::slice::from_ref(&trial.train_key);
-    let finals = reading.wait(reading.store.finals(&sweep.eval_key, keys))?.pop();
-    Ok((trial, attempts, finals))
+    let finals = reading.wait(store.finals(&sweep.eval_key, keys))?.pop();
+    let invocations = reading.wait(store.invocations_of(&trial.train_key))?;
+    let mut started = BTreeMap::new();
+    for attempt in &attempts {
+        let said = reading.wait(store.started(attempt.id))?;
+        started.extend(said.map(|said| (attempt.number, said)));
+    }
+    let known = reading.wait(store.known(&sweep.eval_key, keys))?.remove(&trial.train_key);
+    let files = known.map(|known| left_files(&known)).unwrap_or_default();
+    Ok(Shown { trial, attempts, finals, origins: Origins { invocations, started }, files })
 }
 
-/// Returns the trial for people: state, results, attempts, settings.
-pub(super) fn text(
-    trial: &TrialRow,
-    attempts: &[AttemptRow],
-    finals: Option<&Finals>,
-    style: Style,
-) -> String {
+/// Looks at the files that a trial left.
+fn left_files(known: &Known) -> Vec<LeftFile> {
+    let weights = known.weights.iter().map(|path| ("weights", path));
+    let checkpoint = known.checkpoint.iter().map(|(path, _)| ("checkpoint", path));
+    let file = |(what, path): (&'static str, &PathBuf)| {
+        let presence = if path.exists() { Presence::Here } else { Presence::Gone };
+        LeftFile { what, path: path.clone(), presence }
+    };
+    weights.chain(checkpoint).map(file).collect()
+}
+
+/// Returns the trial for people: state, results, attempts, what they were made with, settings.
+pub(super) fn text(shown: &Shown, style: Style) -> String {
+    let Shown { trial, attempts, finals, origins, files } = shown;
     let axes = trials::axes_of(std::slice::from_ref(trial));
     let label = style.paint(Role::Strong, &Named::from(trial).phrase(&axes));
     let state = trials::state(trial.state, trial.verdict, style);
@@ -57,16 +103,34 @@ pub(super) fn text(
         text.push_str(&early_stop(decision));
     }
     text.push_str(&format!("trial {}\ngroup {}\n", trial.train_key, trial.group_key));
-    if let Some(finals) = finals {
-        text.push_str(&section("results", style, &results(finals)));
+    let settings: String =
+        settings(trial).into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+    let sections = [
+        ("results", finals.as_ref().map(results).unwrap_or_default()),
+        ("attempts", if attempts.is_empty() { String::new() } else { table(attempts) }),
+        ("files", files.iter().map(file_line).collect()),
+        ("made with", origins.text()),
+        ("settings", settings),
+    ];
+    for (title, body) in sections.iter().filter(|(_, body)| !body.is_empty()) {
+        text.push_str(&section(title, style, body));
     }
-    if !attempts.is_empty() {
-        text.push_str(&section("attempts", style, &table(attempts)));
+    text
+}
+
+fn file_line(file: &LeftFile) -> String {
+    let path = file.path.display();
+    match file.presence {
+        Presence::Here => format!("{}: {path}\n", file.what),
+        Presence::Gone => format!("{}: cleaned away, was {path}\n", file.what),
     }
+}
+
+/// Returns the settings of a trial, by their paths: `optimizer.base_lr` and `0.3`.
+pub(super) fn settings(trial: &TrialRow) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     flatten("", &serde_json::to_value(&trial.run).unwrap_or_default(), &mut settings);
-    text.push_str(&section("settings", style, &settings.concat()));
-    text
+    settings
 }
 
 /// Says why a policy stopped it.
@@ -141,25 +205,26 @@ fn since_epoch(milliseconds: i64) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
 }
 
-/// Adds a line for every value below `value`: `optimizer.base_lr = 0.3`.
-fn flatten(path: &str, value: &Value, lines: &mut Vec<String>) {
+/// Adds every value below `value` with its path.
+pub(super) fn flatten(path: &str, value: &Value, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
                 let dot = if path.is_empty() { "" } else { "." };
-                flatten(&format!("{path}{dot}{key}"), value, lines);
+                flatten(&format!("{path}{dot}{key}"), value, found);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            lines.push(format!("{path} = {value}\n"));
+            found.push((path.to_owned(), value.to_string()));
         }
     }
 }
 
 /// Returns the trial for programs.
-pub(super) fn json(trial: &TrialRow, attempts: &[AttemptRow], finals: Option<&Finals>) -> Value {
+pub(super) fn json(shown: &Shown) -> Value {
+    let Shown { trial, attempts, finals, origins, files } = shown;
     let attempts = attempts.iter().map(|attempt| {
-        json!({
+        let mut document = json!({
             "number": attempt.number,
             "kind": attempt.kind,
             "eval_key": attempt.eval_key,
@@ -169,11 +234,21 @@ pub(super) fn json(trial: &TrialRow, attempts: &[AttemptRow], finals: Option<&Fi
             "started_ms": attempt.started_ms,
             "ended_ms": attempt.ended_ms,
             "outcome": attempt.outcome,
+        });
+        origins.add_to(attempt.number, &mut document);
+        document
+    });
+    let files = files.iter().map(|file| {
+        json!({
+            "what": file.what,
+            "path": file.path,
+            "here": file.presence == Presence::Here,
         })
     });
-    let mut document = ls::trial_json(trial, finals.map(|finals| &finals.values));
+    let mut document = ls::trial_json(trial, finals.as_ref().map(|finals| &finals.values));
     document["schema"] = json!(JSON_SCHEMA);
     document["attempts"] = attempts.collect();
+    document["files"] = files.collect();
     document["run"] = json!(trial.run);
     document
 }
@@ -183,47 +258,61 @@ mod tests {
     use super::super::samples;
     use super::*;
 
+    fn shown(place: usize, outcome: Option<Outcome>) -> Shown {
+        let trial = samples::trials().swap_remove(place);
+        let attempts = outcome.map(|outcome| samples::attempt(&trial, Some(outcome)));
+        let origins = Origins::default();
+        Shown {
+            attempts: attempts.into_iter().collect(),
+            trial,
+            finals: None,
+            origins,
+            files: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_trial_shows_its_results_attempts_and_settings() {
-        let trial = &samples::trials()[0];
-        let attempts =
-            [samples::attempt(trial, Some(Outcome::Finished { verdict: Verdict::Healthy }))];
-        let finals = samples::finals(trial);
-        insta::assert_snapshot!(text(trial, &attempts, Some(&finals), Style::Plain));
-        let document = json(trial, &attempts, Some(&finals));
+        let mut shown = shown(0, Some(Outcome::Finished { verdict: Verdict::Healthy }));
+        shown.finals = Some(samples::finals(&shown.trial));
+        shown.origins = samples::origins();
+        shown.files = vec![
+            LeftFile { what: "weights", path: "w".into(), presence: Presence::Here },
+            LeftFile { what: "checkpoint", path: "c".into(), presence: Presence::Gone },
+        ];
+        insta::assert_snapshot!(text(&shown, Style::Plain));
+        let document = json(&shown);
         assert_eq!(document["schema"], 1);
-        assert_eq!(document["attempts"][0]["ended_ms"], 1_700_000_060_000_i64);
         assert_eq!(document["run"]["epochs"], 3);
+        insta::assert_json_snapshot!("show_attempts", document["attempts"]);
+        assert_eq!(document["files"][1]["here"], false);
     }
 
     #[test]
     fn a_collapse_is_told_of_the_trial_and_of_its_attempt() {
-        let trial = &samples::trials()[6];
-        let attempt =
-            samples::attempt(trial, Some(Outcome::Finished { verdict: Verdict::Collapsed }));
-        let text = text(trial, std::slice::from_ref(&attempt), None, Style::Plain);
+        let shown = shown(6, Some(Outcome::Finished { verdict: Verdict::Collapsed }));
+        let text = text(&shown, Style::Plain);
         assert!(text.lines().next().unwrap_or_default().ends_with(": collapsed"), "{text}");
         assert_eq!(text.matches("collapsed").count(), 2, "{text}");
-        assert_eq!(json(trial, &[attempt], None)["attempts"][0]["outcome"]["verdict"], "collapsed");
+        assert_eq!(json(&shown)["attempts"][0]["outcome"]["verdict"], "collapsed");
     }
 
     #[test]
     fn what_a_policy_decided_is_told() {
-        let trial = &samples::trials()[7];
-        let text = text(trial, &[], None, Style::Plain);
+        let shown = shown(7, None);
+        let text = text(&shown, Style::Plain);
         let mut lines = text.lines();
         assert!(lines.next().unwrap_or_default().ends_with(": stopped early"), "{text}");
         let why =
             "stopped early after epoch 9: its setting had knn_probe_top1 31.2 % and needed 45.0 %";
         assert_eq!(lines.next(), Some(why));
-        assert_eq!(json(trial, &[], None)["state"], "pruned");
-        assert_eq!(json(trial, &[], None)["early_stop"]["epoch"], 9);
+        assert_eq!(json(&shown)["state"], "pruned");
+        assert_eq!(json(&shown)["early_stop"]["epoch"], 9);
     }
 
     #[test]
     fn a_failure_stands_above_everything_else() {
-        let trial = &samples::trials()[3];
-        let text = text(trial, &[], None, Style::Plain);
+        let text = text(&shown(3, None), Style::Plain);
         assert_eq!(text.lines().nth(1), Some("out_of_memory: CUDA out of memory"));
     }
 }

@@ -1,16 +1,24 @@
 //! `status`: one screen a sweep.
 
-use std::time::{Duration, SystemTime};
+use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::args::{Form, StatusArgs};
+use super::controller::Controller;
+use super::cost::{self, Asked, Here, Outlook};
 use super::exit::ExitCode;
+use super::origin::several_workers;
 use super::places::Places;
 use super::reading::{self, Reading};
 use super::trials::{self, Named};
-use super::{JSON_SCHEMA, json_text};
-use crate::outcome::{Outcome, Verdict};
+use super::watch::{self, Life, Screen};
+use super::{JSON_SCHEMA, json_text, progress};
+use crate::outcome::Verdict;
+use crate::plan::cost::History;
+use crate::protocol::Progress;
+use crate::store::WorkerUse;
 use crate::store::rows::{AttemptRow, SweepRow, TrialRow, TrialState};
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
@@ -39,23 +47,68 @@ pub(super) struct Standing {
     pub trials: Vec<TrialRow>,
     /// Attempts of these trials, ended or not.
     pub attempts: Vec<AttemptRow>,
+    /// The binaries that finished trials.
+    pub workers: Vec<WorkerUse>,
+    pub cost: Outlook,
+    /// Trials that are held.
+    pub held: usize,
+    /// Where live attempts are, by their row ids.
+    pub progress: HashMap<i64, Progress>,
+}
+
+impl Standing {
+    /// Returns how long the rest takes; `None` while nothing runs, or where not all is known.
+    fn to_go(&self) -> Option<Duration> {
+        let runs = self.attempts.iter().any(|attempt| attempt.ended_ms.is_none());
+        let rest = self.cost.rest.as_ref().filter(|_| runs)?;
+        rest.seconds_to_go.map(Duration::from_secs_f64)
+    }
 }
 
 pub(super) fn run(args: &StatusArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
-    let standings = gather(args.sweep.as_deref(), places)?;
-    let now_ms = since_epoch(SystemTime::now());
-    ui.print(&match args.reader.form() {
-        Form::Text => {
-            let screens = standings.iter().map(|standing| text(standing, now_ms, ui.style()));
-            screens.collect::<Vec<_>>().join("\n")
-        }
-        Form::Json => json_text(&json(&standings, now_ms)),
-    })?;
+    let style = ui.style();
+    if args.watch {
+        watch::watch(ui, || look(args, places, style))?;
+    } else {
+        ui.print(&look(args, places, style)?.text)?;
+    }
     Ok(ExitCode::Success)
 }
 
+/// Returns the screen of this moment.
+fn look(args: &StatusArgs, places: &Places, style: Style) -> anyhow::Result<Screen> {
+    let now_ms = reading::now_ms();
+    // First who is at work: what a run did before it ended is in the store.
+    let controller = Controller::look(&places.state);
+    let standings = gather(args.sweep.as_deref(), places, now_ms)?;
+    let text = match args.reader.form() {
+        Form::Text => {
+            let screens = standings.iter().map(|standing| text(standing, now_ms, style));
+            let at_work = controller.text().map(|line| format!("{line}\n"));
+            screens.chain(at_work).collect::<Vec<_>>().join("\n")
+        }
+        Form::Json => json_text(&json(&standings, &controller, now_ms)),
+    };
+    let runs = standings.iter().flat_map(|s| &s.attempts).any(|a| a.ended_ms.is_none());
+    let life = if runs || controller != Controller::None { Life::On } else { Life::Over };
+    Ok(Screen { text, signature: signature(&standings, &controller), life })
+}
+
+/// Returns all that happens and nothing that only passes.
+fn signature(standings: &[Standing], controller: &Controller) -> String {
+    let mut text = format!("{controller:?}");
+    for Standing { sweep, trials, attempts, held, .. } in standings {
+        text.push_str(&format!("{}:{}:{held}", sweep.name, sweep.revision));
+        for trial in trials {
+            text.push_str(&format!(";{}{:?}", trial.attempts, trial.state));
+        }
+        text.push_str(&format!(";{}", attempts.iter().filter(|a| a.ended_ms.is_none()).count()));
+    }
+    text
+}
+
 /// Reads the sweep of that name, or all of them.
-fn gather(sweep: Option<&str>, places: &Places) -> anyhow::Result<Vec<Standing>> {
+fn gather(sweep: Option<&str>, places: &Places, now_ms: i64) -> anyhow::Result<Vec<Standing>> {
     let reading = Reading::open_existing(places)?;
     let sweeps = match sweep {
         Some(name) => vec![reading.sweep(name)?],
@@ -64,23 +117,43 @@ fn gather(sweep: Option<&str>, places: &Places) -> anyhow::Result<Vec<Standing>>
     let stand = |sweep: SweepRow| {
         let trials = reading.wait(reading.store.trials(&sweep))?;
         let attempts = reading.wait(reading.store.attempts_of(&reading::keys(&trials)))?;
-        Ok(Standing { sweep, trials, attempts })
+        let workers = reading.wait(reading.store.workers_of(&reading::keys(&trials)))?;
+        let cost = costs(&reading, &sweep, &trials, now_ms)?;
+        let wished = reading.wait(reading.store.wished(&reading::keys(&trials)))?;
+        let held = wished.values().filter(|wished| wished.held_ms.is_some()).count();
+        let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
+        let progress = live.filter_map(|live| Some((live.id, progress::of(live)?))).collect();
+        Ok(Standing { sweep, trials, attempts, workers, cost, held, progress })
     };
     sweeps.into_iter().map(stand).collect()
 }
 
-fn since_epoch(now: SystemTime) -> i64 {
-    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+fn costs(
+    reading: &Reading,
+    sweep: &SweepRow,
+    trials: &[TrialRow],
+    now_ms: i64,
+) -> anyhow::Result<Outlook> {
+    let spent = reading.wait(reading.store.spent(&reading::keys(trials), now_ms))?;
+    let asked: Vec<Asked<'_>> = trials.iter().map(Asked::from).collect();
+    let Some(here) = Here::of_sweep(reading, sweep)? else {
+        return Ok(cost::outlook(&asked, &spent, None));
+    };
+    let history = History::new(&reading.wait(reading.store.past())?, &[], &here.place);
+    let lefts = cost::lefts(&asked, &sweep.eval_key, &history, &spent);
+    Ok(cost::outlook(&asked, &spent, Some((&lefts, &here))))
 }
 
 /// Returns a sweep's screen for people.
 pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
-    let Standing { sweep, trials, attempts } = standing;
+    let Standing { sweep, trials, attempts, workers, cost, held, progress } = standing;
     let name = style.paint(Role::Strong, &sweep.name);
     let mut text =
         format!("{name}: {}, {}", words::plural(trials.len(), "trial"), counts(trials, style));
-    if let Some(time) = remaining(trials, attempts) {
+    if *held > 0 {
+        text.push_str(&format!("; {} held", words::count(*held as u64)));
+    }
+    if let Some(time) = standing.to_go() {
         text.push_str(&format!("; about {} left", words::duration(time)));
     }
     text.push('\n');
@@ -93,11 +166,21 @@ pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
         let label = Named::from(trial).phrase(&axes);
         let running = style.paint(Role::Busy, "running");
         text.push_str(&format!(
-            "  {running} {} {label} on {}, {since}\n",
-            trial.ordinal, attempt.device
+            "  {running} {} {label} on {}, {since}{}\n",
+            trial.ordinal,
+            attempt.device,
+            progress
+                .get(&attempt.id)
+                .map(|at| format!(", {}", progress::text(at)))
+                .unwrap_or_default()
         ));
     }
     text.push_str(&failures(trials, &axes, style));
+    let cost = cost.text();
+    text.extend(cost.lines().map(|line| format!("  {line}\n")));
+    if let Some(note) = several_workers(workers) {
+        text.push_str(&format!("  {note}\n"));
+    }
     text
 }
 
@@ -150,46 +233,26 @@ fn failures(trials: &[TrialRow], axes: &[String], style: Style) -> String {
     text
 }
 
-/// Returns how long the rest takes when trials go on taking as long as the finished ones did, as
-/// many at a time as now; `None` when nothing runs or nothing finished.
-fn remaining(trials: &[TrialRow], attempts: &[AttemptRow]) -> Option<Duration> {
-    let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none()).count();
-    let took = |attempt: &AttemptRow| match (&attempt.outcome, attempt.ended_ms) {
-        (Some(Outcome::Finished { .. }), Some(end)) => Some(milliseconds(end - attempt.started_ms)),
-        (Some(Outcome::Finished { .. } | Outcome::Stopped | Outcome::Failed { .. }) | None, _) => {
-            None
-        }
-    };
-    let times: Vec<Duration> = attempts.iter().filter_map(took).collect();
-    let left = trials.iter().filter(|trial| is_left(trial.state)).count();
-    if live == 0 || times.is_empty() {
-        return None;
-    }
-    let mean = times.iter().sum::<Duration>().div_f64(times.len() as f64);
-    Some(mean.mul_f64(left as f64 / live as f64))
-}
-
-fn is_left(state: TrialState) -> bool {
-    match state {
-        TrialState::Pending | TrialState::Running | TrialState::Trained | TrialState::Stopped => {
-            true
-        }
-        TrialState::Done | TrialState::Failed | TrialState::Pruned => false,
-    }
-}
-
 fn milliseconds(time: i64) -> Duration {
     Duration::from_millis(u64::try_from(time).unwrap_or(0))
 }
 
+fn worker(used: &WorkerUse) -> serde_json::Value {
+    json!({ "digest": used.worker.digest, "about": used.worker.about, "trials": used.trials })
+}
+
 /// Returns the sweeps for programs.
-pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
+pub(super) fn json(
+    standings: &[Standing],
+    controller: &Controller,
+    now_ms: i64,
+) -> serde_json::Value {
     let sweep = |standing: &Standing| {
-        let Standing { sweep, trials, attempts } = standing;
+        let Standing { sweep, trials, attempts, workers, cost, held, progress } = standing;
         let counts: serde_json::Map<String, serde_json::Value> = ORDER
             .iter()
             .map(|state| (*state, trials.iter().filter(|trial| trial.state == *state).count()))
-            .map(|(state, count)| (trials::state_name(state).to_owned(), json!(count)))
+            .map(|(state, count)| (state.as_str().to_owned(), json!(count)))
             .collect();
         let verdicts: serde_json::Map<String, serde_json::Value> = MARKED
             .iter()
@@ -202,6 +265,7 @@ pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
                 "attempt": attempt.number,
                 "device": attempt.device.to_string(),
                 "seconds": milliseconds(now_ms - attempt.started_ms).as_secs_f64(),
+                "progress": progress.get(&attempt.id),
             })
         });
         json!({
@@ -209,42 +273,77 @@ pub(super) fn json(standings: &[Standing], now_ms: i64) -> serde_json::Value {
             "trials": trials.len(),
             "counts": counts,
             "verdicts": verdicts,
+            "held": held,
             "running": running.collect::<Vec<_>>(),
-            "seconds_left": remaining(trials, attempts).map(|time| time.as_secs_f64()),
+            "workers": workers.iter().map(worker).collect::<Vec<_>>(),
+            "seconds_left": standing.to_go().map(|time| time.as_secs_f64()),
+            "cost": cost.json(),
         })
     };
-    json!({ "schema": JSON_SCHEMA, "sweeps": standings.iter().map(sweep).collect::<Vec<_>>() })
+    let at_work = controller;
+    json!({ "schema": JSON_SCHEMA, "at_work": at_work, "sweeps": standings.iter().map(sweep).collect::<Vec<_>>() })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::cost::Left;
     use super::super::samples;
     use super::*;
+    use crate::outcome::Outcome;
+    use crate::plan::cost::{Basis, DeviceKind, Place};
+    use crate::protocol::Stage;
+    use crate::store::Spent;
 
     fn standing() -> Standing {
         let trials = samples::trials();
         let finished = Outcome::Finished { verdict: Verdict::Healthy };
         let attempts =
             vec![samples::attempt(&trials[0], Some(finished)), samples::attempt(&trials[2], None)];
-        Standing { sweep: samples::sweep(), trials, attempts }
+        let kind = DeviceKind::Cpu;
+        let train_key = trials[0].train_key.clone();
+        let spent = Spent { train_key, kind, train_ms: 7_200_000, eval_ms: 600_000 };
+        let asked: Vec<Asked<'_>> = trials.iter().map(Asked::from).collect();
+        let known = Left::Known { seconds: 90.0, basis: Basis::SameClass };
+        let lefts = vec![known; trials.len()];
+        let place = Place { kind, model: "a".into(), threads: 1 };
+        let here = Here { place, slots: 2 };
+        let cost = cost::outlook(&asked, &[spent], Some((&lefts, &here)));
+        let progress = Progress {
+            stage: Stage::Train,
+            update: 3,
+            updates: 12,
+            epoch: 1,
+            epochs: 3,
+            loss: None,
+            images_per_s: 1234.0,
+        };
+        Standing {
+            sweep: samples::sweep(),
+            progress: [(attempts[1].id, progress)].into(),
+            trials,
+            attempts,
+            workers: Vec::new(),
+            cost,
+            held: 1,
+        }
     }
 
     #[test]
     fn one_screen_says_what_runs_what_failed_and_how_long_it_takes() {
         let now_ms = 1_700_000_030_000;
         insta::assert_snapshot!(text(&standing(), now_ms, Style::Plain));
-        let document = json(&[standing()], now_ms);
+        let document = json(&[standing()], &Controller::None, now_ms);
         assert_eq!(document["schema"], 1);
         assert_eq!(document["sweeps"][0]["counts"]["done"], 3);
         assert_eq!(document["sweeps"][0]["verdicts"], json!({ "collapsed": 1, "diverged": 1 }));
         assert_eq!(document["sweeps"][0]["running"][0]["seconds"], 30.0);
-        assert_eq!(document["sweeps"][0]["seconds_left"], 180.0);
+        assert_eq!(document["sweeps"][0]["seconds_left"], 315.0);
     }
 
     #[test]
     fn nothing_is_promised_while_nothing_runs() {
         let mut standing = standing();
         standing.attempts.truncate(1);
-        assert_eq!(remaining(&standing.trials, &standing.attempts), None);
+        assert_eq!(standing.to_go(), None);
     }
 }

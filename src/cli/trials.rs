@@ -40,13 +40,24 @@ impl Named<'_> {
 
     /// Returns all of that in one phrase: `remove color, method=byol batch_size=64 seed=0`.
     pub(super) fn phrase(&self, axes: &[String]) -> String {
-        let arm = self.arm();
-        let set = axes.iter().map(|axis| (axis.as_str(), self.axis(axis)));
-        let mut words: Vec<String> =
-            set.filter(|(_, v)| !v.is_empty()).map(|(axis, v)| format!("{axis}={v}")).collect();
+        let mut words = self.set(axes);
         words.push(format!("seed={}", self.seed));
-        let words = words.join(" ");
-        if arm.is_empty() { words } else { format!("{arm}, {words}") }
+        self.behind_arm(&words)
+    }
+
+    /// Returns the same without the seed.
+    pub(super) fn cell(&self, axes: &[String]) -> String {
+        self.behind_arm(&self.set(axes))
+    }
+
+    fn set(&self, axes: &[String]) -> Vec<String> {
+        let set = axes.iter().map(|axis| (axis.as_str(), self.axis(axis)));
+        set.filter(|(_, v)| !v.is_empty()).map(|(axis, v)| format!("{axis}={v}")).collect()
+    }
+
+    fn behind_arm(&self, words: &[String]) -> String {
+        let parts = [self.arm(), words.join(" ")];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -74,19 +85,6 @@ fn distinct(values: impl Iterator<Item = String>) -> String {
     seen.join(" = ")
 }
 
-/// Returns the name of a state, as JSON has it.
-pub(super) fn state_name(state: TrialState) -> &'static str {
-    match state {
-        TrialState::Pending => "pending",
-        TrialState::Running => "running",
-        TrialState::Trained => "trained",
-        TrialState::Done => "done",
-        TrialState::Stopped => "stopped",
-        TrialState::Failed => "failed",
-        TrialState::Pruned => "pruned",
-    }
-}
-
 /// Returns the word of a state for people.
 fn state_words(state: TrialState) -> &'static str {
     match state {
@@ -96,7 +94,7 @@ fn state_words(state: TrialState) -> &'static str {
         | TrialState::Trained
         | TrialState::Done
         | TrialState::Stopped
-        | TrialState::Failed => state_name(state),
+        | TrialState::Failed => state.as_str(),
     }
 }
 

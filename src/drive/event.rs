@@ -170,7 +170,7 @@ pub struct RunSummary {
     pub held: usize,
     /// Of those left, kept back because the budget is spent.
     pub over_budget: usize,
-    /// Trials given up early, by a policy.
+    /// Trials that the sweep's policy stopped early, in earlier runs too.
     pub pruned: usize,
     /// Whether the user stopped it.
     pub interrupted: bool,

@@ -110,7 +110,7 @@ impl<E: Executor> Run<'_, E> {
         let (jobs, live): (Vec<JobNo>, Vec<&LiveAttempt>) =
             self.live.iter().filter(|(_, attempt)| on_gpu(attempt)).unzip();
         let residents: Vec<Resident<'_>> = live.iter().map(|attempt| resident(attempt)).collect();
-        let views = self.executor.gpus(&residents).await;
+        let Some(views) = self.executor.gpus(&residents).await else { return Ok(()) };
 
         self.gpus.measured.retain(|job| jobs.contains(job));
         self.gpus.note(&views, &jobs, &self.jobs);

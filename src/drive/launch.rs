@@ -9,6 +9,7 @@ use super::order;
 use super::recover::to_json;
 use super::run::{Origin, Run};
 use crate::exec::{ExecError, Executor, JobHandle, LaunchOrder};
+use crate::failpoint::{self, Point};
 use crate::files::write_atomically;
 use crate::ids::Slot;
 use crate::outcome::{FailureReason, Outcome};
@@ -36,6 +37,7 @@ impl<E: Executor> Run<'_, E> {
         };
         let answer = match self.executor.launch(&launch).await {
             Ok(handle) => {
+                failpoint::reach(Point::WorkerSpawned);
                 self.launched(job, row, handle).await?;
                 Input::Launched(job)
             }
@@ -80,6 +82,7 @@ impl<E: Executor> Run<'_, E> {
         let path = AttemptFolder::at(&row.folder).spec();
         let json = serde_json::to_vec_pretty(&order).expect("plain data serialises");
         write_atomically(&path, &json).map_err(|source| DriveError::Order { path, source })?;
+        failpoint::reach(Point::OrderWritten);
         Ok(row)
     }
 
@@ -90,6 +93,7 @@ impl<E: Executor> Run<'_, E> {
         handle: JobHandle,
     ) -> Result<(), DriveError> {
         self.store.note_handle(row.id, &to_json(&handle)).await?;
+        failpoint::reach(Point::HandleNoted);
         let attempt = LiveAttempt {
             name: self.jobs[job.0].name(),
             events: Events::of(&row),

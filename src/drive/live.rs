@@ -172,6 +172,13 @@ impl Events {
                 let folder = self.folder.path().display();
                 Outcome::Failed { reason, detail: format!("{detail}: {folder}") }
             }
+            // Whatever else it met: without its folder no worker can go on.
+            Outcome::Failed { reason: FailureReason::Panicked, .. }
+                if self.last_word.is_none() && !self.folder.path().exists() =>
+            {
+                let detail = format!("somebody deleted {}", self.folder.path().display());
+                Outcome::Failed { reason: FailureReason::Lost, detail }
+            }
             Outcome::Failed { reason: reason @ FailureReason::Panicked, detail }
                 if self.last_word.is_none() =>
             {

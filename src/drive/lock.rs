@@ -46,13 +46,35 @@ impl StateLock {
     }
 }
 
+/// Who works on a state folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody.
+    Nobody,
+    /// A controller, by its host and process.
+    Somebody(String),
+}
+
+/// Tells who works on a state folder.
+///
+/// # Errors
+///
+/// The lock is there and cannot be opened or locked.
+pub fn holder(state: &Path) -> io::Result<Holder> {
+    let path = state.join("lock");
+    if !is_held(&path)? {
+        return Ok(Holder::Nobody);
+    }
+    Ok(Holder::Somebody(read_holder(&mut File::open(path)?)))
+}
+
 /// Returns whether some process holds the lock file at `path`, as a living worker holds its
 /// trial's.
 ///
 /// # Errors
 ///
 /// The file is there and cannot be opened or locked.
-pub(super) fn is_held(path: &Path) -> io::Result<bool> {
+pub fn is_held(path: &Path) -> io::Result<bool> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -100,6 +122,7 @@ mod tests {
         let process = format!("process {}", std::process::id());
         assert!(error.contains(&process) && error.contains("--state-dir"), "{error}");
         assert!(is_held(&state.join("lock")).unwrap());
+        assert_eq!(holder(&state).unwrap(), Holder::Somebody(who()));
         drop(first);
         assert!(!is_held(&state.join("lock")).unwrap());
         StateLock::take(&state).unwrap();

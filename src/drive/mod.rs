@@ -45,8 +45,8 @@ use crate::store::Store;
 pub use error::DriveError;
 pub use inbox::DeviceNews;
 pub use names::name;
-pub use order::Images;
-pub use todo::RetryFailed;
+pub use order::{Images, work};
+pub use todo::{Ended, RetryFailed, Standing, standing};
 
 use command::Commands;
 use disk::Watermarks;

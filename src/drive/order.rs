@@ -20,7 +20,7 @@ pub struct Images<'a> {
 
 /// Tells what the next attempt does: evaluates where the trial is trained, otherwise trains from
 /// the newest checkpoint. Files that were cleaned away do not count; `exists` tells.
-pub(super) fn work(known: &Known, exists: impl Fn(&Path) -> bool) -> Work {
+pub fn work(known: &Known, exists: impl Fn(&Path) -> bool) -> Work {
     if let Some(weights) = known.weights.as_ref().filter(|file| exists(file)) {
         return Work::Evaluate { weights: weights.clone() };
     }

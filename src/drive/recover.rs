@@ -13,6 +13,7 @@ use super::event::TrialName;
 use super::live::{Events, LiveAttempt};
 use super::lock::{is_held, who};
 use crate::exec::{Executor, JobHandle, JobStatus};
+use crate::failpoint::{self, Point};
 use crate::ids::TrainKey;
 use crate::outcome::{Exit, Outcome};
 use crate::protocol::Started;
@@ -111,7 +112,10 @@ enum Introduced {
 async fn introduce(store: &Store, row: &AttemptRow) -> Result<Introduced, DriveError> {
     let folder = AttemptFolder::at(&row.folder);
     match folder.take_claim(&who()) {
-        Ok(true) => return Ok(Introduced::Never),
+        Ok(true) => {
+            failpoint::reach(Point::AttemptGivenUp);
+            return Ok(Introduced::Never);
+        }
         // No folder, no order, no worker.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Introduced::Never),
         Err(source) => return Err(DriveError::Folder { path: folder.claim(), source }),

@@ -15,7 +15,7 @@ pub enum RetryFailed {
 
 /// Where a trial stands before a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub enum Standing {
     /// Trained and evaluated.
     Done,
     /// Failed, and no attempt follows by itself.
@@ -28,7 +28,7 @@ pub(super) enum Standing {
 
 /// How the trial's last attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub enum Ended {
     /// Under an earlier controller's eyes.
     Watched,
     /// While nobody watched: it is not charged for what it met there.
@@ -36,7 +36,7 @@ pub(super) enum Ended {
 }
 
 /// Tells where a trial stands.
-pub(super) fn standing(
+pub fn standing(
     known: &Known,
     max_retries: u32,
     retry_failed: RetryFailed,

@@ -173,9 +173,9 @@ impl Executor for LocalExecutor {
         killed.and(reaped).map_err(|source| no_signal(handle, source))
     }
 
-    async fn gpus(&self, live: &[Resident<'_>]) -> Vec<GpuView> {
-        let gpus = self.driver.as_ref().map(Driver::look).unwrap_or_default();
-        tenants::attribute(gpus, live, &self.here)
+    async fn gpus(&self, live: &[Resident<'_>]) -> Option<Vec<GpuView>> {
+        let gpus = self.driver.as_ref()?.look();
+        Some(tenants::attribute(gpus, live, &self.here))
     }
 
     async fn changed(&self) {

@@ -1,6 +1,7 @@
 //! Starting, finding and stopping worker processes. Knows nothing of deadlines, retries, logs or
 //! metrics: those belong to the scheduler and to the attempt folder.
 
+pub mod about;
 pub mod appetite;
 pub mod devices;
 mod kin;
@@ -57,9 +58,8 @@ pub trait Executor {
     /// The system refused; something may be left.
     async fn clear(&self, folder: &Path, handle: Option<&JobHandle>) -> Result<(), ExecError>;
 
-    /// Returns the GPUs as they are now, told what lives on them; none where there are none or
-    /// nobody watches them.
-    async fn gpus(&self, live: &[Resident<'_>]) -> Vec<GpuView>;
+    /// Returns the GPUs as they are now, told what lives on them; `None` where nobody watches them.
+    async fn gpus(&self, live: &[Resident<'_>]) -> Option<Vec<GpuView>>;
 
     /// Returns once it is worth looking again. A hint only: it may come early, late or never.
     async fn changed(&self);

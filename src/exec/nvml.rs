@@ -119,6 +119,11 @@ fn all(driver: &Driver) -> Vec<Gpu> {
     driver.devices().filter_map(|device| gpu(device).ok()).collect()
 }
 
+/// Returns the version of the driver, where there is one.
+pub fn driver_version() -> Option<String> {
+    Driver::open()?.nvml.sys_driver_version().ok()
+}
+
 /// Applies a mask as CUDA does: indices, or beginnings of the UUIDs of cards or of their parts; the
 /// first that fits nothing ends the list.
 fn masked(all: &[Gpu], mask: &str) -> Vec<Gpu> {

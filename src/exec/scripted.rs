@@ -117,8 +117,8 @@ impl Executor for ScriptedExecutor {
         Ok(())
     }
 
-    async fn gpus(&self, live: &[Resident<'_>]) -> Vec<GpuView> {
-        (self.gpus)(live.len())
+    async fn gpus(&self, live: &[Resident<'_>]) -> Option<Vec<GpuView>> {
+        Some((self.gpus)(live.len()))
     }
 
     async fn changed(&self) {

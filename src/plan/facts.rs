@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use crate::spec::eval::EvalSpec;
-use crate::spec::sweep::{EarlyStop, Scale};
+use crate::spec::sweep::{EarlyStop, Scale, SpreadKind};
 
 /// What a sweep is, apart from its trials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Facts {
     pub early_stop: Option<EarlyStop>,
     /// Metric that reports lead with.
     pub report_metric: String,
+    /// What reports show behind a mean.
+    #[serde(default, skip_serializing_if = "crate::spec::run::is_default")]
+    pub report_spread: SpreadKind,
     /// The settings that grids name, in the order of the file.
     pub axes: Vec<String>,
     /// How trials are evaluated.
@@ -36,6 +39,7 @@ impl From<&Plan> for Facts {
             scale: plan.meta.scale,
             early_stop: plan.meta.early_stop,
             report_metric: plan.meta.report_metric.clone(),
+            report_spread: plan.meta.report_spread,
             axes: plan.axes.clone(),
             eval: plan.eval.clone(),
         }
@@ -65,6 +69,7 @@ mod tests {
             scale: Scale::Smoke,
             early_stop: None,
             report_metric: "linear_top1".to_owned(),
+            report_spread: SpreadKind::Sd,
             axes: Vec::new(),
             eval: EvalSpec {
                 semantics: 1,

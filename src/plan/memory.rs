@@ -36,24 +36,47 @@ pub fn estimate(run: &RunSpec) -> u64 {
     BASE + FLOAT * (3 * online + target + activations)
 }
 
-/// Sizes of a network, in floats; activations are per image.
+/// Multiplications of one image through each part, forward.
+pub(super) struct Work {
+    pub(super) encoder: u64,
+    pub(super) projector: u64,
+    pub(super) predictor: u64,
+}
+
+/// Counts the multiplications of one image.
+pub(super) fn work(run: &RunSpec) -> Work {
+    let encoder = encoder(&run.encoder, u64::from(run.data.image_size));
+    let projector = head(&run.projector, encoder.representation);
+    let predictor = match &run.predictor {
+        Some(Predictor::Head(spec)) => head(spec, u64::from(run.projector.out)).multiplications,
+        Some(Predictor::Optimal(_)) | None => 0,
+    };
+    let (encoder, projector) = (encoder.multiplications, projector.multiplications);
+    Work { encoder, projector, predictor }
+}
+
+/// Sizes of a network, in floats; activations and multiplications are per image.
+#[derive(Default)]
 struct Size {
     parameters: u64,
     activations: u64,
+    multiplications: u64,
     representation: u64,
 }
 
 fn head(spec: &HeadSpec, input: u64) -> Size {
-    let mut size = Size { parameters: 0, activations: 0, representation: input };
+    let mut size = Size { representation: input, ..Size::default() };
     for &hidden in &spec.hidden {
         let hidden = u64::from(hidden);
         // Weight, bias, and BatchNorm's scale and offset; its input and output are kept.
         size.parameters += size.representation * hidden + 3 * hidden;
+        size.multiplications += size.representation * hidden;
         size.activations += 2 * hidden;
         size.representation = hidden;
     }
     let out = u64::from(spec.out);
     size.parameters += (size.representation + 1) * out;
+    size.multiplications += size.representation * out;
     size.activations += out;
     size.representation = out;
     size
@@ -68,7 +91,7 @@ struct Builder {
 
 impl Builder {
     fn image(side: u64) -> Self {
-        Self { size: Size { parameters: 0, activations: 0, representation: 0 }, channels: 3, side }
+        Self { size: Size::default(), channels: 3, side }
     }
 
     /// A convolution from `input` channels with BatchNorm and ReLU behind it.
@@ -76,6 +99,7 @@ impl Builder {
         self.side = self.side.div_ceil(stride);
         self.size.parameters += input * channels * kernel * kernel + 2 * channels;
         self.size.activations += 2 * channels * self.side * self.side;
+        self.size.multiplications += input * channels * kernel * kernel * self.side * self.side;
         self.channels = channels;
     }
 
@@ -170,6 +194,11 @@ mod tests {
         assert_eq!(resnet(18).parameters, 11_176_512 + 64 * 64 + 2 * 64);
         assert_eq!(resnet(50).parameters, 23_508_032);
         assert_eq!(resnet(50).representation, 2048);
+        // As papers count them: 1.8 and 4.1 thousand million.
+        for (depth, known) in [(18, 1.81e9), (50, 4.09e9)] {
+            let counted = resnet(depth).multiplications as f64;
+            assert!((counted / known - 1.0).abs() < 0.02, "{depth}: {counted}");
+        }
         assert_eq!(encoder(&EncoderSpec::Convnet { width: 0.25 }, 32).representation, 64);
     }
 }

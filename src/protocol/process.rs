@@ -6,6 +6,8 @@ use std::{fs, io};
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::failpoint;
+
 /// A process of this machine, for as long as it does not reboot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProcessId {
@@ -46,7 +48,10 @@ impl Here {
     /// # Errors
     /// Fails without `/proc`.
     pub fn look() -> io::Result<Self> {
-        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
+        let boot_id = match failpoint::pretended("BYOL_SWEEP_BOOT_ID") {
+            Some(pretended) => pretended,
+            None => fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned(),
+        };
         let link = fs::read_link("/proc/self/ns/pid").ok();
         let pid_namespace = link.and_then(|link| namespace(&link.to_string_lossy()));
         Ok(Self { boot_id, pid_namespace })

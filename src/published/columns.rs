@@ -2,9 +2,7 @@
 //! for a run. Columns that are not listed hold results or words for people. Knows nothing of rows.
 
 use super::{Entry, PublishedTable};
-use crate::spec::run::{
-    Loss, Normalization, NtXentScale, OptimizerSpec, Predictor, RunSpec, Target,
-};
+use crate::spec::run::{Loss, Normalization, NtXentScale, Predictor, RunSpec, Target};
 
 /// What the paper writes in a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,8 +52,10 @@ const fn column(
 /// All columns that are about settings.
 pub(super) const COLUMNS: [Column; 16] = [
     column("batch_size", "batch_size", |run| Printed::Number(run.batch_size.into())),
-    column("base_lr", "optimizer.base_lr", |run| Printed::Number(rates(run).0)),
-    column("weight_decay", "optimizer.weight_decay", |run| Printed::Number(rates(run).1)),
+    column("base_lr", "optimizer.base_lr", |run| Printed::Number(run.optimizer.base_lr())),
+    column("weight_decay", "optimizer.weight_decay", |run| {
+        Printed::Number(run.optimizer.weight_decay())
+    }),
     column("projector_depth", "projector.depth", |run| depth(run.projector.hidden.len())),
     column("predictor_depth", "predictor.depth", predictor_depth),
     column("projection_dim", "projector.out", |run| Printed::Number(run.projector.out.into())),
@@ -174,14 +174,6 @@ fn kind(target: Target) -> Kind {
         Target::Average { tau_base: 1.0, .. } => Kind::Constant,
         Target::Average { .. } => Kind::MovingAverage,
         Target::Online => Kind::Online,
-    }
-}
-
-/// Base learning rate and weight decay.
-fn rates(run: &RunSpec) -> (f64, f64) {
-    match run.optimizer {
-        OptimizerSpec::Lars { base_lr, weight_decay, .. }
-        | OptimizerSpec::Sgd { base_lr, weight_decay, .. } => (base_lr, weight_decay),
     }
 }
 

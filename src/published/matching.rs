@@ -9,7 +9,7 @@ use super::columns::{self, COLUMNS, Column};
 use super::{Entry, PublishedTable};
 use crate::spec::run::RunSpec;
 
-type Row = BTreeMap<String, Entry>;
+pub(super) type Row = BTreeMap<String, Entry>;
 
 /// The axis that removes operators of the augmentation preset.
 const REMOVE_AXIS: &str = "augment.remove";
@@ -42,19 +42,47 @@ pub struct PublishedValue {
     pub top5: Option<f64>,
     /// What the row is called in the paper.
     pub row_label: String,
+    /// The row is what the table's other rows change.
+    pub is_baseline: bool,
+}
+
+impl PublishedValue {
+    /// Returns how far its top-1 is from another's, percentage points. In hundredths, as printed:
+    /// 63.4 - 72.5 is -9.1 and not -9.100000000000001.
+    pub fn change_from(&self, other: &Self) -> f64 {
+        ((self.top1 - other.top1) * 100.0).round() / 100.0
+    }
 }
 
 /// Returns what `table` prints for `cell`; `None` when no row fits, or more than one.
 pub fn value_for(table: &PublishedTable, cell: &CellQuery<'_>) -> Option<PublishedValue> {
-    if let Some(baseline) = table.baseline_top1
-        && columns::is_baseline(cell.run)
+    if columns::is_baseline(cell.run)
+        && let Some(baseline) = caption_baseline(table)
     {
-        let row_label = "baseline with moving average".to_owned();
-        return Some(PublishedValue { top1: baseline, top1_pm: None, top5: None, row_label });
+        return Some(baseline);
     }
-    let rows = rows_for(table, cell);
+    printed(table, cell.method, &rows_for(table, cell))
+}
+
+/// The baseline that a caption tells.
+pub(super) fn caption_baseline(table: &PublishedTable) -> Option<PublishedValue> {
+    Some(PublishedValue {
+        top1: table.baseline_top1?,
+        top1_pm: None,
+        top5: None,
+        row_label: "baseline with moving average".to_owned(),
+        is_baseline: true,
+    })
+}
+
+/// What the paper prints in the rows of one setting.
+pub(super) fn printed(
+    table: &PublishedTable,
+    method: Option<&str>,
+    rows: &[&Row],
+) -> Option<PublishedValue> {
     let row = rows.first()?;
-    let prefix = value_prefix(table, cell.method)?;
+    let prefix = value_prefix(table, method)?;
     let number = |row: &Row, suffix: &str| match row.get(&format!("{prefix}{suffix}")) {
         Some(Entry::Number(value)) => Some(*value),
         Some(Entry::Flag(_) | Entry::Text(_)) | None => None,
@@ -65,11 +93,15 @@ pub fn value_for(table: &PublishedTable, cell: &CellQuery<'_>) -> Option<Publish
             rows.iter().filter_map(|row| Some(number(row, "top1")?.to_string())).collect();
         row_label += &format!(" (the paper prints it {} times: {})", rows.len(), all.join(", "));
     }
+    let baseline = table.baseline.as_ref();
     Some(PublishedValue {
         top1: number(row, "top1")?,
         top1_pm: number(row, "top1_pm"),
         top5: number(row, "top5"),
         row_label,
+        is_baseline: baseline.is_some_and(|baseline| {
+            baseline.iter().all(|(column, entry)| row.get(column) == Some(entry))
+        }),
     })
 }
 
@@ -112,7 +144,7 @@ fn rows_for<'t>(table: &'t PublishedTable, cell: &CellQuery<'_>) -> Vec<&'t Row>
 }
 
 /// Returns whether rows differ in nothing but their results.
-fn are_one_setting(rows: &[&Row]) -> bool {
+pub(super) fn are_one_setting(rows: &[&Row]) -> bool {
     let setting = |row: &Row| -> Vec<(String, Entry)> {
         let entries = row.iter().filter(|(column, _)| !is_result(column));
         entries.map(|(column, entry)| (column.clone(), entry.clone())).collect()

@@ -3,6 +3,7 @@
 
 mod columns;
 mod matching;
+mod results;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -10,6 +11,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 pub use matching::{CellQuery, PublishedValue, value_for};
+pub use results::{PublishedResults, results};
 
 /// A published table; accuracies are percent, as printed.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -28,6 +30,8 @@ pub struct PublishedTable {
     pub columns: Vec<String>,
     /// Top-1 of the baseline, percent, where the source tells it apart from the rows.
     pub baseline_top1: Option<f64>,
+    /// Entries of the row that the others change; absent where the source tells it apart.
+    pub baseline: Option<BTreeMap<String, Entry>>,
     /// Rows; a key that the source leaves out is absent.
     pub rows: Vec<BTreeMap<String, Entry>>,
 }

@@ -3,24 +3,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cell::{Cell, Change, method_of};
+use super::cell::{Cell, Change, Test, method_of};
 use super::estimate::Estimate;
-use super::floor::Floors;
+use super::floor::{FloorKind, Floors};
 use super::gathered::Gathered;
 use super::metric::Metric;
 use super::reference::Reference;
+use super::reproduction::Reproduction;
+use super::significance;
 use crate::ids::{GroupKey, TrainKey};
 use crate::outcome::Verdict;
 use crate::plan::Label;
 use crate::published::{self, CellQuery, PublishedTable};
 use crate::spec::run::Source;
+use crate::spec::sweep::SpreadKind;
 use crate::store::rows::{EarlyStopRow, TrialRow, TrialState};
+
+/// The two evaluations: the one that is not the report metric stands beside it.
+pub(super) const EVALUATIONS: [&str; 2] = ["linear_top1", "knn_top1"];
 
 /// What the rows say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Analysis {
     /// The sweep's report metric.
     pub metric: String,
+    /// What stands behind a mean.
+    pub spread: SpreadKind,
     /// Settings in the order of the plan.
     pub cells: Vec<Cell>,
     /// What changes are measured against, if the sweep has such a thing.
@@ -37,6 +45,8 @@ pub struct Analysis {
     pub floors: Floors,
     /// The table that the sweep reproduces.
     pub table: Option<&'static PublishedTable>,
+    /// How it compares with that table, where both measure accuracy.
+    pub reproduction: Option<Reproduction>,
 }
 
 /// A trial that tells less than it should.
@@ -103,12 +113,17 @@ pub fn analyse(gathered: &Gathered) -> Analysis {
         .collect();
     if let Some(reference) = reference {
         set_changes(&mut cells, reference);
+        test_changes(&mut cells);
     }
     let metric = sweep.report_metric.as_str();
     let with_result = gathered.trials.iter().filter(|trial| value_of(trial, metric).is_some());
     let classes = sweep.classes.or_else(|| known_classes(gathered));
     Analysis {
         metric: metric.to_owned(),
+        spread: sweep.report_spread,
+        reproduction: table
+            .filter(|_| Metric(metric).is_accuracy())
+            .map(|table| Reproduction::of(table, &cells)),
         reference,
         trials: gathered.trials.len(),
         with_result: with_result.count(),
@@ -161,10 +176,19 @@ fn cell(
         .filter_map(|trial| finals.get(&trial.train_key))
         .flat_map(|v| v.keys())
         .collect();
+    let estimate = |name: &str| {
+        let values = values(name).into_values();
+        // Others are shown without a spread.
+        if EVALUATIONS.contains(&name) {
+            Estimate::bootstrapped(values)
+        } else {
+            Estimate::of(values)
+        }
+    };
     let beside = names
         .into_iter()
         .filter(|name| *name != metric)
-        .filter_map(|name| Some((name.clone(), Estimate::of(values(name).into_values())?)));
+        .filter_map(|name| Some((name.clone(), estimate(name)?)));
     let method = trials.first().and_then(|trial| method_of(label, &trial.run));
     let published = table.zip(trials.first()).and_then(|(table, trial)| {
         let query = CellQuery {
@@ -186,8 +210,9 @@ fn cell(
         collapsed: turned_out(Verdict::Collapsed),
         failed: trials.iter().filter(|t| t.state == TrialState::Failed).count(),
         stopped_early: trials.iter().filter(|t| t.state == TrialState::Pruned).count(),
-        estimate: Estimate::of(by_seed.values().copied()),
+        estimate: Estimate::bootstrapped(by_seed.values().copied()),
         beside: beside.collect(),
+        above_floor: above_floor(&by_seed, FloorKind::ALL.map(|kind| values(&kind.key(metric)))),
         by_seed,
         method,
         change: None,
@@ -198,6 +223,31 @@ fn set_changes(cells: &mut [Cell], reference: Reference) {
     for (at, base) in reference.places(cells).into_iter().enumerate() {
         let change = base.map(|base| Change::between(&cells[at], &cells[base], at == base));
         cells[at].change = change;
+    }
+}
+
+/// What training added, seed by seed, to the untrained encoder by its higher mean.
+fn above_floor(by_seed: &BTreeMap<u64, f64>, floors: [BTreeMap<u64, f64>; 2]) -> Option<Estimate> {
+    let mean = |floor: &BTreeMap<u64, f64>| Estimate::of(floor.values().copied()).map(|e| e.mean);
+    let known = floors.iter().filter_map(|floor| Some((mean(floor)?, floor)));
+    let (_, floor) = known.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let pairs = by_seed.iter().filter_map(|(seed, value)| Some(value - floor.get(seed)?));
+    Estimate::of(pairs)
+}
+
+/// Tests all changes, and corrects for their number.
+fn test_changes(cells: &mut [Cell]) {
+    let changes = cells.iter_mut().filter_map(|cell| cell.change.as_mut());
+    let mut tested: Vec<(&mut Change, f64)> = changes
+        .filter(|change| !change.is_reference)
+        .filter_map(|change| {
+            let p = significance::paired_t(change.ours.as_ref()?)?;
+            Some((change, p))
+        })
+        .collect();
+    let all: Vec<f64> = tested.iter().map(|(_, p)| *p).collect();
+    for ((change, p), holm) in tested.iter_mut().zip(significance::holm(&all)) {
+        change.test = Some(Test { p: *p, holm });
     }
 }
 

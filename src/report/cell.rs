@@ -34,6 +34,8 @@ pub struct Cell {
     pub estimate: Option<Estimate>,
     /// All other final metrics.
     pub beside: BTreeMap<String, Estimate>,
+    /// The report metric minus that of the untrained encoder, seed by seed, by its highest floor.
+    pub above_floor: Option<Estimate>,
     /// Distance to the reference; `None` where the sweep has none for this cell.
     pub change: Option<Change>,
     /// What the paper prints.
@@ -51,6 +53,17 @@ pub struct Change {
     pub by_seed: BTreeMap<u64, f64>,
     /// The same difference of the published values, percentage points.
     pub published: Option<f64>,
+    /// Whether it can be told from none; `None` where one seed, or equal differences, cannot say.
+    pub test: Option<Test>,
+}
+
+/// Student's paired t-test of a change against 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Test {
+    /// Two-sided.
+    pub p: f64,
+    /// Corrected for all changes of the report by Holm's step-down.
+    pub holm: f64,
 }
 
 impl Change {
@@ -60,12 +73,12 @@ impl Change {
             reference.by_seed.get(seed).map(|base| (*seed, value - base))
         };
         let by_seed: BTreeMap<u64, f64> = cell.by_seed.iter().filter_map(difference).collect();
+        let ours = Estimate::bootstrapped(by_seed.values().copied());
         let published = match (&cell.published, &reference.published) {
-            // Tenths, as printed: 63.4 - 72.5 is -9.1 and not -9.100000000000001.
-            (Some(cell), Some(base)) => Some(((cell.top1 - base.top1) * 10.0).round() / 10.0),
+            (Some(cell), Some(base)) => Some(cell.change_from(base)),
             (None, _) | (_, None) => None,
         };
-        Self { is_reference, ours: Estimate::of(by_seed.values().copied()), by_seed, published }
+        Self { is_reference, ours, by_seed, published, test: None }
     }
 }
 
@@ -135,6 +148,7 @@ mod tests {
             estimate: Estimate::of(by_seed.values().copied()),
             by_seed,
             beside: BTreeMap::new(),
+            above_floor: None,
             change: None,
             published: None,
         }

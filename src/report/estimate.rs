@@ -2,6 +2,9 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use super::bootstrap;
+use crate::spec::sweep::SpreadKind;
+
 /// Mean over seeds, with its uncertainty where there is more than one.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Estimate {
@@ -20,29 +23,63 @@ pub struct Spread {
     pub sd: f64,
     /// Half the width of the 95 % interval of the mean: t(0.975, n - 1) sd / sqrt(n).
     pub half_width: f64,
+    /// Ends of the 95 % BCa bootstrap interval of the mean, where it was asked for and there are
+    /// five values.
+    pub bca95: Option<(f64, f64)>,
 }
 
 impl Estimate {
-    /// Estimates from the finite ones of `values`; `None` when there is none.
+    /// Estimates from the finite ones of `values`, without a bootstrap; `None` when there is none.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
-        let values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+        Self::from_finite(&finite(values))
+    }
+
+    /// Estimates with a bootstrap interval too, which costs about ten thousand means.
+    pub fn bootstrapped(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let values = finite(values);
+        let mut estimate = Self::from_finite(&values)?;
+        if let Some(spread) = &mut estimate.spread {
+            spread.bca95 = bootstrap::bca95(&values);
+        }
+        Some(estimate)
+    }
+
+    fn from_finite(values: &[f64]) -> Option<Self> {
         if values.is_empty() {
             return None;
         }
-        let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        Some(Self { n: values.len(), mean, spread: Spread::about(mean, &values) })
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        Some(Self { n: values.len(), mean, spread: Spread::about(mean, values) })
     }
 
-    /// Returns the 95 % interval of the mean.
+    /// Returns the 95 % Student-t interval of the mean.
     pub fn interval(&self) -> Option<(f64, f64)> {
         self.spread.map(|spread| (self.mean - spread.half_width, self.mean + spread.half_width))
+    }
+
+    /// Returns the 95 % BCa bootstrap interval of the mean.
+    pub fn bca95(&self) -> Option<(f64, f64)> {
+        self.spread?.bca95
     }
 
     /// Returns the standard deviation.
     pub fn sd(&self) -> Option<f64> {
         self.spread.map(|spread| spread.sd)
     }
+
+    /// Returns the ends of what is shown as a spread; where the bootstrap has too few values,
+    /// Student's interval.
+    pub fn range(&self, kind: SpreadKind) -> Option<(f64, f64)> {
+        match kind {
+            SpreadKind::Sd => self.sd().map(|sd| (self.mean - sd, self.mean + sd)),
+            SpreadKind::T95 => self.interval(),
+            SpreadKind::Bca95 => self.bca95().or_else(|| self.interval()),
+        }
+    }
+}
+
+fn finite(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    values.into_iter().filter(|value| value.is_finite()).collect()
 }
 
 impl Spread {
@@ -51,34 +88,38 @@ impl Spread {
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let sd = (squares / freedom).sqrt();
         let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(0.975);
-        Some(Self { sd, half_width: t * sd / (freedom + 1.0).sqrt() })
+        Some(Self { sd, half_width: t * sd / (freedom + 1.0).sqrt(), bca95: None })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::scipy;
     use super::*;
 
-    fn close(ours: f64, expected: f64) -> bool {
-        (ours - expected).abs() < 1e-9
-    }
-
-    // Expected values: SciPy 1.17.1, `numpy.std(ddof=1)` and `scipy.stats.t.interval(0.95, ...)`.
     #[test]
-    fn three_values_as_scipy_sees_them() {
-        let estimate = Estimate::of([0.712, 0.705, 0.731]).unwrap();
-        assert!(close(estimate.mean, 0.716));
-        assert!(close(estimate.sd().unwrap(), 0.013453624047073722));
-        let (low, high) = estimate.interval().unwrap();
-        assert!(close(low, 0.6825793451449529), "{low}");
-        assert!(close(high, 0.7494206548550468), "{high}");
+    fn samples_as_scipy_sees_them() {
+        for (name, sample) in &scipy::vectors().samples {
+            let estimate = Estimate::bootstrapped(sample.values.iter().copied()).unwrap();
+            assert!((estimate.mean - sample.mean).abs() < 1e-12, "{name}");
+            assert!((estimate.sd().unwrap() - sample.sd).abs() < 1e-12, "{name}");
+            scipy::assert_close(estimate.interval().unwrap(), sample.t95, 1e-9, name);
+            assert_eq!(estimate.bca95().is_some(), sample.values.len() >= 5, "{name}");
+        }
     }
 
     #[test]
-    fn two_values_as_scipy_sees_them() {
-        let (low, high) = Estimate::of([0.5, 0.6]).unwrap().interval().unwrap();
-        assert!(close(low, -0.08531023680873451), "{low}");
-        assert!(close(high, 1.1853102368087347), "{high}");
+    fn a_range_is_of_the_kind_asked_for() {
+        let five = Estimate::bootstrapped([0.431, 0.442, 0.437, 0.297, 0.445]).unwrap();
+        let sd = five.sd().unwrap();
+        assert_eq!(five.range(SpreadKind::Sd), Some((five.mean - sd, five.mean + sd)));
+        assert_eq!(five.range(SpreadKind::T95), five.interval());
+        assert_eq!(five.range(SpreadKind::Bca95), five.bca95());
+        let three = Estimate::bootstrapped([0.4, 0.5, 0.6]).unwrap();
+        assert_eq!(three.range(SpreadKind::Bca95), three.interval());
+        for kind in [SpreadKind::Sd, SpreadKind::T95, SpreadKind::Bca95] {
+            assert_eq!(Estimate::bootstrapped([0.4]).unwrap().range(kind), None);
+        }
     }
 
     #[test]

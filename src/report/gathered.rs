@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::eval::EvalSpec;
-use crate::spec::sweep::Scale;
+use crate::spec::sweep::{Scale, SpreadKind};
 use crate::store::rows::{Finals, Series, TrialRow};
 
 /// Version of the file form. A reader refuses another one.
@@ -44,12 +44,18 @@ pub struct SweepFacts {
     pub scale: Scale,
     /// Metric that the report leads with: `linear_top1`.
     pub report_metric: String,
+    /// What stands behind a mean in tables.
+    #[serde(default, skip_serializing_if = "crate::spec::run::is_default")]
+    pub report_spread: SpreadKind,
     /// The settings that vary, in the order of the file; the seed is not among them.
     pub axes: Vec<String>,
     /// How the trials were evaluated.
     pub eval: EvalSpec,
     /// Classes of the labelled set, where known.
     pub classes: Option<u32>,
+    /// The worker binaries that finished trials, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<String>,
 }
 
 /// A file of rows that cannot be read.

@@ -68,7 +68,8 @@ impl Metric<'_> {
         }
     }
 
-    fn is_accuracy(self) -> bool {
+    /// Returns whether it is a share of right answers.
+    pub(super) fn is_accuracy(self) -> bool {
         ["top1", "top5", "accuracy"].iter().any(|part| self.0.contains(part))
     }
 }

@@ -2,21 +2,28 @@
 //! rows: the same rows give the same bytes, and it holds no time of day.
 
 pub mod analysis;
+mod bootstrap;
 pub mod cell;
 pub mod chart;
 mod digits;
+mod entry;
 pub mod estimate;
 pub mod figure;
 pub mod floor;
 pub mod gathered;
 mod metric;
 mod page;
+mod rank;
 pub mod records;
 pub mod reference;
+pub mod reproduction;
 mod results;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod scipy;
 mod settings;
+mod significance;
 mod summary;
 pub mod table;
 pub mod terminal;
@@ -213,6 +220,43 @@ mod tests {
             "the sweep `cifar10-batch` has no `linear_top1` yet: of 30 trials, 1 not started, \
              28 done without it, 1 failed; `byol-sweep run` goes on with it"
         );
+    }
+
+    #[test]
+    fn what_was_stopped_early_is_marked_and_in_no_mean() {
+        let gathered = samples::stopped_early_sweep();
+        let report = build(&gathered).unwrap();
+        assert_eq!(report.text.summary[0], "13 of 15 trials have a result; 2 stopped early.");
+        let results = table(&report, "results");
+        let row = results.rows.iter().find(|row| row[0] == "1").unwrap();
+        assert!(row.contains(&"1 of 3 ¶, 2 stopped early §".to_owned()), "{row:?}");
+        assert!(row.contains(&"62.0".to_owned()), "one seed is left: {row:?}");
+        let note = results.footnotes.iter().find(|note| note.starts_with('§')).unwrap();
+        assert!(note.contains("(2 of 3 seeds)"), "{note}");
+        let why =
+            "stopped early after epoch 9: its setting had 31.2 % on the probe and needed 45.0 %";
+        let told = &table(&report, "missing").rows;
+        assert_eq!(told.iter().filter(|row| row.last().is_some_and(|last| last == why)).count(), 2);
+        let json: serde_json::Value = serde_json::from_str(&report.records.to_json()).unwrap();
+        let cells = json["cells"].as_array().unwrap();
+        let stopped: Vec<_> = cells.iter().map(|cell| cell["stopped_early"].as_u64()).collect();
+        assert_eq!(stopped, [0, 0, 0, 0, 2].map(Some));
+    }
+
+    #[test]
+    fn the_course_of_what_was_stopped_early_is_left_out() {
+        let mut gathered = samples::stopped_early_sweep();
+        let course = |trial: &crate::store::rows::TrialRow| crate::store::rows::Series {
+            train_key: trial.train_key.clone(),
+            points: vec![(1, 1.0), (1000, f64::from(trial.ordinal))],
+        };
+        let all = gathered.trials.iter().map(course).collect();
+        gathered.curves = [("loss".to_owned(), all)].into();
+        let report = build(&gathered).unwrap();
+        let curves = serde_json::to_value(&report.figures).unwrap().to_string();
+        assert!(curves.contains("Trials that were stopped early are left out."), "{curves}");
+        // Of the last setting only the first seed, trial 5, is left.
+        assert!(curves.contains("\"y\":5.0") && !curves.contains("\"y\":10.0"), "{curves}");
     }
 
     #[test]

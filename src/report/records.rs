@@ -8,6 +8,7 @@ use super::cell::Cell;
 use super::digits::rounded;
 use super::estimate::Estimate;
 use super::gathered::Gathered;
+use super::settings;
 
 /// Version of the JSON form.
 pub const SCHEMA: u32 = 1;
@@ -19,6 +20,8 @@ pub struct Records {
     metric: String,
     columns: Vec<String>,
     rows: Vec<Vec<Value>>,
+    /// Beside the published table, where the sweep reproduces one.
+    reproduction: Option<Value>,
 }
 
 impl Records {
@@ -41,6 +44,9 @@ impl Records {
             metric: analysis.metric.clone(),
             rows: cells.into_iter().map(row).collect(),
             columns,
+            reproduction: analysis.reproduction.as_ref().map(|reproduction| {
+                rounded(reproduction.to_json(&settings::differences(gathered)))
+            }),
         }
     }
 
@@ -67,9 +73,12 @@ impl Records {
                 known.map(|(name, value)| (name.clone(), value.clone())).collect()
             })
             .collect();
-        let document = json!({
+        let mut document = json!({
             "schema": SCHEMA, "sweep": self.sweep, "metric": self.metric, "cells": cells,
         });
+        if let Some(reproduction) = &self.reproduction {
+            document["reproduction"] = reproduction.clone();
+        }
         format!("{document:#}\n")
     }
 }
@@ -101,6 +110,9 @@ fn entries(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<(String
     entries.extend(estimate(&analysis.metric, cell.estimate));
     if let Some(change) = &cell.change {
         entries.extend(estimate("change", change.ours));
+        let test = change.test;
+        entries.push(("change_p".to_owned(), json!(test.map(|test| test.p))));
+        entries.push(("change_p_holm".to_owned(), json!(test.map(|test| test.holm))));
     }
     for (name, beside) in &cell.beside {
         entries.extend(estimate(name, Some(*beside)));
@@ -118,11 +130,32 @@ fn entries(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<(String
 
 fn estimate(name: &str, estimate: Option<Estimate>) -> Vec<(String, Value)> {
     let interval = estimate.and_then(|estimate| estimate.interval());
-    vec![
+    let mut entries = vec![
         (format!("{name}_n"), json!(estimate.map_or(0, |estimate| estimate.n))),
         (format!("{name}_mean"), json!(estimate.map(|estimate| estimate.mean))),
         (format!("{name}_sd"), json!(estimate.and_then(|estimate| estimate.sd()))),
         (format!("{name}_low"), json!(interval.map(|(low, _)| low))),
         (format!("{name}_high"), json!(interval.map(|(_, high)| high))),
-    ]
+    ];
+    if let Some((low, high)) = estimate.and_then(|estimate| estimate.bca95()) {
+        entries.push((format!("{name}_bca95_low"), json!(low)));
+        entries.push((format!("{name}_bca95_high"), json!(high)));
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{build, samples};
+
+    #[test]
+    fn a_bootstrap_has_its_columns_from_five_seeds_up() {
+        let columns = |seeds| {
+            let report = build(&samples::augmentation_sweep(seeds)).unwrap();
+            let csv = String::from_utf8(report.records.to_csv().unwrap()).unwrap();
+            csv.lines().next().unwrap().matches("_bca95_").count()
+        };
+        // Both ends of both evaluations and of the change.
+        assert_eq!((columns(4), columns(5)), (0, 6));
+    }
 }

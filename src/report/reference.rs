@@ -21,6 +21,8 @@ pub enum Reference {
     LargestBatch,
     /// tau_base = 0.99, as the paper's other ablations.
     UsualDecay,
+    /// The row of the published table that its others change.
+    PublishedBaseline,
 }
 
 impl Reference {
@@ -32,15 +34,16 @@ impl Reference {
             return Some(Self::Arm);
         }
         let candidates = [Self::NothingRemoved, Self::LargestBatch, Self::UsualDecay];
-        candidates.into_iter().find(|reference| {
+        let by_axis = candidates.into_iter().find(|reference| {
             reference.axis().is_some_and(|axis| gathered.sweep.axes.iter().any(|a| a == axis))
-        })
+        });
+        by_axis.or(gathered.sweep.reproduces.as_ref().map(|_| Self::PublishedBaseline))
     }
 
     /// Returns the axis that a cell and its reference differ in; none for arms.
     pub fn axis(self) -> Option<&'static str> {
         match self {
-            Self::Arm => None,
+            Self::Arm | Self::PublishedBaseline => None,
             Self::NothingRemoved => Some("augment.remove"),
             Self::LargestBatch => Some("batch_size"),
             Self::UsualDecay => Some("tau_base"),
@@ -54,11 +57,18 @@ impl Reference {
             Self::NothingRemoved => "all augmentations",
             Self::LargestBatch => "the largest batch",
             Self::UsualDecay => "tau base 0.99",
+            Self::PublishedBaseline => "the paper's baseline",
         }
     }
 
     /// Returns the place of each cell's reference: the one that is equal in all other axes.
     pub fn places(self, cells: &[Cell]) -> Vec<Option<usize>> {
+        if self == Self::PublishedBaseline
+            && cells.iter().filter(|cell| self.may_be(cell)).count() > 1
+        {
+            // Which of them is meant cannot be told.
+            return vec![None; cells.len()];
+        }
         let mut references: BTreeMap<String, usize> = BTreeMap::new();
         for (place, cell) in cells.iter().enumerate().filter(|(_, cell)| self.may_be(cell)) {
             let known = references.entry(self.others(cell)).or_insert(place);
@@ -74,7 +84,7 @@ impl Reference {
     fn concerns(self, cell: &Cell) -> bool {
         match self.axis() {
             Some(axis) => cell.label.axes.contains_key(axis),
-            None => cell.label.arm.is_some(),
+            None => self == Self::PublishedBaseline || cell.label.arm.is_some(),
         }
     }
 
@@ -86,11 +96,17 @@ impl Reference {
             }
             Self::LargestBatch => self.number(cell).is_some(),
             Self::UsualDecay => self.number(cell).is_some_and(|tau| (tau - TAU_BASE).abs() < 1e-9),
+            Self::PublishedBaseline => {
+                cell.published.as_ref().is_some_and(|published| published.is_baseline)
+            }
         }
     }
 
     /// What two cells must have in common to be compared.
     fn others(self, cell: &Cell) -> String {
+        if self == Self::PublishedBaseline {
+            return String::new();
+        }
         let mut axes = cell.label.axes.clone();
         if let Some(axis) = self.axis() {
             axes.remove(axis);

@@ -13,7 +13,7 @@ use crate::spec::run::{
     OutputNorm, Precision, Predictor, RunSpec, SEMANTICS, Source, Stem, Target, TauSchedule,
     ViewRecipe, Views,
 };
-use crate::store::rows::{Finals, Series, TrialRow, TrialState};
+use crate::store::rows::{EarlyStopRow, Finals, Series, TrialRow, TrialState};
 
 /// Rows of a sweep under construction.
 pub(super) struct Sample(pub(super) Gathered);
@@ -27,6 +27,7 @@ impl Sample {
             reproduces: reproduces.map(str::to_owned),
             scale: crate::spec::sweep::Scale::Full,
             report_metric: "linear_top1".to_owned(),
+            report_spread: crate::spec::sweep::SpreadKind::Sd,
             axes: axes.iter().map(|axis| (*axis).to_owned()).collect(),
             eval: EvalSpec {
                 semantics: 1,
@@ -40,6 +41,7 @@ impl Sample {
                 },
             },
             classes: Some(10),
+            workers: Vec::new(),
         };
         Self(Gathered::new(sweep, Vec::new(), Vec::new(), BTreeMap::new()))
     }
@@ -244,6 +246,19 @@ pub(super) fn wide_sweep() -> Gathered {
     gathered.trials[9].verdict = Some(Verdict::Diverged);
     let pending = &mut gathered.trials[20];
     (pending.state, pending.verdict, pending.attempts) = (TrialState::Pending, None, 0);
+    gathered
+}
+
+/// The targets of [`tau_sweep`]; two seeds of the last one were stopped early.
+pub(super) fn stopped_early_sweep() -> Gathered {
+    let mut gathered = tau_sweep();
+    for at in [9, 14] {
+        let trial = &mut gathered.trials[at];
+        (trial.state, trial.verdict) = (TrialState::Pruned, None);
+        trial.early_stop = Some(EarlyStopRow { epoch: 9, value: 0.312, bar: 0.45, at_ms: 0 });
+        let key = trial.train_key.clone();
+        gathered.finals.retain(|row| row.train_key != key);
+    }
     gathered
 }
 

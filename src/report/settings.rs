@@ -62,19 +62,19 @@ const SETTINGS: [Setting; 17] = [
         name: "optimizer",
         axis: "optimizer.name",
         paper: Some("LARS"),
-        here: |run| Some(optimizer(&run.optimizer).0.to_owned()),
+        here: |run| Some(optimizer(&run.optimizer).to_owned()),
     },
     Setting {
         name: "base learning rate",
         axis: "optimizer.base_lr",
         paper: Some("0.3"),
-        here: |run| Some(optimizer(&run.optimizer).1.to_string()),
+        here: |run| Some(run.optimizer.base_lr().to_string()),
     },
     Setting {
         name: "weight decay",
         axis: "optimizer.weight_decay",
         paper: Some("1e-6"),
-        here: |run| Some(format!("{:e}", optimizer(&run.optimizer).2)),
+        here: |run| Some(format!("{:e}", run.optimizer.weight_decay())),
     },
     Setting {
         name: "tau base",
@@ -162,8 +162,8 @@ const SETTINGS: [Setting; 17] = [
 /// A setting that is not the paper's.
 pub(super) struct Difference {
     pub(super) name: &'static str,
-    here: String,
-    paper: &'static str,
+    pub(super) here: String,
+    pub(super) paper: &'static str,
 }
 
 /// Returns the settings that all cells share.
@@ -172,6 +172,11 @@ pub(super) fn table(gathered: &Gathered) -> TableInfo {
     let mut rows: Vec<Vec<String>> =
         shared.map(|(setting, here)| vec![setting.name.to_owned(), here]).collect();
     rows.push(vec!["evaluation".to_owned(), evaluation(gathered)]);
+    let workers = &gathered.sweep.workers;
+    if !workers.is_empty() {
+        let here = format!("{} binaries: {}", workers.len(), workers.join("; "));
+        rows.push(vec!["workers".to_owned(), here]);
+    }
     let columns = vec![Column::words("setting"), Column::words("here")];
     let title = "Settings".to_owned();
     TableInfo { id: "settings", title, columns, rows, footnotes: Vec::new() }
@@ -307,11 +312,10 @@ fn layers(head: &HeadSpec) -> String {
     sizes.collect::<Vec<_>>().join("-")
 }
 
-/// Name, base learning rate, weight decay.
-fn optimizer(optimizer: &OptimizerSpec) -> (&'static str, f64, f64) {
-    match *optimizer {
-        OptimizerSpec::Lars { base_lr, weight_decay, .. } => ("LARS", base_lr, weight_decay),
-        OptimizerSpec::Sgd { base_lr, weight_decay, .. } => ("SGD", base_lr, weight_decay),
+fn optimizer(optimizer: &OptimizerSpec) -> &'static str {
+    match optimizer {
+        OptimizerSpec::Lars { .. } => "LARS",
+        OptimizerSpec::Sgd { .. } => "SGD",
     }
 }
 
@@ -352,5 +356,14 @@ mod tests {
         );
         gathered.sweep.reproduces = None;
         assert!(told(&gathered).is_empty());
+    }
+
+    #[test]
+    fn several_workers_are_a_setting_worth_telling() {
+        let mut gathered = samples::batch_sweep();
+        let last = |gathered: &Gathered| table(gathered).rows.pop().unwrap_or_default();
+        assert_eq!(last(&gathered)[0], "evaluation");
+        gathered.sweep.workers = vec!["aaaaaaaa 0.1.0".to_owned(), "bbbbbbbb".to_owned()];
+        assert_eq!(last(&gathered), ["workers", "2 binaries: aaaaaaaa 0.1.0; bbbbbbbb"]);
     }
 }

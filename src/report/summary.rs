@@ -2,10 +2,13 @@
 //! cannot show.
 
 use super::analysis::Analysis;
-use super::cell::Cell;
+use super::cell::{Cell, Change};
+use super::entry;
 use super::estimate::Estimate;
 use super::metric::Metric;
 use super::reference::Reference;
+use super::reproduction::table as reproduction;
+use super::significance::LEVEL;
 use super::words;
 
 /// Returns the sentences at the top of a report.
@@ -15,6 +18,7 @@ pub(super) fn sentences(analysis: &Analysis) -> Vec<String> {
     let methods = methods(analysis);
     sentences.extend(methods.iter().filter_map(|method| above_floor(analysis, method)));
     sentences.extend(methods.iter().flat_map(|method| extremes(analysis, method)));
+    sentences.extend(reproduction::verdicts(analysis));
     sentences.extend(certainty(analysis));
     sentences
 }
@@ -79,22 +83,34 @@ fn best(analysis: &Analysis) -> Option<String> {
     let (cell, estimate) = known.max_by(|a, b| a.1.mean.total_cmp(&b.1.mean))?;
     let mark = if cell.collapsed > 0 { " ‡" } else { "" };
     let (name, value) = (cell.name() + mark, metric.shown_with_unit(estimate.mean));
-    let of = match estimate.n {
-        1 => "one seed".to_owned(),
-        n => format!("mean of {n} seeds"),
-    };
+    let of = over_seeds(metric, estimate);
     Some(format!("The highest {} is {value}, by {name} ({of}).", metric.words()))
 }
 
+/// `mean of 3 seeds, standard deviation 1.9`.
+fn over_seeds(metric: Metric<'_>, estimate: Estimate) -> String {
+    match entry::sd(metric, estimate) {
+        Some(sd) => format!("mean of {} seeds, standard deviation {sd}", estimate.n),
+        None => "one seed".to_owned(),
+    }
+}
+
 /// How many settings of a method reach more than the untrained encoder: with several seeds, by the
-/// lower end of their 95 % interval.
+/// lower end of the 95 % interval of what training added.
 fn above_floor(analysis: &Analysis, method: &Method<'_>) -> Option<String> {
     let metric = Metric(&analysis.metric);
     let (kind, floor) = analysis.floors.highest(&analysis.metric)?;
-    let known: Vec<_> = method.cells.iter().filter_map(|cell| cell.estimate).collect();
-    let best = known.iter().map(|estimate| estimate.mean).max_by(f64::total_cmp)?;
-    let lower_end = |estimate: &Estimate| estimate.interval().map_or(estimate.mean, |(low, _)| low);
-    let above = known.iter().filter(|estimate| lower_end(estimate) > floor.mean);
+    let known: Vec<(Estimate, Estimate)> =
+        method.cells.iter().filter_map(|cell| Some((cell.estimate?, cell.above_floor?))).collect();
+    let best = known.iter().map(|(own, _)| own.mean).max_by(f64::total_cmp)?;
+    let several = known.iter().any(|(_, added)| added.n > 1);
+    // Beside settings of several seeds, one of a single seed shows nothing.
+    let lower_end = |added: &Estimate| match added.interval() {
+        Some((low, _)) => low,
+        None if several => f64::NEG_INFINITY,
+        None => added.mean,
+    };
+    let above = known.iter().filter(|(_, added)| lower_end(added) > 0.0);
     let setting = method.setting();
     let (who, told) = match (above.count(), known.len()) {
         (0, _) => {
@@ -108,9 +124,20 @@ fn above_floor(analysis: &Analysis, method: &Method<'_>) -> Option<String> {
         (1, _) => (format!("The one {setting} is"), String::new()),
         (all, _) => (format!("All {all} {setting}s are"), String::new()),
     };
-    let by = if known.iter().any(|e| e.n > 1) { " by the 95 % interval of the mean" } else { "" };
-    let level = format!("the {} ({})", kind.words(), metric.shown_with_unit(floor.mean));
-    Some(format!("{who} above {level}{by}{told}."))
+    let by = if several { " by the 95 % interval of the difference, seed by seed" } else { "" };
+    let level = format!(
+        "the {} ({}, {})",
+        kind.words(),
+        metric.shown_with_unit(floor.mean),
+        over_seeds(metric, floor)
+    );
+    let single = known.iter().filter(|(_, added)| several && added.n == 1).count();
+    let single = match single {
+        0 => String::new(),
+        1 => "; one setting of a single seed cannot show it".to_owned(),
+        many => format!("; {many} settings of a single seed cannot show it"),
+    };
+    Some(format!("{who} above {level}{by}{told}{single}."))
 }
 
 /// The settings of a method that are furthest below and above its reference.
@@ -128,21 +155,20 @@ fn extremes(analysis: &Analysis, method: &Method<'_>) -> Vec<String> {
         extreme(analysis, method, highest, &what)
     });
     let nothing_below = (below.is_none() && !changed.is_empty())
-        .then(|| format!("No {} is below {reference}.", method.setting()));
+        .then(|| format!("The mean of no {} is below {reference}.", method.setting()));
     below.or(nothing_below).into_iter().chain(above).collect()
 }
 
 /// A setting with its distance to the reference.
 struct Changed<'a> {
     cell: &'a Cell,
+    change: &'a Change,
     ours: Estimate,
-    /// Percentage points.
-    published: Option<f64>,
 }
 
 fn changed(cell: &Cell) -> Option<Changed<'_>> {
     let change = cell.change.as_ref().filter(|change| !change.is_reference)?;
-    Some(Changed { cell, ours: change.ours?, published: change.published })
+    Some(Changed { cell, change, ours: change.ours? })
 }
 
 fn extreme(analysis: &Analysis, method: &Method<'_>, changed: &Changed<'_>, what: &str) -> String {
@@ -155,16 +181,35 @@ fn extreme(analysis: &Analysis, method: &Method<'_>, changed: &Changed<'_>, what
         metric.shown_change(ours.mean),
         metric.difference_unit()
     );
-    if let Some((low, high)) = ours.interval() {
-        let may_be_none = if low <= 0.0 && high >= 0.0 { ", so it may be chance" } else { "" };
-        let (low, high) = (metric.shown(low), metric.shown(high));
-        sentence += &format!(" (95 % interval [{low}, {high}]{may_be_none})");
-    }
-    if let Some(paper) = changed.published {
+    sentence += &certainty_of(metric, analysis, changed);
+    if let Some(paper) = changed.change.published {
         let paper = Metric("top1").shown_change(paper / 100.0);
         sentence += &format!("; in the paper {paper} points");
     }
     sentence + "."
+}
+
+/// ` (95 % interval [2.9, 8.6], n = 3; corrected p = 0.14, so it may be chance)`.
+fn certainty_of(metric: Metric<'_>, analysis: &Analysis, changed: &Changed<'_>) -> String {
+    let ours = changed.ours;
+    let Some(interval) = entry::interval(metric, ours, analysis.spread) else {
+        return match ours.n {
+            1 => " (one seed)".to_owned(),
+            n => format!(" (equal over {n} seeds, so it has no interval)"),
+        };
+    };
+    let test = match changed.change.test {
+        Some(test) if test.holm < LEVEL => format!("corrected p {}", equals(test.holm)),
+        Some(test) => format!("corrected p {}, so it may be chance", equals(test.holm)),
+        None => "untested".to_owned(),
+    };
+    format!(" (95 % interval {interval}, n = {}; {test})", ours.n)
+}
+
+/// `= 0.14`, `< 0.001`.
+fn equals(p: f64) -> String {
+    let text = entry::p(p);
+    if text.starts_with('<') { text } else { format!("= {text}") }
 }
 
 fn certainty(analysis: &Analysis) -> Option<String> {
@@ -194,10 +239,14 @@ mod tests {
 
     #[test]
     fn settings_that_an_untrained_encoder_matches_are_counted_out() {
-        let level = "the untrained encoder with calibrated BatchNorm (43.3 %)";
+        let level = "the untrained encoder with calibrated BatchNorm (43.3 %, mean of 3 seeds, \
+                     standard deviation 0.1)";
         assert_eq!(
             told(&samples::tau_sweep(), "4 of 5"),
-            [format!("4 of 5 BYOL settings are above {level} by the 95 % interval of the mean.")]
+            [format!(
+                "4 of 5 BYOL settings are above {level} by the 95 % interval of the difference, \
+                 seed by seed."
+            )]
         );
         let mut low = samples::removal_sweep();
         for row in &mut low.finals {
@@ -205,8 +254,10 @@ mod tests {
         }
         assert_eq!(
             told(&low, "No BYOL setting is above"),
-            ["No BYOL setting is above the untrained encoder with calibrated BatchNorm (43.2 %); \
-              the highest has 40.0 %."]
+            [
+                "No BYOL setting is above the untrained encoder with calibrated BatchNorm (43.2 %, one seed); \
+              the highest has 40.0 %."
+            ]
         );
     }
 
@@ -219,12 +270,41 @@ mod tests {
                 sample.done(label, samples::run("byol", batch_size, seed), top1);
             }
         }
-        assert_eq!(told(&sample.0, "No BYOL setting is below").len(), 1);
+        assert_eq!(told(&sample.0, "The mean of no BYOL setting is below").len(), 1);
         assert_eq!(
             told(&sample.0, "BYOL is furthest"),
             ["BYOL is furthest above the largest batch in the setting “batch size 128”: +5.0 \
-              points (95 % interval [−58.5, 68.5], so it may be chance); in the paper −2.2 points."]
+              points (95 % interval [−58.5, 68.5], n = 2; corrected p = 0.50, so it may be chance); \
+              in the paper −2.2 points."]
         );
+    }
+
+    /// An interval away from 0 among many is no finding: Holm's correction decides.
+    #[test]
+    fn the_extreme_of_many_may_be_chance_although_its_interval_is_away_from_0() {
+        let mut sample = Sample::new("many", None, &[]);
+        for (arm, by_seed) in [
+            ("baseline", [0.5, 0.6, 0.55]),
+            ("best", [0.53, 0.64, 0.60]),
+            ("other", [0.5, 0.61, 0.54]),
+            ("another", [0.49, 0.6, 0.56]),
+        ] {
+            for (seed, top1) in (0..).zip(by_seed) {
+                let mut run = samples::run("byol", 64, seed);
+                run.warmup_epochs = arm.len() as f64;
+                sample.done(samples::arm(arm, None, json!({})), run, top1);
+            }
+        }
+        let told = told(&sample.0, "BYOL is furthest above");
+        let expected = "“best”: +4.0 points (95 % interval [1.5, 6.5], n = 3; corrected p = 0.061, \
+                        so it may be chance).";
+        assert!(told[0].ends_with(expected), "{told:?}");
+    }
+
+    #[test]
+    fn a_single_seed_beside_several_shows_nothing() {
+        let told = told(&samples::batch_sweep(), "4 of 5 SimCLR");
+        assert!(told[0].ends_with("seed by seed; one setting of a single seed cannot show it."));
     }
 
     #[test]

@@ -13,14 +13,20 @@ pub fn text(report: &Report) -> String {
     let mut parts: Vec<String> =
         notice.chain(tables.map(|table| table.to_terminal(ROOM))).collect();
     let notes = report.tables.iter().filter(|table| is_shown(table)).flat_map(|t| &t.footnotes);
-    let notes: String = report.text.summary.iter().chain(notes).map(|note| item(note)).collect();
+    let mut told: Vec<&String> = Vec::new();
+    for note in report.text.summary.iter().chain(notes) {
+        if !told.contains(&note) {
+            told.push(note);
+        }
+    }
+    let notes: String = told.into_iter().map(|note| item(note)).collect();
     parts.push(format!("Notes\n\n{notes}"));
     parts.join("\n")
 }
 
 /// Settings are on the page.
 fn is_shown(table: &TableInfo) -> bool {
-    matches!(table.id, "results" | "levels" | "missing")
+    matches!(table.id, "results" | "reproduction" | "levels" | "missing")
 }
 
 /// A note as an item of a list, its lines filled with words.
@@ -82,7 +88,7 @@ mod tests {
     fn what_failed_and_what_diverged_is_marked_and_listed() {
         let text = text(&build(&samples::wide_sweep()).unwrap());
         let row = |start: &str| text.lines().filter(|line| line.contains(start)).count();
-        assert_eq!(row("0 of 1, 1 failed"), 1, "{text}");
+        assert_eq!(row("0 of 1 ¶, 1 failed"), 1, "{text}");
         assert_eq!(row("1, 1 diverged"), 1, "{text}");
         for listed in
             ["failed, out of memory: CUDA out of memory", "diverged; its value is counted"]

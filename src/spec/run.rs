@@ -469,6 +469,22 @@ pub enum OptimizerSpec {
     },
 }
 
+impl OptimizerSpec {
+    /// Returns the learning rate at 256 images an update.
+    pub fn base_lr(&self) -> f64 {
+        match *self {
+            Self::Lars { base_lr, .. } | Self::Sgd { base_lr, .. } => base_lr,
+        }
+    }
+
+    /// Returns the weight decay.
+    pub fn weight_decay(&self) -> f64 {
+        match *self {
+            Self::Lars { weight_decay, .. } | Self::Sgd { weight_decay, .. } => weight_decay,
+        }
+    }
+}
+
 impl RunSpec {
     /// Returns the canonical JSON: keys sorted, numbers in one form, so that equal specs are
     /// equal texts.

@@ -44,6 +44,21 @@ pub struct SweepMeta {
     pub early_stop: Option<EarlyStop>,
     /// What stays of the training beside the weights.
     pub retention: Retention,
+    /// What reports show behind a mean.
+    pub report_spread: SpreadKind,
+}
+
+/// What a report shows behind a mean over seeds, in its tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpreadKind {
+    /// Standard deviation over the seeds, with n - 1.
+    #[default]
+    Sd,
+    /// 95 % interval of the mean by Student's t.
+    T95,
+    /// 95 % interval of the mean by the BCa bootstrap, from five seeds up.
+    Bca95,
 }
 
 /// Longest silence of an attempt unless a sweep says otherwise.

@@ -11,7 +11,9 @@ use super::error::{Fault, Faults, Site, Source};
 use super::eval::{KnnSpec, LinearSpec};
 use super::keys::{Key, Plain, nearest};
 use super::read::{Entry, Node, entries, number, settings, unknown_key, wrong_type};
-use super::sweep::{KeepBest, Kernels, Resources, Retention, STALL_LIMIT, Scale, SweepMeta};
+use super::sweep::{
+    KeepBest, Kernels, Resources, Retention, STALL_LIMIT, Scale, SpreadKind, SweepMeta,
+};
 use super::value::{Setting, canonical_float};
 
 /// Names of the tables and keys that [`Tables::read`] reads.
@@ -77,6 +79,7 @@ impl Default for Tables {
                 report_metric: "linear_top1".into(),
                 early_stop: None,
                 retention: Retention::default(),
+                report_spread: SpreadKind::default(),
             },
             seeds: vec![0],
             linear: LinearSpec {
@@ -129,8 +132,12 @@ impl Tables {
             }),
             "checkpoint" => checkpoint(meta, source, entry, faults),
             "early_stop" => self.early_stop.read(source, entry, faults),
-            _ => each(source, "report", entry, &["metric"], faults, |entry, faults| {
-                set(&mut meta.report_metric, faults.keep(metric(entry)));
+            _ => each(source, "report", entry, &["metric", "spread"], faults, |entry, faults| {
+                if entry.name == "metric" {
+                    set(&mut meta.report_metric, faults.keep(metric(entry)));
+                } else {
+                    set(&mut meta.report_spread, faults.keep(spread(entry)));
+                }
             }),
         }
     }
@@ -283,6 +290,16 @@ fn metric(entry: &Entry<'_, '_>) -> Result<String, Fault> {
     let fault =
         Fault::new(format!("{metric:?} is not the name of a metric"), &entry.site, "not a name");
     Err(fault.help("names are like linear_top1 or knn_top1"))
+}
+
+fn spread(entry: &Entry<'_, '_>) -> Result<SpreadKind, Fault> {
+    let said = text("report.spread", entry)?;
+    let kinds = [("sd", SpreadKind::Sd), ("t95", SpreadKind::T95), ("bca95", SpreadKind::Bca95)];
+    if let Some((_, kind)) = kinds.into_iter().find(|(name, _)| *name == said) {
+        return Ok(kind);
+    }
+    let message = format!("`report.spread` takes \"sd\", \"t95\" or \"bca95\", not {said:?}");
+    Err(Fault::new(message, &entry.site, "not a kind of spread"))
 }
 
 fn sweep_name(entry: &Entry<'_, '_>) -> Result<String, Fault> {

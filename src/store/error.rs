@@ -1,6 +1,6 @@
 //! What can go wrong with the store, in words that tell what to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sqlx::migrate::MigrateError;
 
@@ -25,11 +25,23 @@ pub enum StoreError {
         path.display()
     )]
     NotWritable { path: PathBuf, source: sqlx::Error },
+    /// What was written last cannot be seen without writing.
+    #[error(
+        "cannot read `{}`: its newest changes are in `{}-wal`, and its folder is read-only; copy \
+         the folder to where you may write, and name the copy with --state-dir",
+        path.display(), path.display()
+    )]
+    LogUnreadable { path: PathBuf, source: sqlx::Error },
     /// Some other file has the database's name.
-    #[error("`{}` is not a byol-sweep database; move it away or choose another --state-dir", path.display())]
+    #[error(
+        "`{}` is not a byol-sweep database, or its beginning is damaged; move it away, choose \
+         another --state-dir, or {}",
+        path.display(),
+        how_to_restore(path)
+    )]
     NotADatabase { path: PathBuf, source: sqlx::Error },
     /// SQLite found its own file damaged.
-    #[error("`{}` is damaged; restore it from a backup", path.display())]
+    #[error("`{}` is damaged; {}", path.display(), how_to_restore(path))]
     Damaged { path: PathBuf, source: sqlx::Error },
     /// Its schema is not known here.
     #[error("`{}` was written by a newer byol-sweep; upgrade", path.display())]
@@ -77,6 +89,15 @@ pub enum StoreError {
     /// Lines are missing between what is stored and what was handed in.
     #[error("events of attempt {attempt} have seq {found} where {expected} follows")]
     Gap { attempt: i64, expected: u64, found: u64 },
+}
+
+/// Says how a database is brought back from a copy.
+pub fn how_to_restore(path: &Path) -> String {
+    let file = path.display();
+    format!(
+        "restore it: stop what runs, delete `{file}-wal` and `{file}-shm`, and copy a file that \
+         `byol-sweep db backup` wrote over `{file}`"
+    )
 }
 
 impl Store {

@@ -6,7 +6,8 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::{signed, text, to_json};
 use super::{Store, StoreError};
-use crate::protocol::{EventLine, WorkerEvent};
+use crate::failpoint::{self, Point};
+use crate::protocol::{EventLine, Stage, WorkerEvent};
 
 /// Rows in one statement; SQLite takes 32766 parameters.
 const CHUNK: usize = 500;
@@ -14,8 +15,8 @@ const CHUNK: usize = 500;
 impl Store {
     /// Stores events of a live attempt together with the place in its file that they reach:
     /// `offset` bytes, `seq` of the last line. Lines that are stored already are passed over, so
-    /// that the same call may be made again. Progress and the last word are not stored: the first
-    /// is for those who watch, the second becomes the outcome.
+    /// that the same call may be made again. Of progress only the turn to evaluation is stored: the
+    /// rest is for those who watch. The last word is not stored: it becomes the outcome.
     ///
     /// # Errors
     ///
@@ -29,7 +30,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.sql())?;
         self.append_within(&mut tx, attempt, lines, offset, seq).await?;
-        tx.commit().await.map_err(self.sql())
+        failpoint::reach(Point::EventsUnstored);
+        tx.commit().await.map_err(self.sql())?;
+        failpoint::reach(Point::EventsStored);
+        Ok(())
     }
 
     /// Does what [`append`](Self::append) does, as a part of a larger transaction.
@@ -86,9 +90,15 @@ impl Store {
     ) -> Result<(), StoreError> {
         let seq = signed("seq", line.seq)?;
         let query = match &line.event {
-            WorkerEvent::Progress(_) | WorkerEvent::Ended { .. } | WorkerEvent::Metrics { .. } => {
-                return Ok(());
-            }
+            WorkerEvent::Progress(progress) => match progress.stage {
+                Stage::Evaluate => sqlx::query(
+                    "UPDATE attempt SET evaluating_ms = coalesce(evaluating_ms, ?) WHERE id = ?",
+                )
+                .bind(line.at_ms)
+                .bind(attempt),
+                Stage::Load | Stage::Train => return Ok(()),
+            },
+            WorkerEvent::Ended { .. } | WorkerEvent::Metrics { .. } => return Ok(()),
             WorkerEvent::Evaluated { values } => {
                 return self.store_evaluation(tx, attempt, values).await;
             }

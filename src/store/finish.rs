@@ -1,6 +1,7 @@
 //! The end of an attempt in one transaction: what it told last, and its outcome.
 
 use super::{Store, StoreError};
+use crate::failpoint::{self, Point};
 use crate::outcome::Outcome;
 use crate::protocol::EventLine;
 
@@ -29,11 +30,15 @@ impl Store {
         outcome: &Outcome,
         ended_ms: i64,
     ) -> Result<(), StoreError> {
+        failpoint::reach(Point::AttemptJudged);
         let LastLines { lines, offset, seq } = told;
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.sql())?;
         // It fails where the attempt does not exist or has ended.
         self.append_within(&mut tx, attempt, lines, offset, seq).await?;
         self.end_within(&mut *tx, attempt, outcome, ended_ms).await?;
-        tx.commit().await.map_err(self.sql())
+        failpoint::reach(Point::AttemptUnended);
+        tx.commit().await.map_err(self.sql())?;
+        failpoint::reach(Point::AttemptEnded);
+        Ok(())
     }
 }

@@ -4,23 +4,29 @@
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
 //! `events` (what workers tell), `finish` (an end with its last events), `edit` and `wished` (what
 //! people wish), `early` (what policies decided), `tidy` (checkpoints that nothing needs), `read`
-//! (sweeps, trials, attempts), `results` (what reports need).
+//! (sweeps, trials, attempts), `results` (what reports need), `artifacts` (files), `snapshot` (one
+//! state).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
+mod artifacts;
 mod columns;
+mod cost;
 mod early;
 mod edit;
 mod error;
 mod events;
 mod finish;
 mod open;
+mod provenance;
 mod read;
 mod results;
 pub mod rows;
+mod snapshot;
 mod standing;
 mod sync;
 mod tidy;
+mod upkeep;
 mod wished;
 mod write;
 
@@ -28,10 +34,14 @@ use std::path::PathBuf;
 
 use sqlx::SqlitePool;
 
+pub use artifacts::ArtifactRow;
+pub use cost::Spent;
 pub use edit::Edit;
-pub use error::StoreError;
+pub use error::{StoreError, how_to_restore};
 pub use finish::LastLines;
+pub use provenance::{InvocationRow, WorkerUse};
 pub use tidy::OldCheckpoint;
+pub use upkeep::{AskedFor, BackupError, Finding, Weight};
 pub use write::NewAttempt;
 
 /// Name of the database in the state folder.
@@ -73,4 +83,6 @@ pub struct Store {
     pool: SqlitePool,
     /// The state folder.
     state: PathBuf,
+    /// On whose behalf it writes, if anybody's.
+    author: Option<provenance::Author>,
 }

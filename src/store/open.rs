@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, SqlitePool};
 
 use super::error::explain;
 use super::{DATABASE, Store, StoreError};
+use crate::failpoint::{self, Point};
 use crate::volume::{self, Consent, Volume};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -41,8 +42,10 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
         let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
-        let store = Self { pool, state };
+        let store = Self { pool, state, author: None };
+        failpoint::reach(Point::StoreUnmigrated);
         store.migrate(&file).await?;
+        failpoint::reach(Point::StoreMigrated);
         store.prove_writable().await?;
         Ok(store)
     }
@@ -60,9 +63,28 @@ impl Store {
             return Ok(None);
         }
         let options = SqliteConnectOptions::new().filename(&file).read_only(true);
-        let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
-        let store = Self { pool, state };
-        Ok(store.is_migrated(&file).await?.then_some(store))
+        let store = match Self::look_into(options.clone(), &state, &file).await {
+            // SQLite keeps a file of shared memory beside the database, which it cannot make in a
+            // folder that is read-only.
+            Err(StoreError::NotWritable { source, .. }) => {
+                if has_log(&file) {
+                    return Err(StoreError::LogUnreadable { path: file, source });
+                }
+                Self::look_into(options.immutable(true), &state, &file).await?
+            }
+            looked => looked?,
+        };
+        Ok(store)
+    }
+
+    async fn look_into(
+        options: SqliteConnectOptions,
+        state: &Path,
+        file: &Path,
+    ) -> Result<Option<Self>, StoreError> {
+        let pool = connect(options).await.map_err(|error| explain(file.to_owned(), error))?;
+        let store = Self { pool, state: state.to_owned(), author: None };
+        Ok(store.is_migrated(file).await?.then_some(store))
     }
 
     /// Makes an empty store in memory, whose paths are relative to the current folder.
@@ -83,7 +105,7 @@ impl Store {
         let file = PathBuf::from(":memory:");
         let options = SqliteConnectOptions::new().filename(&file).in_memory(true);
         let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
-        let store = Self { pool, state: state_dir.to_owned() };
+        let store = Self { pool, state: state_dir.to_owned(), author: None };
         store.migrate(&file).await?;
         Ok(store)
     }
@@ -136,6 +158,13 @@ impl Store {
             Ordering::Greater => Err(StoreError::Newer { path: file.to_owned() }),
         }
     }
+}
+
+/// Returns whether changes wait in SQLite's log that are not in the file yet.
+fn has_log(file: &Path) -> bool {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).metadata().is_ok_and(|log| log.len() > 0)
 }
 
 fn absolute(state_dir: &Path) -> Result<PathBuf, StoreError> {

@@ -50,6 +50,21 @@ pub enum TrialState {
     Pruned,
 }
 
+impl TrialState {
+    /// Returns the name that tables, filters and JSON use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Trained => "trained",
+            Self::Done => "done",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Pruned => "pruned",
+        }
+    }
+}
+
 /// A trial as a sweep sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrialRow {

@@ -6,6 +6,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::columns::to_json;
 use super::{Store, StoreError};
+use crate::failpoint::{self, Point};
 use crate::plan::{Facts, Plan, PlannedTrial};
 
 /// Trials in one statement.
@@ -22,8 +23,20 @@ impl Store {
     pub async fn sync_plan(&self, plan: &Plan, now_ms: i64) -> Result<i64, StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.sql())?;
         let sweep = upsert_sweep(&mut tx, plan, now_ms).await.map_err(self.sql())?;
-        sync_revision(&mut tx, sweep, plan, now_ms).await.map_err(self.sql())?;
+        let revision = sync_revision(&mut tx, sweep, plan, now_ms).await.map_err(self.sql())?;
+        let invocation = match &self.author {
+            Some(author) => {
+                let asked = (sweep, revision);
+                Some((author, author.begin(&mut tx, asked, now_ms).await.map_err(self.sql())?))
+            }
+            None => None,
+        };
+        failpoint::reach(Point::PlanUnsynced);
         tx.commit().await.map_err(self.sql())?;
+        failpoint::reach(Point::PlanSynced);
+        if let Some((author, invocation)) = invocation {
+            author.began(invocation);
+        }
         Ok(sweep)
     }
 }
@@ -49,7 +62,7 @@ async fn sync_revision(
     sweep: i64,
     plan: &Plan,
     now_ms: i64,
-) -> Result<(), sqlx::Error> {
+) -> Result<i64, sqlx::Error> {
     let newest: Option<(i64, String)> =
         sqlx::query_as("SELECT revision, plan_digest FROM sweep_now WHERE id = ?")
             .bind(sweep)
@@ -57,7 +70,7 @@ async fn sync_revision(
             .await?;
     let digest = digest(plan);
     let revision = match newest {
-        Some((_, known)) if known == digest => return Ok(()),
+        Some((revision, known)) if known == digest => return Ok(revision),
         Some((revision, _)) => revision + 1,
         None => 1,
     };
@@ -77,7 +90,7 @@ async fn sync_revision(
     for trials in plan.trials.chunks(CHUNK) {
         insert_trials(tx, sweep, revision, trials).await?;
     }
-    Ok(())
+    Ok(revision)
 }
 
 /// Inserts many trials with two statements.

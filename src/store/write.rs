@@ -5,6 +5,7 @@ use std::path::Path;
 use super::columns::{OutcomeColumns, kind_word, text, to_json};
 use super::rows::{AttemptKind, AttemptRow};
 use super::{Store, StoreError};
+use crate::failpoint::{self, Point};
 use crate::ids::{AttemptNo, DeviceId, EvalKey, TrainKey};
 use crate::outcome::Outcome;
 use crate::protocol::folder::TrialFolder;
@@ -59,8 +60,9 @@ impl Store {
         let folder = TrialFolder::new(Path::new(""), &new.train_key).attempt(number);
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO attempt
-                 (trial_id, kind, eval_key, number, device_json, threads, folder, started_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                 (trial_id, kind, eval_key, number, device_json, threads, folder, started_ms,
+                  invocation_id)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
              RETURNING id",
         )
         .bind(trial)
@@ -71,10 +73,13 @@ impl Store {
         .bind(new.threads)
         .bind(text(folder.path())?)
         .bind(new.started_ms)
+        .bind(self.author.as_ref().and_then(super::provenance::Author::invocation))
         .fetch_one(&mut *tx)
         .await
         .map_err(self.sql())?;
+        failpoint::reach(Point::AttemptUnbegun);
         tx.commit().await.map_err(self.sql())?;
+        failpoint::reach(Point::AttemptBegun);
         Ok(AttemptRow {
             id,
             train_key: new.train_key,
@@ -120,7 +125,9 @@ impl Store {
         outcome: &Outcome,
         ended_ms: i64,
     ) -> Result<(), StoreError> {
+        failpoint::reach(Point::AttemptJudged);
         let done = self.end_within(&self.pool, attempt, outcome, ended_ms).await?;
+        failpoint::reach(Point::AttemptEnded);
         self.expect_one(done, attempt).await
     }
 

@@ -9,6 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::diagnostics::Embedding;
 use super::error::TrainError;
+use crate::failpoint::{self, Point};
 
 /// Named tensors of a model or an optimizer.
 pub type State = Vec<(String, Tensor)>;
@@ -52,6 +53,7 @@ fn write_by_way_of(aside: &Path, path: &Path, tensors: &State) -> Result<(), Tra
         .collect();
     Tensor::write_safetensors(&named, aside)?;
     File::open(aside).and_then(|f| f.sync_all()).map_err(file)?;
+    failpoint::reach(Point::CheckpointAside);
     fs::rename(aside, path).map_err(file)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     File::open(folder).and_then(|f| f.sync_all()).map_err(file)

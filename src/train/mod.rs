@@ -1,6 +1,7 @@
 //! One attempt, whole: images, batch, update, log, checkpoint, evaluation. The only code that
 //! names libtorch. Knows nothing of the store, of other attempts or of why it is run.
 
+pub mod arrays;
 pub mod checkpoint;
 mod clock;
 pub mod diagnostics;

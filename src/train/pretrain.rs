@@ -24,6 +24,7 @@ use super::optim::{HeadRates, Optimizer};
 use super::probe::Probe;
 use super::sink::Sink;
 use crate::data::Dataset;
+use crate::failpoint::{self, Point};
 use crate::outcome::Verdict;
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{WorkOrder, WorkerEvent};
@@ -291,8 +292,11 @@ fn save(
     // Metrics first: a resume would not make again those of updates before its checkpoint.
     sink.sync()?;
     checkpoint::write(&folder.checkpoint(), state)?;
+    failpoint::reach(Point::CheckpointRenamed);
     let file = folder.checkpoint().file_name().map(Into::into).unwrap_or_default();
-    Ok(sink.send(WorkerEvent::Checkpointed { update: position.update, file })?)
+    sink.send(WorkerEvent::Checkpointed { update: position.update, file })?;
+    failpoint::reach(Point::CheckpointTold);
+    Ok(())
 }
 
 /// Gives model and optimizer what `path` holds beside the position.

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::failpoint::{self, Point};
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{EventLine, WorkerEvent};
 
@@ -36,7 +37,13 @@ impl Sink {
         let line = EventLine { seq: self.seq + 1, at_ms: now_ms(), event };
         let mut bytes = serde_json::to_vec(&line)?;
         bytes.push(b'\n');
-        append(&self.file, self.length, |mut file| file.write_all(&bytes))?;
+        append(&self.file, self.length, |mut file| {
+            if failpoint::is_due(Point::LineHalfWritten) {
+                file.write_all(&bytes[..bytes.len() / 2])?;
+                failpoint::die();
+            }
+            file.write_all(&bytes)
+        })?;
         self.length += bytes.len() as u64;
         self.seq += 1;
         Ok(())

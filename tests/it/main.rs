@@ -5,12 +5,17 @@
 mod augment;
 mod bad_input;
 mod cli;
+mod control;
 mod data;
+mod disk;
 mod e2e;
 mod early;
+mod exports;
 mod family;
 mod golden;
 mod layers;
+mod ledger;
+mod migrations;
 mod process;
 mod remains;
 mod reports;

@@ -145,6 +145,7 @@ fn plan() -> Plan {
             report_metric: "linear_top1".into(),
             early_stop: None,
             retention: byol_sweep::spec::sweep::Retention::default(),
+            report_spread: byol_sweep::spec::sweep::SpreadKind::Sd,
         },
         eval_key: eval.eval_key(),
         eval,

@@ -105,6 +105,7 @@ fn plan(name: &str, seeds: impl IntoIterator<Item = u64>) -> Plan {
             report_metric: "linear_top1".into(),
             early_stop: None,
             retention: byol_sweep::spec::sweep::Retention::default(),
+            report_spread: byol_sweep::spec::sweep::SpreadKind::Sd,
         },
         eval_key: eval.eval_key(),
         eval,
@@ -923,4 +924,65 @@ async fn checkpoints_are_old_once_a_newer_one_or_the_end_is_stored(store: Store)
     store.note_checkpoints_gone(&gone, 5).await.unwrap();
     assert_eq!(known(1).await, None, "nobody is sent to what is gone");
     assert_eq!(known(2).await.unwrap().1, 3);
+}
+
+#[tokio::test]
+async fn what_attempts_took_is_told_by_kind_and_only_finished_training_predicts() {
+    use byol_sweep::plan::cost::DeviceKind;
+    use byol_sweep::protocol::{Progress, Stage};
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    store.sync_plan(&plan("a", [1, 2]), 10).await.unwrap();
+    let turn = || {
+        let progress = WorkerEvent::Progress(Progress::at(Stage::Evaluate, &spec(1)));
+        vec![EventLine { seq: 1, at_ms: 61_000, event: progress }]
+    };
+    // Interrupted after 9 s, then 60 s to the end of training and 10 s of evaluation.
+    let first = store.begin_attempt(training(1)).await.unwrap();
+    store.end_attempt(first.id, &Outcome::Stopped, 10_000).await.unwrap();
+    let second = store.begin_attempt(training(1)).await.unwrap();
+    store.append(second.id, &turn(), 10, 1).await.unwrap();
+    assert_eq!(store.past().await.unwrap().len(), 0);
+    store.end_attempt(second.id, &finished(), 71_000).await.unwrap();
+    let alive = store.begin_attempt(training(2)).await.unwrap();
+
+    let past = store.past().await.unwrap();
+    assert_eq!((past[0].train_s, past[0].eval_s), (69.0, Some(10.0)));
+    assert_eq!((past[0].place.kind, past[0].place.threads), (DeviceKind::Gpu, 3));
+    assert_eq!(past[0].run, spec(1));
+    let times = |spent: &byol_sweep::store::Spent| (spent.train_ms, spent.eval_ms);
+    let spent = store.spent(&[key(1), key(2)], 4_000).await.unwrap();
+    assert_eq!(spent.iter().map(times).collect::<Vec<_>>(), [(69_000, 10_000), (3_000, 0)]);
+    store.end_attempt(alive.id, &failed(), 5_000).await.unwrap();
+    assert_eq!(store.past().await.unwrap().len(), 1, "what failed predicts nothing");
+}
+
+#[tokio::test]
+async fn an_invocation_is_written_with_its_plan_and_only_on_somebodys_behalf() {
+    use byol_sweep::provenance::{Provenance, WorkerBinary};
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let sweep = store.sync_plan(&plan("a", [1, 2]), 10).await.unwrap();
+    let old = store.begin_attempt(training(1)).await.unwrap();
+    store.end_attempt(old.id, &finished(), 20).await.unwrap();
+    assert_eq!(store.last_invocation(sweep).await.unwrap(), None);
+    assert!(store.invocations_of(&key(1)).await.unwrap().is_empty());
+
+    let worker = WorkerBinary { digest: "abc".into(), about: None };
+    let made_with = Provenance { worker, host: "here".into(), ..Provenance::default() };
+    let store = store.on_behalf_of(made_with.clone());
+    store.sync_plan(&plan("a", [1, 2]), 30).await.unwrap();
+    let new = store.begin_attempt(training(2)).await.unwrap();
+    store.end_attempt(new.id, &finished(), 40).await.unwrap();
+    let invocation = store.last_invocation(sweep).await.unwrap().unwrap();
+    assert_eq!((invocation.at_ms, &invocation.provenance), (30, &made_with));
+    let of_trial = store.invocations_of(&key(2)).await.unwrap();
+    assert_eq!(of_trial[&AttemptNo(1)], invocation);
+    let used = store.workers_of(&[key(1), key(2)]).await.unwrap();
+    assert_eq!(used.iter().map(|used| used.trials).collect::<Vec<_>>(), [1]);
+    assert_eq!(store.about("abc").await.unwrap(), None);
+    store.note_about("abc", None, 50).await.unwrap();
+    assert_eq!(store.about("abc").await.unwrap(), Some(None), "it was asked, and said nothing");
 }

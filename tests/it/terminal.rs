@@ -30,7 +30,8 @@ impl Terminal {
         ] {
             command.env_remove(variable);
         }
-        command.env("HOME", self.path());
+        // What is tried again is tried at once.
+        command.env("HOME", self.path()).env("BYOL_SWEEP_BACKOFF_MS", "1");
         command
     }
 

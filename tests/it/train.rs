@@ -324,8 +324,8 @@ fn a_worker_killed_at_any_moment_leaves_a_checkpoint_to_go_on_from() {
         };
         match killed_beyond(&order, &folder, beyond) {
             Some(left) => {
-                (resume, update, kills) =
-                    (Some(AttemptFolder::at(&folder).checkpoint()), left, kills + 1)
+                resume = Some(AttemptFolder::at(&folder).checkpoint());
+                (update, kills) = (left, kills + 1);
             }
             None => break folder,
         }

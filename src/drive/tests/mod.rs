@@ -209,6 +209,7 @@ fn plan_with_eval(seeds: u64, knn: u32) -> Plan {
             report_metric: "linear_top1".into(),
             early_stop: None,
             retention: crate::spec::sweep::Retention::default(),
+            report_spread: Default::default(),
         },
         eval_key: eval.eval_key(),
         eval,

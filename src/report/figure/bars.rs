@@ -12,7 +12,9 @@ use crate::report::words::{self, capitalised};
 pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFigure> {
     let reference = match analysis.reference? {
         reference @ (Reference::Arm | Reference::NothingRemoved) => reference,
-        Reference::LargestBatch | Reference::UsualDecay => return None,
+        Reference::LargestBatch | Reference::UsualDecay | Reference::PublishedBaseline => {
+            return None;
+        }
     };
     let metric = Metric(&analysis.metric);
     let mut series: Vec<String> = Vec::new();
@@ -101,7 +103,10 @@ fn heading(
     subtitle += &format!("; in parentheses: {}", reference.words());
     let file = match reference {
         Reference::NothingRemoved => "change-by-removal",
-        Reference::Arm | Reference::LargestBatch | Reference::UsualDecay => "change-by-arm",
+        Reference::Arm
+        | Reference::LargestBatch
+        | Reference::UsualDecay
+        | Reference::PublishedBaseline => "change-by-arm",
     };
     Heading { file: file.to_owned(), title: capitalised(&title), subtitle, caption }
 }

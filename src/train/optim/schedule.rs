@@ -12,8 +12,7 @@ const REFERENCE_BATCH: f64 = 256.0;
 /// Returns the learning rate after warm-up: `base_lr * update_batch_size / 256` (BYOL,
 /// section 3.3).
 pub fn peak_learning_rate(optimizer: &OptimizerSpec, update_batch_size: u32) -> f64 {
-    let (OptimizerSpec::Lars { base_lr, .. } | OptimizerSpec::Sgd { base_lr, .. }) = optimizer;
-    base_lr * f64::from(update_batch_size) / REFERENCE_BATCH
+    optimizer.base_lr() * f64::from(update_batch_size) / REFERENCE_BATCH
 }
 
 /// Returns the learning rate of update `k`: `peak k / warmup` before `warmup`, which is 0 for the

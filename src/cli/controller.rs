@@ -1,0 +1,60 @@
+//! Who works on a state folder, as far as a reader can tell.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::control;
+use crate::drive::command::{Answer, Request};
+use crate::drive::lock::{self, Holder};
+
+/// Who works on the state folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "controller", rename_all = "snake_case")]
+pub(super) enum Controller {
+    /// Nobody.
+    None,
+    /// Somebody holds the lock.
+    Alive {
+        /// Host and process.
+        who: String,
+        /// What a run says of itself; `None` of what is no run, or not yet.
+        run: Option<AtWork>,
+    },
+}
+
+/// A run at work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct AtWork {
+    pub sweep: String,
+    /// Whether it starts nothing at the moment.
+    pub paused: bool,
+}
+
+impl Controller {
+    /// Looks at the lock, and asks the run that holds it.
+    pub(super) fn look(state: &Path) -> Self {
+        let who = match lock::holder(state) {
+            Ok(Holder::Somebody(who)) => who,
+            // What cannot be told is not claimed.
+            Ok(Holder::Nobody) | Err(_) => return Self::None,
+        };
+        let run = match control::ask(state, &Request::Who) {
+            Ok(Some(Answer::Here { sweep, paused, .. })) => Some(AtWork { sweep, paused }),
+            Ok(Some(Answer::Granted { .. } | Answer::Refused { .. }) | None) | Err(_) => None,
+        };
+        Self::Alive { who, run }
+    }
+
+    /// Returns one line for people; nothing where nobody is at work.
+    pub(super) fn text(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Alive { who, run: None } => Some(format!("at work: {who}")),
+            Self::Alive { who, run: Some(AtWork { sweep, paused }) } => {
+                let paused = if *paused { ", paused: `byol-sweep resume` goes on" } else { "" };
+                Some(format!("at work: a run of {sweep} ({who}){paused}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What a `run` is made with, found out on this machine. Nothing here may stop a run: what cannot
+//! be told is left out.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+use super::places::Places;
+use super::preflight;
+use crate::exec::{about, nvml};
+use crate::ids::{DeviceId, Slot};
+use crate::plan::Plan;
+use crate::provenance::{DataSet, Device, Program, Provenance, WorkerBinary};
+use crate::spec::run::Source;
+use crate::store::Store;
+use crate::ui::Ui;
+
+/// This program.
+pub(super) fn controller() -> Program {
+    Program {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: env!("BYOL_SWEEP_COMMIT").to_owned(),
+    }
+}
+
+/// Gathers all of it; asks the worker, unless this state folder has its answer already.
+pub(super) async fn gather(
+    store: &Store,
+    worker: &Path,
+    plan: &Plan,
+    slots: &[Slot],
+    places: &Places,
+    now_ms: i64,
+) -> anyhow::Result<Provenance> {
+    Ok(Provenance {
+        controller: controller(),
+        worker: binary(store, worker, now_ms).await?,
+        devices: devices(slots),
+        slots: u32::try_from(slots.len()).unwrap_or(u32::MAX),
+        threads: slots.first().map_or(0, |slot| slot.threads),
+        max_retries: plan.meta.max_retries,
+        host: kernel_fact("hostname"),
+        os: os(),
+        kernel: format!("{} {}", kernel_fact("ostype"), kernel_fact("osrelease")),
+        argv: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+        data: data(plan, places),
+    })
+}
+
+async fn binary(store: &Store, path: &Path, now_ms: i64) -> anyhow::Result<WorkerBinary> {
+    let digest = digest(path)?;
+    let about = match store.about(&digest).await? {
+        Some(known) => known,
+        None => {
+            // What cannot be started is said by the first attempt, with its reason.
+            let answer = about::ask(path, about::PATIENCE).await.unwrap_or_default();
+            store.note_about(&digest, answer.as_ref(), now_ms).await?;
+            answer
+        }
+    };
+    Ok(WorkerBinary { digest, about })
+}
+
+/// Returns BLAKE3 of a file.
+fn digest(path: &Path) -> anyhow::Result<String> {
+    use anyhow::Context;
+    let read = || {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(File::open(path)?)?;
+        Ok::<_, std::io::Error>(hasher.finalize().to_hex().to_string())
+    };
+    read().with_context(|| format!("cannot read the worker {}", path.display()))
+}
+
+fn devices(slots: &[Slot]) -> Vec<Device> {
+    let used: BTreeMap<&DeviceId, ()> = slots.iter().map(|slot| (&slot.device, ())).collect();
+    let driver = used.keys().any(|id| **id != DeviceId::Cpu).then(nvml::driver_version).flatten();
+    let device = |id: &DeviceId| Device {
+        id: id.clone(),
+        model: model(id),
+        driver: match id {
+            DeviceId::Cpu => None,
+            DeviceId::Cuda { .. } => driver.clone(),
+        },
+    };
+    used.into_keys().map(device).collect()
+}
+
+/// Returns the model of a device of this machine, as workers call it.
+pub(super) fn model(id: &DeviceId) -> String {
+    match id {
+        DeviceId::Cpu => cpu_model(),
+        DeviceId::Cuda { uuid, .. } => {
+            let gpus = nvml::visible_gpus();
+            gpus.into_iter().find(|gpu| gpu.uuid == *uuid).map(|gpu| gpu.name).unwrap_or_default()
+        }
+    }
+}
+
+fn cpu_model() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    model.map_or_else(|| "cpu".to_owned(), |(_, name)| name.trim().to_owned())
+}
+
+fn kernel_fact(name: &str) -> String {
+    fs::read_to_string(Path::new("/proc/sys/kernel").join(name))
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+fn os() -> String {
+    let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    name.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+fn data(plan: &Plan, places: &Places) -> Vec<DataSet> {
+    let trained = plan.trials.iter().map(|t| (&t.run.data.source, t.data_path.as_deref()));
+    let judged = plan.eval.data.iter().map(|set| (set, plan.meta.eval_data_path.as_deref()));
+    let mut sets: Vec<DataSet> = Vec::new();
+    let mut seen: Vec<(&Source, Option<&Path>)> = Vec::new();
+    for (source, said) in trained.chain(judged) {
+        if seen.contains(&(source, said)) {
+            continue;
+        }
+        seen.push((source, said));
+        sets.push(data_set(source, said, places));
+    }
+    sets
+}
+
+fn data_set(source: &Source, said: Option<&Path>, places: &Places) -> DataSet {
+    let path = preflight::whereabouts(source, said, places).ok().flatten();
+    let (digest, train, test) = match source {
+        Source::Shapes { train, test, .. } => {
+            (None, Some(u64::from(*train)), Some(u64::from(*test)))
+        }
+        Source::Cifar10 => (None, Some(50_000), Some(10_000)),
+        Source::Idx { digest } | Source::ImageFolder { digest } => (digest.clone(), None, None),
+    };
+    let path = path.map(|path| path.display().to_string());
+    DataSet { name: source.name().to_owned(), path, digest, train, test }
+}
+
+/// Says where trials of this sweep were finished by another worker binary than the one in use.
+pub(super) async fn note_other_workers(
+    store: &Store,
+    plan: &Plan,
+    now: &WorkerBinary,
+    ui: &mut Ui,
+) -> anyhow::Result<()> {
+    let keys: Vec<_> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
+    for used in store.workers_of(&keys).await? {
+        if used.worker.digest != now.digest {
+            ui.note(&other_worker(&used.worker, used.trials, now));
+        }
+    }
+    Ok(())
+}
+
+fn other_worker(then: &WorkerBinary, trials: u32, now: &WorkerBinary) -> String {
+    format!(
+        "the worker is another one than before: {} of this sweep {} finished by {}, what follows is by {}; \
+         results of different workers are comparable only where nothing that trains changed",
+        crate::ui::words::plural(trials as usize, "trial"),
+        if trials == 1 { "was" } else { "were" },
+        then.words(),
+        now.words()
+    )
+}
