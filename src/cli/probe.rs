@@ -194,6 +194,9 @@ impl Observer for Watch {
             | RunEvent::DeviceSuspected { .. }
             | RunEvent::DeviceCleared { .. }
             | RunEvent::DeviceOut { .. }
+            | RunEvent::DeviceBusy { .. }
+            | RunEvent::DeviceShared { .. }
+            | RunEvent::DeviceFree { .. }
             | RunEvent::BudgetSpent
             | RunEvent::StoppedEarly { .. } => {}
         }

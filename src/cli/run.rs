@@ -24,8 +24,9 @@ use crate::drive::{self, Images, Options, RetryFailed, RunRequest};
 use crate::exec::devices::{self, DeviceChoice};
 use crate::exec::local::LocalExecutor;
 use crate::exec::nvml;
+use crate::exec::watch::Strangers;
 use crate::failpoint::pretended_ms;
-use crate::ids::{Slot, TrainKey};
+use crate::ids::{DeviceId, Slot, TrainKey};
 use crate::plan::cost::History;
 use crate::plan::{Limit, Plan, PlanError, PlannedTrial};
 use crate::schedule::Millis;
@@ -62,7 +63,9 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
             provenance::gather(&store, &worker, &plan, &slots, places, reading::now_ms()).await?;
         provenance::note_other_workers(&store, &plan, &made_with.worker, ui).await?;
         let store = store.on_behalf_of(made_with);
-        let executor = LocalExecutor::new(worker)?;
+        let on_gpus = slots.iter().any(|slot| slot.device != DeviceId::Cpu);
+        let driver = if on_gpus { nvml::Driver::open() } else { None };
+        let executor = LocalExecutor::new(worker)?.watching(driver);
         let eval_path = eval_path(&plan, places)?;
         // Checked above: a set that has no place here never comes this far.
         let train = |trial: &crate::plan::PlannedTrial| {
@@ -161,6 +164,7 @@ fn options(args: &RunArgs) -> Options {
             .budget
             .map(|budget| Millis(u64::try_from(budget.as_millis()).unwrap_or(u64::MAX))),
         retry_failed: if args.retry_failed { RetryFailed::Yes } else { RetryFailed::No },
+        strangers: strangers(args),
         ..Options::default()
     })
 }
@@ -174,6 +178,16 @@ fn hurried(options: Options) -> Options {
         backoff: backoff.map_or(options.backoff, |ms| Backoff { base: ms, most: ms }),
         grace: pace("BYOL_SWEEP_GRACE_MS").map_or(options.grace, Millis),
         ..options
+    }
+}
+
+/// Who names a device means it, whoever else is there.
+fn strangers(args: &RunArgs) -> Strangers {
+    match args.devices.parse() {
+        Ok(DeviceChoice::Cuda(_)) => Strangers::Noted,
+        Ok(DeviceChoice::Auto | DeviceChoice::Cpu | DeviceChoice::AllCuda) | Err(_) => {
+            Strangers::Respected
+        }
     }
 }
 

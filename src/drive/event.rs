@@ -114,6 +114,25 @@ pub enum RunEvent {
         /// Devices that are left.
         left: usize,
     },
+    /// Nothing starts on a device for now.
+    DeviceBusy {
+        /// The device.
+        device: DeviceId,
+        /// Why.
+        why: String,
+    },
+    /// Somebody else computes on a device, and attempts start there all the same.
+    DeviceShared {
+        /// The device.
+        device: DeviceId,
+        /// Who.
+        why: String,
+    },
+    /// Attempts may start on a device again.
+    DeviceFree {
+        /// The device.
+        device: DeviceId,
+    },
     /// The next trial would cost more device time than the budget has left: nothing more starts.
     BudgetSpent,
     /// The sweep's policy stops a trial, begun or not; an attempt that is alive is on its way out.

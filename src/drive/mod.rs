@@ -12,6 +12,7 @@ pub mod disk;
 mod early;
 mod error;
 pub mod event;
+mod gpus;
 mod inbox;
 mod launch;
 mod live;
@@ -34,6 +35,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::exec::Executor;
+use crate::exec::watch::Strangers;
 use crate::ids::Slot;
 use crate::plan::{Plan, PlannedTrial};
 use crate::schedule::Millis;
@@ -92,6 +94,8 @@ pub struct Options {
     pub budget: Option<Millis>,
     /// How much room the disk of the state folder must have; `None` for what suits its size.
     pub disk: Option<Watermarks>,
+    /// What processes of others on a GPU mean.
+    pub strangers: Strangers,
 }
 
 impl Default for Options {
@@ -105,6 +109,7 @@ impl Default for Options {
             tick: Duration::from_millis(200),
             budget: None,
             disk: None,
+            strangers: Strangers::Respected,
         }
     }
 }

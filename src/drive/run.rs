@@ -7,6 +7,7 @@ use super::clock::Clock;
 use super::early::EarlyWatch;
 use super::error::DriveError;
 use super::event::{RunEvent, RunSummary, TrialName};
+use super::gpus::{GpuWatch, Look};
 use super::inbox::{Inbox, Letter};
 use super::live::LiveAttempt;
 use super::recover::{Recovered, recover};
@@ -40,6 +41,7 @@ pub(super) struct Run<'a, E> {
     pub(super) untold: HashMap<JobNo, EndedAttempt>,
     pub(super) inputs: VecDeque<Input>,
     pub(super) disk: DiskWatch,
+    pub(super) gpus: GpuWatch,
     pub(super) early: Option<EarlyWatch>,
     pub(super) summary: RunSummary,
     pub(super) finished: bool,
@@ -99,6 +101,7 @@ impl<'a, E: Executor> Run<'a, E> {
             return Err(DriveError::NoSlots);
         }
         let count = slots.len();
+        let gpus = GpuWatch::of(&slots, &agenda.jobs, options.strangers);
         let key = |(place, job): (usize, &RunJob<'_>)| (job.key().clone(), JobNo(place));
         let mut run = Self {
             plan,
@@ -115,6 +118,7 @@ impl<'a, E: Executor> Run<'a, E> {
             untold: HashMap::new(),
             inputs: VecDeque::new(),
             disk: DiskWatch::new(options.disk),
+            gpus,
             early: EarlyWatch::of(plan, store).await?,
             summary: agenda.summary,
             finished: false,
@@ -136,6 +140,7 @@ impl<'a, E: Executor> Run<'a, E> {
         inbox: &mut Inbox,
     ) -> Result<RunSummary, DriveError> {
         self.watch_disk().await?;
+        self.watch_gpus(Look::WhenDue).await?;
         self.recall_early_stops().await?;
         self.stop_early().await?;
         self.give(Input::Tick).await?;
@@ -153,6 +158,7 @@ impl<'a, E: Executor> Run<'a, E> {
                 Woken::Time => {}
             }
             self.watch_disk().await?;
+            self.watch_gpus(Look::WhenDue).await?;
             self.observe().await?;
             self.stop_early().await?;
             self.give(Input::Tick).await?;

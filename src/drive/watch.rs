@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::disk::{self, Watermarks};
 use super::error::DriveError;
 use super::event::RunEvent;
+use super::gpus::Look;
 use super::live::LiveAttempt;
 use super::run::{EndedAttempt, Run};
 use super::tidy::tidy;
@@ -141,6 +142,7 @@ impl<E: Executor> Run<'_, E> {
                     self.tell(RunEvent::Noted { trial: self.jobs[job.0].name(), text });
                 }
                 WorkerEvent::Metrics { update, values } => {
+                    self.note_memory(job, &values);
                     if let Some(early) = &mut self.early {
                         early.note(self.jobs[job.0].key(), update, &values);
                     }
@@ -166,6 +168,8 @@ impl<E: Executor> Run<'_, E> {
     async fn settle(&mut self, job: JobNo, exit: Exit) -> Result<(), DriveError> {
         let Some(mut attempt) = self.live.remove(&job) else { return Ok(()) };
         self.executor.clear(&attempt.row.folder, Some(&attempt.handle)).await?;
+        // Before its device is lent again.
+        self.watch_gpus(Look::Now).await?;
         let before = match attempt.stop {
             Some(StopReason::Deadline) => self.store.checkpoint_before(&attempt.row).await?,
             Some(

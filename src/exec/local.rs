@@ -14,8 +14,11 @@ use tokio::signal::unix::{self, SignalKind};
 
 use super::kin::{Kin, Session};
 use super::mark::{self, Mark};
+use super::nvml::Driver;
+use super::watch::GpuView;
 use super::{
-    ExecError, Executor, Force, JobHandle, JobStatus, LaunchOrder, logs, remains, session,
+    ExecError, Executor, Force, JobHandle, JobStatus, LaunchOrder, Resident, logs, remains,
+    session, tenants,
 };
 use crate::ids::DeviceId;
 use crate::outcome::Exit;
@@ -30,6 +33,7 @@ pub struct LocalExecutor {
     /// Our own children, until they are reaped.
     children: Mutex<HashMap<JobHandle, Own>>,
     deaths: tokio::sync::Mutex<Option<unix::Signal>>,
+    driver: Option<Driver>,
 }
 
 /// A child, and what all that it starts carries.
@@ -57,7 +61,14 @@ impl LocalExecutor {
             children: Mutex::default(),
             // Without it deaths are noticed a tick later.
             deaths: tokio::sync::Mutex::new(unix::signal(SignalKind::child()).ok()),
+            driver: None,
         })
+    }
+
+    /// Watches the GPUs that this driver shows.
+    #[must_use]
+    pub fn watching(self, driver: Option<Driver>) -> Self {
+        Self { driver, ..self }
     }
 
     /// Finds and stops workers, and starts none: it needs no worker program.
@@ -160,6 +171,11 @@ impl Executor for LocalExecutor {
         // Only now may its process id, and with it the id of the session, be used again.
         let reaped = own.map_or(Ok(()), |mut own| own.child.wait().map(drop));
         killed.and(reaped).map_err(|source| no_signal(handle, source))
+    }
+
+    async fn gpus(&self, live: &[Resident<'_>]) -> Option<Vec<GpuView>> {
+        let gpus = self.driver.as_ref()?.look();
+        Some(tenants::attribute(gpus, live, &self.here))
     }
 
     async fn changed(&self) {

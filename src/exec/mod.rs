@@ -2,6 +2,7 @@
 //! metrics: those belong to the scheduler and to the attempt folder.
 
 pub mod about;
+pub mod appetite;
 pub mod devices;
 mod kin;
 pub mod local;
@@ -12,6 +13,8 @@ mod remains;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod session;
+mod tenants;
+pub mod watch;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +22,7 @@ use std::path::{Path, PathBuf};
 use crate::ids::DeviceId;
 use crate::outcome::Exit;
 use crate::protocol::process::ProcessId;
+use watch::GpuView;
 
 /// Runs workers somewhere.
 #[expect(async_fn_in_trait, reason = "the loop awaits them on its own task and needs no `Send`")]
@@ -54,6 +58,9 @@ pub trait Executor {
     /// The system refused; something may be left.
     async fn clear(&self, folder: &Path, handle: Option<&JobHandle>) -> Result<(), ExecError>;
 
+    /// Returns the GPUs as they are now, told what lives on them; `None` where nobody watches them.
+    async fn gpus(&self, live: &[Resident<'_>]) -> Option<Vec<GpuView>>;
+
     /// Returns once it is worth looking again. A hint only: it may come early, late or never.
     async fn changed(&self);
 }
@@ -71,6 +78,15 @@ pub struct LaunchOrder {
 
 /// How a worker is found again, also by a later controller. Its pid is also the id of its session.
 pub type JobHandle = ProcessId;
+
+/// A worker that is alive, and the folder of its attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Resident<'a> {
+    /// The worker.
+    pub handle: &'a JobHandle,
+    /// The attempt's folder.
+    pub folder: &'a Path,
+}
 
 /// Whether a worker is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

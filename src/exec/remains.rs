@@ -37,6 +37,11 @@ pub(super) fn ask(process: &JobHandle) -> io::Result<()> {
     send(pid, Signal::TERM, is_it).map(drop)
 }
 
+/// Returns whether a process is of the attempt.
+pub(super) fn is_kin(number: u32, kin: &Kin) -> bool {
+    pid(number).is_some_and(|pid| belongs(pid, kin, &mut Vec::new()))
+}
+
 /// Kills all processes of an attempt and waits a moment for their end.
 pub(super) fn kill_all(kin: &Kin) -> io::Result<()> {
     let mut environ = Vec::new();

@@ -6,7 +6,8 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
-use super::{ExecError, Executor, Force, JobHandle, JobStatus, LaunchOrder};
+use super::watch::GpuView;
+use super::{ExecError, Executor, Force, JobHandle, JobStatus, LaunchOrder, Resident};
 use crate::outcome::Exit;
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{EventLine, WorkerEvent};
@@ -31,17 +32,31 @@ struct Job {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ScriptedExecutor {
     parts: Mutex<VecDeque<Part>>,
     jobs: Mutex<HashMap<u32, Job>>,
     /// `launch`, `soft`, `hard`, in order.
     calls: Mutex<Vec<&'static str>>,
+    /// What is on the GPUs, by the number of live attempts.
+    gpus: Gpus,
 }
+
+/// Shows the GPUs.
+pub(crate) type Gpus = fn(usize) -> Vec<GpuView>;
 
 impl ScriptedExecutor {
     pub(crate) fn new(parts: impl IntoIterator<Item = Part>) -> Self {
-        Self { parts: Mutex::new(parts.into_iter().collect()), ..Self::default() }
+        Self {
+            parts: Mutex::new(parts.into_iter().collect()),
+            jobs: Mutex::default(),
+            calls: Mutex::default(),
+            gpus: |_| Vec::new(),
+        }
+    }
+
+    pub(crate) fn with_gpus(self, gpus: Gpus) -> Self {
+        Self { gpus, ..self }
     }
 
     pub(crate) fn calls(&self) -> Vec<&'static str> {
@@ -100,6 +115,10 @@ impl Executor for ScriptedExecutor {
 
     async fn clear(&self, _: &Path, _: Option<&JobHandle>) -> Result<(), ExecError> {
         Ok(())
+    }
+
+    async fn gpus(&self, live: &[Resident<'_>]) -> Option<Vec<GpuView>> {
+        Some((self.gpus)(live.len()))
     }
 
     async fn changed(&self) {

@@ -107,6 +107,9 @@ pub enum Input {
         /// How it is now.
         state: DeviceState,
     },
+    /// Of each of these devices, how many attempts may be there at a time, within its slots; none
+    /// start while it is 0. What is alive goes on.
+    Rooms(Vec<(DeviceId, u32)>),
     /// How much room the disk of the state folder has.
     Disk(DiskLevel),
 }

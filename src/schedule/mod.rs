@@ -120,6 +120,7 @@ impl Scheduler {
             Input::StopJob { job, manner } => self.stop_job(job, manner, now, actions)?,
             Input::Prune { job } => self.prune(job, now, actions)?,
             Input::Device { device, state } => self.device_changed(&device, state, actions),
+            Input::Rooms(rooms) => self.slots.set_rooms(&rooms),
             Input::Disk(level) => self.disk_changed(level, now, actions),
         }
         Ok(())

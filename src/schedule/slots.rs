@@ -39,6 +39,8 @@ struct Device {
     trust: Trust,
     slots: Vec<(Slot, Use)>,
     taken: usize,
+    /// How many may be taken.
+    room: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,7 @@ impl Slots {
                     trust: Trust::Trusted,
                     slots: vec![(slot, Use::Free)],
                     taken: 0,
+                    room: usize::MAX,
                 }),
             }
         }
@@ -93,7 +96,9 @@ impl Slots {
 
     /// Takes a slot on the usable device with the fewest taken ones; among equals the first listed.
     pub(super) fn take_emptiest(&mut self) -> Option<(Seat, Slot)> {
-        let with_room = |device: &Device| device.is_usable() && device.taken < device.slots.len();
+        let with_room = |device: &Device| {
+            device.is_usable() && device.taken < device.slots.len().min(device.room)
+        };
         let device = (0..self.devices.len())
             .filter(|&device| with_room(&self.devices[device]))
             .min_by_key(|&device| self.devices[device].taken)?;
@@ -133,6 +138,14 @@ impl Slots {
 
     pub(super) fn set_state(&mut self, device: usize, state: DeviceState) {
         self.devices[device].state = state;
+    }
+
+    pub(super) fn set_rooms(&mut self, rooms: &[(DeviceId, u32)]) {
+        for (id, room) in rooms {
+            if let Some(device) = self.find(id) {
+                self.devices[device].room = *room as usize;
+            }
+        }
     }
 
     pub(super) fn trust(&self, device: usize) -> Trust {
@@ -192,6 +205,15 @@ mod tests {
         assert_eq!(slots.take_on(&DeviceId::Cpu), Seat::Extra);
         slots.free(Seat::Slot { device: 1, place: 1 });
         assert_eq!(slots.take_on(&gpu(1)), Seat::Slot { device: 1, place: 1 });
+    }
+
+    #[test]
+    fn no_more_are_taken_than_there_is_room_for() {
+        let mut slots = slots();
+        slots.set_rooms(&[(gpu(0), 1), (gpu(1), 0), (gpu(7), 1)]);
+        assert_eq!(taken(&mut slots), [("cuda:0".to_owned(), 0)]);
+        slots.set_rooms(&[(gpu(0), 9)]);
+        assert_eq!(taken(&mut slots), [("cuda:0".to_owned(), 1)]);
     }
 
     #[test]

@@ -78,6 +78,9 @@ impl Bars {
             | RunEvent::DeviceSuspected { .. }
             | RunEvent::DeviceCleared { .. }
             | RunEvent::DeviceOut { .. }
+            | RunEvent::DeviceBusy { .. }
+            | RunEvent::DeviceShared { .. }
+            | RunEvent::DeviceFree { .. }
             | RunEvent::BudgetSpent
             | RunEvent::StoppedEarly { .. } => {}
         }

@@ -105,6 +105,15 @@ impl Lines {
             RunEvent::DeviceOut { device, left } => {
                 Some(self.style.paint(Role::Bad, &device_out(device, *left)))
             }
+            RunEvent::DeviceBusy { device, why } => normal.then(|| {
+                self.style.paint(Role::Warning, &format!("nothing starts on {device} for now: {why}"))
+            }),
+            RunEvent::DeviceShared { device, why } => {
+                normal.then(|| format!("{device} is shared, since it was asked for by name: {why}"))
+            }
+            RunEvent::DeviceFree { device } => {
+                normal.then(|| format!("{device} is free: trials start there"))
+            }
             RunEvent::BudgetSpent => normal.then(|| BUDGET_SPENT.to_owned()),
             RunEvent::StoppedEarly { trial, why } => {
                 normal.then(|| self.of(trial, &self.stopped_early(trial, why)))
@@ -146,6 +155,9 @@ impl Lines {
             | RunEvent::DeviceSuspected { .. }
             | RunEvent::DeviceCleared { .. }
             | RunEvent::DeviceOut { .. }
+            | RunEvent::DeviceBusy { .. }
+            | RunEvent::DeviceShared { .. }
+            | RunEvent::DeviceFree { .. }
             | RunEvent::BudgetSpent => {}
             RunEvent::StoppedEarly { trial, .. } => {
                 self.early.insert(trial.ordinal);

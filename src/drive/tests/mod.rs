@@ -2,6 +2,7 @@
 //! knows before observers do, and a later controller goes on where an earlier one stopped.
 
 mod care;
+mod gpus;
 mod obey;
 
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ struct Bench {
     store: Store,
     options: Options,
     threads: u32,
+    /// Instead of one on the CPU.
+    gpu_slots: u32,
     /// Of each trial.
     expected: Option<Millis>,
 }
@@ -51,7 +54,7 @@ impl Bench {
             disk: Some(Watermarks { low: 0, critical: 0 }),
             ..Options::default()
         };
-        Self { folder, store, options, threads: 1, expected: None }
+        Self { folder, store, options, threads: 1, gpu_slots: 0, expected: None }
     }
 
     async fn run(&self, plan: &Plan, executor: &ScriptedExecutor) -> (RunSummary, Vec<RunEvent>) {
@@ -85,7 +88,7 @@ impl Bench {
             plan,
             store: &self.store,
             executor,
-            slots: vec![Slot { device: DeviceId::Cpu, ordinal: 0, threads: self.threads }],
+            slots: self.slots(),
             images: Images { train: &|trial| trial.data_path.clone(), eval: None },
             options: self.options,
             commands,
@@ -94,6 +97,15 @@ impl Bench {
         };
         let run = run(request, observer, stops);
         tokio::time::timeout(Duration::from_secs(30), run).await.expect("ends")
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        let gpu = DeviceId::Cuda { index: 0, uuid: "GPU-0".into() };
+        let slot = |device, ordinal| Slot { device, ordinal, threads: self.threads };
+        match self.gpu_slots {
+            0 => vec![slot(DeviceId::Cpu, 0)],
+            count => (0..count).map(|ordinal| slot(gpu.clone(), ordinal)).collect(),
+        }
     }
 
     async fn attempts(&self, plan: &Plan) -> Vec<AttemptRow> {

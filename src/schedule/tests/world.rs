@@ -274,7 +274,8 @@ impl World {
             | Input::Spoke(_)
             | Input::Ended { .. }
             | Input::StopJob { .. }
-            | Input::Prune { .. } => {}
+            | Input::Prune { .. }
+            | Input::Rooms(_) => {}
         }
     }
 
