@@ -11,6 +11,7 @@ mod disk;
 mod e2e;
 mod early;
 mod family;
+mod fuzz;
 mod golden;
 mod layers;
 mod ledger;
