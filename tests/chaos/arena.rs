@@ -126,7 +126,10 @@ impl Arena {
 
     /// Returns the command of a verb in this folder, with nothing inherited that matters.
     pub(crate) fn command(&self, verb: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_byol-sweep"));
+        let mut command = Command::new(
+            std::env::var_os("BYOL_SWEEP_CHAOS_CONTROLLER")
+                .unwrap_or_else(|| env!("CARGO_BIN_EXE_byol-sweep").into()),
+        );
         command
             .arg("--state-dir")
             .arg(self.state())

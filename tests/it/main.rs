@@ -12,6 +12,7 @@ mod e2e;
 mod early;
 mod exports;
 mod family;
+mod fuzz;
 mod golden;
 mod layers;
 mod ledger;

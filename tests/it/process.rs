@@ -19,8 +19,8 @@ use byol_sweep::schedule::{Millis, StopRequest};
 use byol_sweep::spec::eval::{EVAL_SEMANTICS, EvalSpec, KnnSpec, LinearSpec};
 use byol_sweep::spec::run::RunSpec;
 use byol_sweep::spec::sweep::{Kernels, Resources, SweepMeta};
-use byol_sweep::store::Store;
-use byol_sweep::store::rows::AttemptRow;
+use byol_sweep::store::rows::{AttemptKind, AttemptRow};
+use byol_sweep::store::{NewAttempt, Store};
 use nix::sys::signal::{Signal, raise};
 use tokio::sync::mpsc::{self, UnboundedSender};
 
@@ -71,6 +71,26 @@ impl Bench {
         };
         let summary = tokio::time::timeout(BOUND, run(request, &mut recorder, stops)).await;
         (summary.expect("ends in time").unwrap(), recorder.events)
+    }
+
+    /// Leaves an attempt as a controller does that dies beside its worker: a row without a handle,
+    /// a claim, and these events.
+    pub(super) async fn leave_an_attempt(&self, events: &[u8]) {
+        let trial = &self.plan.trials[0];
+        self.store.sync_plan(&self.plan, 0).await.unwrap();
+        let new = NewAttempt {
+            train_key: trial.train_key.clone(),
+            kind: AttemptKind::Train,
+            eval_key: self.plan.eval_key.clone(),
+            device: DeviceId::Cpu,
+            threads: 1,
+            started_ms: 0,
+        };
+        let row = self.store.begin_attempt(new).await.unwrap();
+        std::fs::create_dir_all(&row.folder).unwrap();
+        let folder = AttemptFolder::at(&row.folder);
+        assert!(folder.take_claim("worker 1").unwrap());
+        std::fs::write(folder.events(), events).unwrap();
     }
 
     pub(super) async fn attempts(&self) -> Vec<AttemptRow> {
