@@ -81,6 +81,11 @@ mod tests {
         let mut sleep = std::process::Command::new("sleep");
         let mut child = sleep.arg("1000").env(super::super::mark::VARIABLE, mark.value()).spawn();
         let child = child.as_mut().unwrap();
+        // The parent goes on as soon as the child has new memory, before its environment is there.
+        let environment = format!("/proc/{}/environ", child.id());
+        while std::fs::read(&environment).unwrap().is_empty() {
+            std::thread::yield_now();
+        }
         let handle = here.identify(child.id()).unwrap();
         let live = [Resident { handle: &handle, folder: folder.path() }];
         let found = views(&[child.id(), std::process::id(), u32::MAX / 4], &live, &here);

@@ -65,8 +65,8 @@ impl Store {
         let options = SqliteConnectOptions::new().filename(&file).read_only(true);
         let store = match Self::look_into(options.clone(), &state, &file).await {
             // SQLite keeps a file of shared memory beside the database, which it cannot make in a
-            // folder that is read-only.
-            Err(StoreError::NotWritable { source, .. }) => {
+            // folder that is read-only or on a disk that is full.
+            Err(StoreError::NotWritable { source, .. } | StoreError::DiskFull { source, .. }) => {
                 if has_log(&file) {
                     return Err(StoreError::LogUnreadable { path: file, source });
                 }
