@@ -14,7 +14,7 @@ LOG ?=
 CHAOS_FOLDER ?= $(firstword $(wildcard /dev/shm /tmp))
 
 help: ## Says what can be made
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 28
 
 setup:
 	@scripts/check-prerequisites.sh
@@ -50,6 +50,11 @@ chaos: setup ## Kills controllers and workers KILLS times (10000), drawn from SE
 	BYOL_SWEEP_CHAOS_KILLS=$(KILLS) BYOL_SWEEP_CHAOS_SEED=$(SEED) \
 	BYOL_SWEEP_CHAOS_LOG=$(if $(LOG),$(abspath $(LOG))) \
 	cargo test --no-default-features --test chaos
+
+bench-orchestrator: ## Times the controller, its database, and other orchestrators on no-op trials
+	cargo bench --no-default-features --bench orchestrator
+	cargo bench --no-default-features --bench store
+	@scripts/bench-peers.sh
 
 clean: ## Removes what was built; keeps libtorch, data sets and results
 	cargo clean

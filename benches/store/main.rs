@@ -1,0 +1,167 @@
+//! A database of 10,000 trials with 300 metric points each: its size, and what people wait for.
+//!
+//! ```text
+//! cargo bench --bench store
+//! cargo bench --bench store -- 1000       # so many trials
+//! ```
+#![expect(clippy::print_stdout, reason = "the numbers are what it is for")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use byol_sweep::ids::DeviceId;
+use byol_sweep::outcome::{Outcome, Verdict};
+use byol_sweep::plan::{Limit, Plan, PlannedTrial, Request, expand};
+use byol_sweep::protocol::{EventLine, WorkerEvent};
+use byol_sweep::spec;
+use byol_sweep::store::rows::AttemptKind;
+use byol_sweep::store::{DATABASE, NewAttempt, Store};
+
+/// Metrics of a line, and lines of a trial.
+const METRICS: [&str; 10] = [
+    "loss",
+    "lr",
+    "tau",
+    "images_per_s",
+    "alignment",
+    "uniformity",
+    "effective_rank",
+    "gradient_norm",
+    "weight_norm",
+    "knn_probe_top1",
+];
+const LINES: u64 = 30;
+
+/// Trials that were alive when the controller was killed.
+const ALIVE: usize = 2;
+
+fn main() -> anyhow::Result<()> {
+    // Cargo adds `--bench`.
+    let trials = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(10_000);
+    let place = Some(PathBuf::from("/dev/shm")).filter(|folder| folder.is_dir());
+    let folder = match place {
+        Some(place) => tempfile::tempdir_in(place)?,
+        None => tempfile::tempdir()?,
+    };
+    let begun = Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(fill(folder.path(), trials))?;
+    println!("filling it: {:.0} s", begun.elapsed().as_secs_f64());
+    report(folder.path(), trials)
+}
+
+/// Returns a sweep of so many trials, ten seeds a cell.
+fn sweep(trials: usize) -> String {
+    format!(
+        r#"schema = 1
+name = "large"
+[base]
+data.name = "shapes"
+update_batch_size = 64
+batch_size = 64
+[grid]
+tau_base = {{ linspace = [0.9, 0.999, {}] }}
+[replicates]
+seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+"#,
+        trials / 10
+    )
+}
+
+async fn fill(folder: &Path, trials: usize) -> anyhow::Result<()> {
+    let text = sweep(trials);
+    std::fs::write(folder.join("sweep.toml"), &text)?;
+    let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
+    let plan = expand(&spec::parse("sweep.toml", &text)?, &request)?;
+    let store = Store::open(&folder.join("state")).await?;
+    store.sync_plan(&plan, 1).await?;
+    let (alive, done) = plan.trials.split_at(ALIVE);
+    for trial in done {
+        finish(&store, &plan, trial).await?;
+    }
+    for trial in alive {
+        store.begin_attempt(attempt(&plan, trial)).await?;
+    }
+    store.close().await;
+    Ok(())
+}
+
+fn attempt(plan: &Plan, trial: &PlannedTrial) -> NewAttempt {
+    NewAttempt {
+        train_key: trial.train_key.clone(),
+        kind: AttemptKind::Train,
+        eval_key: plan.eval_key.clone(),
+        device: DeviceId::Cpu,
+        threads: 1,
+        started_ms: 1_000 * i64::from(trial.ordinal),
+    }
+}
+
+async fn finish(store: &Store, plan: &Plan, trial: &PlannedTrial) -> anyhow::Result<()> {
+    let row = store.begin_attempt(attempt(plan, trial)).await?;
+    // Numbers that do not repeat, as real ones do not.
+    let value = |place: u64| f64::from(trial.ordinal).mul_add(0.618_033_988_75, place as f64).sin();
+    let metrics = (0..LINES).map(|line| WorkerEvent::Metrics {
+        update: 10 * (line + 1),
+        values: METRICS
+            .iter()
+            .zip(0..)
+            .map(|(name, place)| ((*name).to_owned(), value(100 * line + place)))
+            .collect(),
+    });
+    let results = [("linear_top1", 1), ("knn_top1", 2), ("floor_linear_top1", 3)];
+    let evaluated = WorkerEvent::Evaluated {
+        values: results.iter().map(|(name, place)| ((*name).into(), value(*place).abs())).collect(),
+    };
+    let lines: Vec<EventLine> = metrics
+        .chain([evaluated])
+        .zip(1..)
+        .map(|(event, seq)| EventLine { seq, at_ms: row.started_ms, event })
+        .collect();
+    store.append(row.id, &lines, 100 * LINES, LINES + 1).await?;
+    let outcome = Outcome::Finished { verdict: Verdict::Healthy };
+    store.end_attempt(row.id, &outcome, row.started_ms + 900).await?;
+    Ok(())
+}
+
+fn report(folder: &Path, trials: usize) -> anyhow::Result<()> {
+    let size = std::fs::metadata(folder.join("state").join(DATABASE))?.len();
+    let points = (trials - ALIVE) as u64 * LINES * METRICS.len() as u64;
+    println!("{trials} trials, {points} metric points: {:.1} MB", size as f64 / 1e6);
+    for (verb, runs) in [
+        (vec!["status"], 11),
+        (vec!["ls", "large"], 11),
+        (vec!["ls", "large", "--json"], 11),
+        (vec!["show", "7"], 11),
+        (vec!["report", "large", "--out", "report"], 3),
+    ] {
+        let mut times =
+            (0..runs).map(|_| time(folder, &verb)).collect::<anyhow::Result<Vec<Duration>>>()?;
+        times.sort();
+        println!("{:<28} {:.0} ms", verb.join(" "), times[runs / 2].as_secs_f64() * 1000.0);
+    }
+    // The two that were alive have no process: they are given up, and tried again.
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers/finishes.sh");
+    let worker = worker.display().to_string();
+    let run = ["--quiet", "--worker", &worker, "run", "sweep.toml", "--devices", "cpu", "-j", "2"];
+    let took = time(folder, &run)?;
+    println!("recovery, and two trials     {:.0} ms", took.as_secs_f64() * 1000.0);
+    let took = time(folder, &run)?;
+    println!("run, with nothing to do      {:.0} ms", took.as_secs_f64() * 1000.0);
+    Ok(())
+}
+
+fn time(folder: &Path, verb: &[&str]) -> anyhow::Result<Duration> {
+    let begun = Instant::now();
+    let status = Command::new(env!("CARGO_BIN_EXE_byol-sweep"))
+        .args(verb)
+        .current_dir(folder)
+        .env("BYOL_SWEEP_STATE", folder.join("state"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
+    ensure!(status.success(), "{verb:?} ended with {status}");
+    Ok(begun.elapsed())
+}
