@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Names that the program goes by.
-pub const NOOP: &str = "noop-worker";
+pub(crate) const NOOP: &str = "noop-worker";
 /// See [`NOOP`].
-pub const SLEEPER: &str = "sleeping-worker";
+pub(crate) const SLEEPER: &str = "sleeping-worker";
 
 const FINISHED: &str = r#"{"seq":1,"at_ms":1,"event":{"kind":"metrics","update":1,"values":{"loss":1.0}}}
 {"seq":2,"at_ms":2,"event":{"kind":"evaluated","values":{"linear_top1":0.5}}}
@@ -24,7 +24,7 @@ const STOPPED: &str = r#"{"seq":2,"at_ms":2,"event":{"kind":"ended","end":{"how"
 "#;
 
 /// Works as the program's name says; `None` where it is not a worker's.
-pub fn work() -> Option<ExitCode> {
+pub(crate) fn work() -> Option<ExitCode> {
     let arguments: Vec<String> = std::env::args().collect();
     let [program, folder] = arguments.as_slice() else { return None };
     let done = if program.ends_with(NOOP) {

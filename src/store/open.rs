@@ -15,6 +15,9 @@ use crate::volume::{self, Consent, Volume};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
+/// Rows that wait for whoever reads them: sqlx's own 50 make two threads take turns all the time.
+const ROWS: usize = 4096;
+
 /// How long a statement waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -176,7 +179,11 @@ fn absolute(state_dir: &Path) -> Result<PathBuf, StoreError> {
 /// single writer needs no other.
 async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     // Slow statements would be warned of with their whole text, thousands of values long.
-    let options = options.foreign_keys(true).busy_timeout(BUSY).disable_statement_logging();
+    let options = options
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .row_buffer_size(ROWS)
+        .disable_statement_logging();
     SqlitePoolOptions::new()
         .max_connections(1)
         .idle_timeout(None)

@@ -19,8 +19,9 @@ impl Store {
         metric: &str,
         trials: &[TrainKey],
     ) -> Result<Vec<Series>, StoreError> {
-        let rows: Vec<(String, i64, f64)> = sqlx::query_as(
-            "SELECT t.train_key, m.step, m.value
+        // The place in the list is told for each row, and not the key: there are millions of them.
+        let rows: Vec<(i64, i64, f64)> = sqlx::query_as(
+            "SELECT asked.key, m.step, m.value
              FROM json_each(?) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
              CROSS JOIN attempt a ON a.trial_id = t.id
@@ -34,19 +35,18 @@ impl Store {
         .await
         .map_err(self.sql())?;
         let mut all: Vec<Series> = Vec::new();
-        for (key, step, value) in rows {
-            let series = match all.last_mut() {
-                Some(last) if last.train_key.as_str() == key => last,
-                Some(_) | None => {
-                    all.push(Series { train_key: parse(&key)?, points: Vec::new() });
-                    all.last_mut().expect("just pushed")
+        for of_one in rows.chunk_by(|one, next| one.0 == next.0) {
+            let place = usize::try_from(of_one[0].0).unwrap_or(usize::MAX);
+            let Some(train_key) = trials.get(place).cloned() else { continue };
+            let mut points: Vec<(u64, f64)> = Vec::with_capacity(of_one.len());
+            for (_, step, value) in of_one {
+                let step = step.cast_unsigned();
+                match points.last_mut() {
+                    Some(last) if last.0 == step => last.1 = *value,
+                    Some(_) | None => points.push((step, *value)),
                 }
-            };
-            let step = step.cast_unsigned();
-            match series.points.last_mut() {
-                Some(last) if last.0 == step => last.1 = value,
-                Some(_) | None => series.points.push((step, value)),
             }
+            all.push(Series { train_key, points });
         }
         Ok(all)
     }

@@ -15,6 +15,24 @@ pub struct OldCheckpoint {
     pub path: PathBuf,
 }
 
+/// The query of [`Store::old_checkpoints`] for the attempts that fit.
+macro_rules! old_checkpoints {
+    ($fits:literal) => {
+        concat!(
+            "SELECT a.id, a.folder, a.checkpoint_file FROM attempt a
+             WHERE ",
+            $fits,
+            " AND a.checkpoint_file IS NOT NULL AND a.checkpoint_gone_ms IS NULL
+             AND a.outcome IS NOT NULL
+             AND EXISTS (
+                 SELECT 1 FROM attempt n WHERE n.trial_id = a.trial_id AND (
+                     (n.kind = 'train' AND n.outcome = 'finished')
+                     OR (n.number > a.number AND n.checkpoint_file IS NOT NULL
+                         AND n.checkpoint_gone_ms IS NULL)))"
+        )
+    };
+}
+
 impl Store {
     /// Returns the checkpoints of ended attempts whose trial is trained, or has a newer one; of one
     /// trial, or of all.
@@ -26,21 +44,16 @@ impl Store {
         &self,
         trial: Option<&TrainKey>,
     ) -> Result<Vec<OldCheckpoint>, StoreError> {
-        let rows: Vec<(i64, String, String)> = sqlx::query_as(
-            "SELECT a.id, a.folder, a.checkpoint_file FROM attempt a
-             WHERE a.checkpoint_file IS NOT NULL AND a.checkpoint_gone_ms IS NULL
-             AND a.outcome IS NOT NULL
-             AND (?1 IS NULL OR a.trial_id = (SELECT id FROM trial WHERE train_key = ?1))
-             AND EXISTS (
-                 SELECT 1 FROM attempt n WHERE n.trial_id = a.trial_id AND (
-                     (n.kind = 'train' AND n.outcome = 'finished')
-                     OR (n.number > a.number AND n.checkpoint_file IS NOT NULL
-                         AND n.checkpoint_gone_ms IS NULL)))",
-        )
-        .bind(trial.map(TrainKey::as_str))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(self.sql())?;
+        let query = match trial {
+            // Asked at the end of each attempt: one trial must not cost a look at all.
+            Some(trial) => sqlx::query_as(old_checkpoints!(
+                "a.trial_id = (SELECT id FROM trial WHERE train_key = ?)"
+            ))
+            .bind(trial.as_str()),
+            None => sqlx::query_as(old_checkpoints!("TRUE")),
+        };
+        let rows: Vec<(i64, String, String)> =
+            query.fetch_all(&self.pool).await.map_err(self.sql())?;
         let old = |(attempt, folder, file): (i64, String, String)| OldCheckpoint {
             attempt,
             path: self.state.join(folder).join(file),
