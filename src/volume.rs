@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn what_programs_serve_is_told_by_its_mount() {
         let mounts = "22 27 0:20 / /sys rw - sysfs sysfs rw\n\
-                      36 27 0:52 / /home/a rw,nosuid shared:1 - fuse.sshfs a@b: rw\n\
+                      36 27 0:52 / /nfs/a rw,nosuid shared:1 - fuse.sshfs a@b: rw\n\
                       37 27 0:53 / /var rw - fuse.fuse-overlayfs overlay rw\n";
         assert_eq!(of_fuse(&kind_in(mounts, (0, 52)).unwrap()), Fitness::Unfit("sshfs"));
         assert_eq!(of_fuse(&kind_in(mounts, (0, 53)).unwrap()), Fitness::Local);
@@ -206,10 +206,10 @@ mod tests {
 
     #[test]
     fn an_unfit_folder_is_refused_with_a_way_out_unless_somebody_consents() {
-        let folder = Path::new("/home/a/.byol-sweep");
+        let folder = Path::new("/nfs/a/.byol-sweep");
         let nfs = Fitness::Unfit("NFS");
         let refusal = accept(folder, nfs, Consent::NotGiven).unwrap_err().to_string();
-        for part in ["/home/a/.byol-sweep", "NFS", "--state-dir", ALLOW] {
+        for part in ["/nfs/a/.byol-sweep", "NFS", "--state-dir", ALLOW] {
             assert!(refusal.contains(part), "{refusal}");
         }
         assert_eq!(accept(folder, nfs, Consent::Given), Ok(()));
