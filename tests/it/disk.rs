@@ -1,6 +1,8 @@
 //! Disks that are full, small or read-only, and folders that somebody deletes: what is stored stays
 //! whole, nothing new starts, and the same command finishes once there is room.
 
+#![expect(clippy::print_stderr, reason = "a test that cannot be made here says so")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{PermissionsExt, chown};
