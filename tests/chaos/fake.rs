@@ -65,7 +65,7 @@ impl Order {
 
     /// Returns whether this attempt has the oddity of that number: a quarter of them has.
     fn is_odd(&self, oddity: u64) -> bool {
-        mix(mix(self.seed) ^ mix(self.attempt) ^ oddity) % 4 == 0
+        mix(mix(self.seed) ^ mix(self.attempt) ^ oddity).is_multiple_of(4)
     }
 }
 
@@ -188,7 +188,7 @@ impl Events {
             self.file.write_all(first)?;
             failpoint::die();
         }
-        if self.seq % 7 == 0 {
+        if self.seq.is_multiple_of(7) {
             self.file.write_all(first)?;
             std::thread::sleep(Duration::from_micros(300));
             return self.file.write_all(second);
