@@ -123,3 +123,7 @@ report "whole run: convnet, 32 px, batch 64" "$(whole_run convnet 32 64 1024)"
 report "whole run: resnet18, 32 px, batch 64" "$(whole_run resnet18 32 64 128)"
 report "whole run: resnet50, 224 px, batch 16" "$(whole_run resnet50 224 16 32)"
 cargo bench --quiet --bench throughput
+# Thousands of trials that do nothing, and a database of ten thousand. scripts/bench-peers.sh times
+# other orchestrators on the same.
+cargo bench --quiet --bench orchestrator
+cargo bench --quiet --bench store
