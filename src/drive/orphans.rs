@@ -79,6 +79,8 @@ async fn record<E: Executor>(
         match status {
             JobStatus::Alive => left.push(attempt),
             JobStatus::Gone(exit) => {
+                // What it left behind must not live on beside a stopped trial.
+                executor.clear(&attempt.row.folder, Some(&attempt.handle)).await?;
                 let why = Some(StopReason::Requested);
                 attempt.events.finish(store, exit, why, None, clock.wall_ms()).await?;
             }
