@@ -55,8 +55,10 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
     let slots = slots(args, &plan)?;
     places.warn_of_shared_state(ui);
     let summary = reading::runtime()?.block_on(async {
+        // First the lock: to open may bring the schema up to date, under a controller of an earlier
+        // version if one is at work.
+        let lock = StateLock::take(&places.state)?;
         let store = Store::open(&places.state).await?;
-        let lock = StateLock::take(store.state_dir())?;
         note_datasets(&store, &measured, ui).await?;
         let expected = budgeted(&store, &plan, &slots, args, ui).await?;
         let made_with =
