@@ -220,6 +220,8 @@ pub(super) struct Fit {
     /// Trials that fit, of those that are left.
     fits: usize,
     left: usize,
+    /// Of those left, trials that nothing comparable is known of: they count as nothing.
+    unknown: usize,
     /// The same for each seed, in the order of the plan.
     seeds: Vec<SeedFit>,
 }
@@ -234,13 +236,16 @@ struct SeedFit {
 /// Begins trials in their order for as long as the budget has room for the next, as a run does.
 pub(super) fn fit(trials: &[Asked<'_>], lefts: &[Left], budget: Duration) -> Fit {
     let budget_s = budget.as_secs_f64();
-    let mut fit = Fit { budget_s, fits: 0, left: 0, seeds: Vec::new() };
+    let mut fit = Fit { budget_s, fits: 0, left: 0, unknown: 0, seeds: Vec::new() };
     let mut room = Some(budget_s);
     for (trial, left) in trials.iter().zip(lefts) {
         let seconds = match left {
             Left::Nothing => continue,
             Left::Known { seconds, .. } => *seconds,
-            Left::Unknown => 0.0,
+            Left::Unknown => {
+                fit.unknown += 1;
+                0.0
+            }
         };
         room = room.map(|room| room - seconds).filter(|room| *room >= 0.0);
         let begun = usize::from(room.is_some());
@@ -263,6 +268,11 @@ impl Fit {
     pub(super) fn text(&self) -> String {
         let budget = words::duration(Duration::from_secs_f64(self.budget_s));
         let of = words::plural(self.left, "trial");
+        if self.left > 0 && self.unknown == self.left {
+            return format!(
+                "budget: nobody can tell what {budget} is enough for, since nothing comparable ran: --probe measures it\n"
+            );
+        }
         let mut text =
             format!("budget: {budget} is enough for {} of {of}", words::count(self.fits as u64));
         if self.seeds.len() > 1 {
@@ -275,6 +285,10 @@ impl Fit {
             if !seeds.is_empty() {
                 text.push_str(&format!(": {}", seeds.join(", ")));
             }
+        }
+        if self.unknown > 0 {
+            let unknown = words::count(self.unknown as u64);
+            text.push_str(&format!("; {unknown} of unknown cost count as nothing"));
         }
         text.push('\n');
         text
@@ -436,11 +450,20 @@ mod tests {
         }
         let trials: Vec<Asked<'_>> = rows[..6].iter().map(Asked::from).collect();
         let lefts = [known(1.0), known(1.0), Left::Nothing, known(1.0), known(9.0), known(0.5)];
-        let fit = fit(&trials, &lefts, Duration::from_secs(5 * 3600));
-        assert_eq!((fit.fits, fit.left), (3, 5));
+        let told = fit(&trials, &lefts, Duration::from_secs(5 * 3600));
+        assert_eq!((told.fits, told.left), (3, 5));
         assert_eq!(
-            fit.text(),
+            told.text(),
             "budget: 5h 00m is enough for 3 of 5 trials: all 2 with seed 0, 1 of 3 with seed 1\n"
         );
+        let hours = Duration::from_secs(5 * 3600);
+        let some = [known(1.0), Left::Unknown, Left::Nothing, known(9.0), known(9.0), known(9.0)];
+        let text = fit(&trials, &some, hours).text();
+        assert!(
+            text.ends_with("all 2 with seed 0; 1 of unknown cost count as nothing\n"),
+            "{text}"
+        );
+        let text = fit(&trials, &[Left::Unknown; 6], hours).text();
+        assert!(text.contains("nobody can tell") && text.contains("--probe"), "{text}");
     }
 }

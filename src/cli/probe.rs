@@ -21,7 +21,7 @@ use crate::plan::cost::{self, Probed};
 use crate::plan::{Plan, PlannedTrial};
 use crate::protocol::Stage;
 use crate::schedule::StopRequest;
-use crate::spec::run::{RunSpec, Subset};
+use crate::spec::run::{RunSpec, Source, Subset};
 use crate::store::Store;
 use crate::ui::Ui;
 
@@ -90,14 +90,25 @@ fn of_one(plan: &Plan, trial: &PlannedTrial) -> Plan {
 }
 
 fn few_updates(run: &RunSpec) -> RunSpec {
-    let wanted = run.update_batch_size.saturating_mul(UPDATES);
-    let images = cost::images(run).map_or(wanted, |there| there.min(wanted));
     let mut run = run.clone();
+    run.data.subset = few_images(&run).or(run.data.subset);
     run.epochs = EPOCHS;
     run.warmup_epochs = 0.0;
-    let seed = run.data.subset.map_or(0, |subset| subset.seed);
-    run.data.subset = Some(Subset { images, seed });
     run
+}
+
+/// Returns images for a few updates, where there are more and it is known how many make a balanced
+/// subset; elsewhere all are trained on, for as long as a probe may take.
+fn few_images(run: &RunSpec) -> Option<Subset> {
+    let classes = match run.data.source {
+        Source::Shapes { .. } | Source::Cifar10 => 10,
+        Source::Idx { .. } | Source::ImageFolder { .. } => return None,
+    };
+    let wanted = run.update_batch_size.saturating_mul(UPDATES);
+    let images = wanted.checked_next_multiple_of(classes)?;
+    let there = cost::images(run)?;
+    let seed = run.data.subset.map_or(0, |subset| subset.seed);
+    (images < there).then_some(Subset { images, seed })
 }
 
 /// One probe.
@@ -235,14 +246,25 @@ mod tests {
 
     #[test]
     fn a_probe_is_a_few_updates_of_the_same_cost() {
-        let run = samples::run(64, 0);
-        let probe = few_updates(&run);
-        assert_eq!((probe.epochs, probe.data.subset.unwrap().images), (2, 512));
-        let mut small = run.clone();
-        small.data.source =
-            crate::spec::run::Source::Shapes { train: 200, test: 10, side: 32, seed: 0 };
-        assert_eq!(few_updates(&small).data.subset.unwrap().images, 200);
-        assert_eq!(probe.batch_size, run.batch_size);
+        let shapes = |train| {
+            let mut run = samples::run(64, 0);
+            run.update_batch_size = 32;
+            run.data.source = Source::Shapes { train, test: 10, side: 32, seed: 0 };
+            run
+        };
+        let probe = few_updates(&shapes(256));
+        assert_eq!((probe.epochs, probe.batch_size), (2, 64));
+        // As the worker chooses them: as many of each class.
+        let images = crate::data::load(&probe.data.source, None).unwrap();
+        let subset = probe.data.subset.unwrap();
+        assert_eq!(crate::data::subset(&images.train, subset).unwrap().len(), 130);
+        for few in [64, 129, 130] {
+            assert_eq!(few_updates(&shapes(few)).data.subset, None, "{few}");
+        }
+        let mut folder = shapes(256);
+        folder.data.source = Source::ImageFolder { digest: None };
+        folder.data.subset = Some(Subset { images: 700, seed: 3 });
+        assert_eq!(few_updates(&folder).data.subset, folder.data.subset, "seven classes, maybe");
         let plan = of_one(&samples::plan(), &samples::plan().trials[1]);
         assert_eq!((plan.trials.len(), plan.trials[0].ordinal), (1, 1));
         assert_eq!(plan.trials[0].train_key, plan.trials[0].run.train_key());

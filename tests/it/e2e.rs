@@ -409,3 +409,15 @@ fn an_image_that_cannot_be_decoded_is_named_by_the_check_and_by_the_failed_trial
         assert_eq!(Kept::of(&terminal).attempts.len(), 1);
     }
 }
+
+#[test]
+fn a_probe_learns_from_the_real_worker_what_trials_will_take() {
+    let terminal = Terminal::new();
+    terminal.write("sweep.toml", sweep(50, "").replace("train = 64", "train = 256"));
+    let output = terminal.type_in("plan sweep.toml --probe --json");
+    assert_code(&output, 0);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["cost"]["left"]["bases"]["probe"], 1, "{}", stderr(&output));
+    assert!(document["cost"]["left"]["seconds"].as_f64().unwrap() > 0.0);
+    assert!(!terminal.path().join(".byol-sweep").exists(), "a plan changes nothing");
+}
