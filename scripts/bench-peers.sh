@@ -28,6 +28,8 @@ else
 fi
 if environment ray "ray[tune]==$ray"; then
     target/peers/ray/bin/python benches/peers/ray_noop.py --trials "$trials"
+    # Three seconds each on two cores: not a thousand of them.
+    target/peers/ray/bin/python benches/peers/ray_noop.py --trials 50 --fresh
 else
     echo "ray $ray cannot be installed for $(python3 --version)"
 fi
