@@ -19,7 +19,7 @@ use crate::spec::run::DataSpec;
 const UNLABELLED: i64 = -1;
 
 /// Writes, for each split of the set that the order's evaluation judges on, `SPLIT_features.npy`
-/// (float32, [images, size]) and `SPLIT_labels.npy` (int64, [images]), and `classes.json`.
+/// (float32, [images, size]) and `SPLIT_labels.npy` (int64, one an image), and `classes.json`.
 ///
 /// # Errors
 /// Fails when images or weights do not serve, or the folder cannot be written.

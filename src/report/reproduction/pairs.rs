@@ -19,7 +19,7 @@ pub struct Pair {
     pub lower: usize,
     /// Distance of the published values, percentage points.
     pub gap: f64,
-    /// The paper sets them apart by more than [`LEAST_GAP`] and than both its spreads together.
+    /// The paper sets them apart by more than half a point and than both its spreads together.
     pub is_clear: bool,
     /// Ours of `higher` minus ours of `lower`, seed by seed.
     pub ours: Option<Estimate>,
