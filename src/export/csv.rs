@@ -36,10 +36,6 @@ pub(super) struct Series {
 }
 
 impl SweepWriter for Series {
-    fn begin_trial(&mut self, _: &TrialLine) -> Result<(), ExportError> {
-        Ok(())
-    }
-
     fn series(
         &mut self,
         line: &TrialLine,

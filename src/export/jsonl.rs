@@ -39,10 +39,6 @@ pub(super) fn begin(folder: &Path, table: &SweepTable) -> Result<Series, ExportE
 pub(super) struct Series(Lines);
 
 impl SweepWriter for Series {
-    fn begin_trial(&mut self, _: &TrialLine) -> Result<(), ExportError> {
-        Ok(())
-    }
-
     fn series(
         &mut self,
         line: &TrialLine,

@@ -54,11 +54,14 @@ impl SweepFormat {
 
 /// Takes a sweep's series, trial after trial, in the order of the table.
 pub trait SweepWriter {
-    /// Begins a trial; called once for each, whether it has series or not.
+    /// Begins a trial; called once for each, whether it has series or not. Nothing to do where all
+    /// trials share a file.
     ///
     /// # Errors
     /// The disk refuses.
-    fn begin_trial(&mut self, trial: &TrialLine) -> Result<(), ExportError>;
+    fn begin_trial(&mut self, _trial: &TrialLine) -> Result<(), ExportError> {
+        Ok(())
+    }
 
     /// Writes a metric of the trial that was begun last: update and value, rising.
     ///

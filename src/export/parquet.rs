@@ -95,10 +95,6 @@ struct Points {
 }
 
 impl SweepWriter for Series {
-    fn begin_trial(&mut self, _: &TrialLine) -> Result<(), ExportError> {
-        Ok(())
-    }
-
     fn series(
         &mut self,
         line: &TrialLine,
