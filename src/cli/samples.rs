@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -75,23 +74,10 @@ pub(super) fn plan() -> Plan {
     };
     Plan {
         meta: SweepMeta {
-            name: "tiny".into(),
             description: "Batch size, and nothing else".into(),
             reproduces: Some("ablation_batch_size".into()),
-            scale: crate::spec::sweep::Scale::Full,
-            eval_data_path: None,
-            resources: Resources {
-                slots_per_device: 1,
-                time_limit: None,
-                stall_limit: None,
-                kernels: Kernels::Fastest,
-            },
-            max_retries: 2,
-            checkpoint_every: Duration::from_secs(600),
-            report_metric: "linear_top1".into(),
-            early_stop: None,
-            retention: crate::spec::sweep::Retention::default(),
-            report_spread: Default::default(),
+            resources: Resources { stall_limit: None, ..Resources::default() },
+            ..SweepMeta::named("tiny")
         },
         eval: eval(),
         eval_key: eval_key(),

@@ -48,6 +48,26 @@ pub struct SweepMeta {
     pub report_spread: SpreadKind,
 }
 
+impl SweepMeta {
+    /// Returns what a file that says only its name means.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            description: String::new(),
+            reproduces: None,
+            scale: Scale::Full,
+            eval_data_path: None,
+            resources: Resources::default(),
+            max_retries: 2,
+            checkpoint_every: Duration::from_mins(10),
+            report_metric: "linear_top1".into(),
+            early_stop: None,
+            retention: Retention::default(),
+            report_spread: SpreadKind::default(),
+        }
+    }
+}
+
 /// What a report shows behind a mean over seeds, in its tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,6 +95,17 @@ pub struct Resources {
     pub stall_limit: Option<Duration>,
     /// Which kernels CUDA may use.
     pub kernels: Kernels,
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self {
+            slots_per_device: 1,
+            time_limit: None,
+            stall_limit: Some(STALL_LIMIT),
+            kernels: Kernels::Fastest,
+        }
+    }
 }
 
 /// Which kernels libtorch may use on CUDA; on a CPU all are deterministic.

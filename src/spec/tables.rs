@@ -11,9 +11,7 @@ use super::error::{Fault, Faults, Site, Source};
 use super::eval::{KnnSpec, LinearSpec};
 use super::keys::{Key, Plain, nearest};
 use super::read::{Entry, Node, entries, number, settings, unknown_key, wrong_type};
-use super::sweep::{
-    KeepBest, Kernels, Resources, Retention, STALL_LIMIT, Scale, SpreadKind, SweepMeta,
-};
+use super::sweep::{KeepBest, Kernels, SpreadKind, SweepMeta};
 use super::value::{Setting, canonical_float};
 
 /// Names of the tables and keys that [`Tables::read`] reads.
@@ -62,25 +60,7 @@ pub struct Tables {
 impl Default for Tables {
     fn default() -> Self {
         Self {
-            meta: SweepMeta {
-                name: String::new(),
-                description: String::new(),
-                reproduces: None,
-                scale: Scale::Full,
-                eval_data_path: None,
-                resources: Resources {
-                    slots_per_device: 1,
-                    time_limit: None,
-                    stall_limit: Some(STALL_LIMIT),
-                    kernels: Kernels::Fastest,
-                },
-                max_retries: 2,
-                checkpoint_every: Duration::from_mins(10),
-                report_metric: "linear_top1".into(),
-                early_stop: None,
-                retention: Retention::default(),
-                report_spread: SpreadKind::default(),
-            },
+            meta: SweepMeta::named(""),
             seeds: vec![0],
             linear: LinearSpec {
                 epochs: 80,

@@ -26,7 +26,8 @@ const BOUND: Duration = Duration::from_secs(300);
 /// Two trials at once would be faster and no different; one keeps other tests going.
 const RUN: &str = "run sweep.toml --devices cpu -j 1";
 
-fn sweep(epochs: u32, grid: &str) -> String {
+/// Returns a sweep of seconds: few small images, a narrow encoder, a checkpoint at every turn.
+pub(crate) fn sweep(epochs: u32, grid: &str) -> String {
     format!(
         r#"
         schema = 1

@@ -12,6 +12,7 @@ use byol_sweep::spec::early::METRIC;
 use byol_sweep::store::Store;
 use serde_json::Value;
 
+use crate::e2e;
 use crate::terminal::{Terminal, assert_code, stderr, stdout};
 
 /// Far more than anything here takes.
@@ -20,34 +21,9 @@ const RUN: &str = "run sweep.toml --devices cpu -j 1";
 /// After the first epoch the better half of two settings goes on.
 const ASHA: &str = "[early_stop]\npolicy = \"asha\"\nmin_epochs = 1\nreduction = 2\n";
 
-fn sweep(rates: [&str; 2], early_stop: &str) -> String {
-    format!(
-        r#"
-        schema = 1
-        name = "tiny"
-        [base]
-        data.name = "shapes"
-        data.shapes.train = 64
-        data.shapes.test = 40
-        encoder.name = "convnet"
-        encoder.width = 0.125
-        projector.hidden = 16
-        projector.out = 8
-        epochs = 25
-        update_batch_size = 32
-        batch_size = 32
-        augment.preset = "byol_small"
-        [grid]
-        optimizer.base_lr = [{}, {}]
-        [eval]
-        linear = {{ epochs = 2, batch_size = 32, learning_rates = [0.1] }}
-        knn = {{ k = 5, temperature = 0.1 }}
-        [checkpoint]
-        every = "1ms"
-        {early_stop}
-        "#,
-        rates[0], rates[1]
-    )
+fn sweep([one, other]: [&str; 2], early_stop: &str) -> String {
+    let grid = format!("[grid]\noptimizer.base_lr = [{one}, {other}]");
+    format!("{}{early_stop}", e2e::sweep(25, &grid))
 }
 
 fn trials(terminal: &Terminal) -> Vec<Value> {

@@ -18,7 +18,7 @@ use byol_sweep::schedule::policy::Backoff;
 use byol_sweep::schedule::{Millis, StopRequest};
 use byol_sweep::spec::eval::{EVAL_SEMANTICS, EvalSpec, KnnSpec, LinearSpec};
 use byol_sweep::spec::run::RunSpec;
-use byol_sweep::spec::sweep::{Kernels, Resources, SweepMeta};
+use byol_sweep::spec::sweep::{Resources, SweepMeta};
 use byol_sweep::store::rows::{AttemptKind, AttemptRow};
 use byol_sweep::store::{NewAttempt, Store};
 use nix::sys::signal::{Signal, raise};
@@ -149,23 +149,10 @@ fn plan() -> Plan {
     };
     Plan {
         meta: SweepMeta {
-            name: "sweep".into(),
-            description: String::new(),
-            reproduces: None,
-            scale: byol_sweep::spec::sweep::Scale::Full,
-            eval_data_path: None,
-            resources: Resources {
-                slots_per_device: 1,
-                time_limit: None,
-                stall_limit: None,
-                kernels: Kernels::Fastest,
-            },
+            resources: Resources { stall_limit: None, ..Resources::default() },
             max_retries: 1,
             checkpoint_every: Duration::from_secs(60),
-            report_metric: "linear_top1".into(),
-            early_stop: None,
-            retention: byol_sweep::spec::sweep::Retention::default(),
-            report_spread: byol_sweep::spec::sweep::SpreadKind::Sd,
+            ..SweepMeta::named("sweep")
         },
         eval_key: eval.eval_key(),
         eval,

@@ -89,23 +89,10 @@ fn plan(name: &str, seeds: impl IntoIterator<Item = u64>) -> Plan {
     let eval = protocol(1);
     Plan {
         meta: SweepMeta {
-            name: name.into(),
-            description: String::new(),
-            reproduces: None,
-            scale: byol_sweep::spec::sweep::Scale::Full,
-            eval_data_path: None,
-            resources: Resources {
-                slots_per_device: 1,
-                time_limit: None,
-                stall_limit: None,
-                kernels: Kernels::Fastest,
-            },
+            resources: Resources { stall_limit: None, ..Resources::default() },
             max_retries: 0,
             checkpoint_every: std::time::Duration::from_secs(60),
-            report_metric: "linear_top1".into(),
-            early_stop: None,
-            retention: byol_sweep::spec::sweep::Retention::default(),
-            report_spread: byol_sweep::spec::sweep::SpreadKind::Sd,
+            ..SweepMeta::named(name)
         },
         eval_key: eval.eval_key(),
         eval,

@@ -193,23 +193,9 @@ fn plan_with_eval(seeds: u64, knn: u32) -> Plan {
     };
     Plan {
         meta: SweepMeta {
-            name: "sweep".into(),
-            description: String::new(),
-            reproduces: None,
-            scale: crate::spec::sweep::Scale::Full,
-            eval_data_path: None,
-            resources: Resources {
-                slots_per_device: 1,
-                time_limit: None,
-                stall_limit: None,
-                kernels: Kernels::Fastest,
-            },
-            max_retries: 2,
+            resources: Resources { stall_limit: None, ..Resources::default() },
             checkpoint_every: Duration::from_secs(60),
-            report_metric: "linear_top1".into(),
-            early_stop: None,
-            retention: crate::spec::sweep::Retention::default(),
-            report_spread: Default::default(),
+            ..SweepMeta::named("sweep")
         },
         eval_key: eval.eval_key(),
         eval,
