@@ -81,9 +81,10 @@ mod tests {
         let mut sleep = std::process::Command::new("sleep");
         let mut child = sleep.arg("1000").env(super::super::mark::VARIABLE, mark.value()).spawn();
         let child = child.as_mut().unwrap();
-        // The parent goes on as soon as the child has new memory, before its environment is there.
-        let environment = format!("/proc/{}/environ", child.id());
-        while std::fs::read(&environment).unwrap().is_empty() {
+        // The parent goes on before the child has memory of its own: until then the child shows the
+        // parent's arguments and environment.
+        let of_child = |file: &str| std::fs::read(format!("/proc/{}/{file}", child.id())).unwrap();
+        while !of_child("cmdline").starts_with(b"sleep\0") || of_child("environ").is_empty() {
             std::thread::yield_now();
         }
         let handle = here.identify(child.id()).unwrap();
