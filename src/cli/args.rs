@@ -339,7 +339,7 @@ pub struct ReportArgs {
     /// Folder to write to (default: reports/NAME).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What to write: png, md, csv, json, rows [default: all].
+    /// What to write: png, md, tex, csv, json, rows [default: all].
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', hide_possible_values = true)]
     pub format: Vec<ReportFormat>,
 }
@@ -351,6 +351,8 @@ pub enum ReportFormat {
     Png,
     /// The page with tables, for people.
     Md,
+    /// The tables for a paper.
+    Tex,
     /// Results for spreadsheets.
     Csv,
     /// Results for programs.

@@ -11,8 +11,10 @@ pub mod estimate;
 pub mod figure;
 pub mod floor;
 pub mod gathered;
+mod latex;
 mod metric;
 mod page;
+pub mod provenance;
 mod rank;
 pub mod records;
 pub mod reference;
@@ -34,6 +36,7 @@ use std::collections::BTreeMap;
 
 pub use figure::Figure;
 pub use gathered::{Gathered, SweepFacts};
+pub use provenance::Provenance;
 pub use records::Records;
 pub use table::TableInfo;
 pub use write::{Format, WriteError, write};
@@ -55,6 +58,8 @@ pub struct Report {
     pub records: Records,
     /// The rows that it was drawn from, as [`Gathered::to_jsonl`] writes them.
     pub rows: String,
+    /// Where all of it comes from.
+    pub provenance: Provenance,
 }
 
 impl Report {
@@ -114,6 +119,8 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
             states: states(gathered),
         });
     }
+    let rows = gathered.to_jsonl();
+    let provenance = Provenance::of(gathered, &rows, report_command(&gathered.sweep));
     Ok(Report {
         text: Text {
             title: gathered.sweep.name.clone(),
@@ -125,7 +132,8 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
         tables: results::tables(gathered, &analysis),
         figures: figure::figures(gathered, &analysis),
         records: Records::of(gathered, &analysis),
-        rows: gathered.to_jsonl(),
+        rows,
+        provenance,
     })
 }
 
@@ -148,7 +156,11 @@ fn commands(sweep: &SweepFacts) -> Vec<String> {
         Some(file) => format!("byol-sweep run {file}{smoke}"),
         None => format!("byol-sweep run FILE{smoke}  # whose name is {name:?}"),
     };
-    vec![run, format!("byol-sweep report {}", sweep.name)]
+    vec![run, report_command(sweep)]
+}
+
+fn report_command(sweep: &SweepFacts) -> String {
+    format!("byol-sweep report {}", sweep.name)
 }
 
 fn states(gathered: &Gathered) -> String {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::page::{self, Pictures};
-use super::{Report, chart};
+use super::{Report, chart, latex};
 use crate::files::write_atomically;
 
 /// A kind of file.
@@ -12,6 +12,8 @@ use crate::files::write_atomically;
 pub enum Format {
     /// `report.md`.
     Markdown,
+    /// `tables.tex`: the tables for a paper.
+    Tex,
     /// One picture a figure.
     Png,
     /// `results.csv`.
@@ -24,12 +26,14 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Markdown, Self::Png, Self::Csv, Self::Json, Self::Rows];
+    pub const ALL: [Self; 6] =
+        [Self::Markdown, Self::Tex, Self::Png, Self::Csv, Self::Json, Self::Rows];
 
     /// Returns what `--format` calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Markdown => "md",
+            Self::Tex => "tex",
             Self::Png => "png",
             Self::Csv => "csv",
             Self::Json => "json",
@@ -98,6 +102,7 @@ fn files(report: &Report, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, 
                 let page = page::markdown(report, pictures);
                 files.push(("report.md".to_owned(), page.into_bytes()));
             }
+            Format::Tex => files.push(("tables.tex".to_owned(), latex::page(report).into_bytes())),
             Format::Png => {
                 for figure in &report.figures {
                     let file = &figure.heading().file;
@@ -136,6 +141,7 @@ mod tests {
             names,
             [
                 "report.md",
+                "tables.tex",
                 "accuracy-by-tau-base.png",
                 "curves.png",
                 "results.csv",
