@@ -14,6 +14,7 @@ pub mod gathered;
 mod latex;
 mod metric;
 mod page;
+mod png_text;
 pub mod provenance;
 mod rank;
 pub mod records;
@@ -34,6 +35,8 @@ pub mod write;
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 pub use figure::Figure;
 pub use gathered::{Gathered, SweepFacts};
 pub use provenance::Provenance;
@@ -44,6 +47,9 @@ pub use write::{Format, WriteError, write};
 use crate::spec::smoke::tried_by;
 use crate::spec::sweep::Scale;
 use crate::store::rows::TrialState;
+
+/// Version of `figures.json`.
+const FIGURES_SCHEMA: u32 = 1;
 
 /// Everything that a report shows, before it is set.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +72,12 @@ impl Report {
     /// Returns what the charts show as JSON, for programs that draw them otherwise.
     pub fn figures_json(&self) -> String {
         let figures = serde_json::to_value(&self.figures).expect("plain data serialises");
-        format!("{:#}\n", digits::rounded(figures))
+        let document = json!({
+            "schema": FIGURES_SCHEMA,
+            "provenance": self.provenance.to_json(),
+            "figures": digits::rounded(figures),
+        });
+        format!("{document:#}\n")
     }
 }
 
@@ -131,7 +142,7 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
         },
         tables: results::tables(gathered, &analysis),
         figures: figure::figures(gathered, &analysis),
-        records: Records::of(gathered, &analysis),
+        records: Records::of(gathered, &analysis, &provenance),
         rows,
         provenance,
     })

@@ -50,9 +50,19 @@ impl Provenance {
         entries
     }
 
+    /// Returns a comment for pages of HTML and Markdown, which it cannot end.
+    pub(super) fn comment(&self) -> String {
+        let mut text = "<!--\n".to_owned();
+        for (name, entry) in self.entries() {
+            text += &format!("{name}: {}\n", entry.replace('>', "&gt;"));
+        }
+        text + "-->\n"
+    }
+
     /// Returns all of it for programs.
     pub(super) fn to_json(&self) -> Value {
         let mut document = json!({
+            "sweep": self.sweep,
             "command": self.command,
             "rows_blake3": self.rows,
             "trials": self.trials.iter().map(TrainKey::as_str).collect::<Vec<_>>(),
@@ -72,7 +82,6 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{build, samples};
-    use super::*;
 
     #[test]
     fn entries_name_sweep_command_trials_version_and_rows() {
@@ -88,6 +97,15 @@ mod tests {
         assert!(get("Trials").starts_with("15, "));
         assert_eq!(get("Rows"), &format!("BLAKE3 {digest}"));
         assert_eq!(provenance.to_json()["trials"].as_array().unwrap().len(), 15);
+    }
+
+    #[test]
+    fn a_name_cannot_end_its_comment() {
+        let mut gathered = samples::tau_sweep();
+        gathered.sweep.name = "x --> <script> --!>".to_owned();
+        let comment = build(&gathered).unwrap().provenance.comment();
+        assert_eq!(comment.matches('>').count(), 1, "{comment}");
+        assert!(comment.ends_with("\n-->\n"));
     }
 
     #[test]
