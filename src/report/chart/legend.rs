@@ -87,7 +87,7 @@ fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) {
         }
         Sample::Bar => canvas.rectangle((x, y - 11.0), (x + SAMPLE, y + 11.0), entry.color),
         Sample::Marker(shape, fill) => {
-            marker::draw(canvas, shape, (x + SAMPLE - 14.0, y), 9.0, entry.color, fill)
+            marker::draw(canvas, shape, (x + SAMPLE - 14.0, y), 9.0, entry.color, fill);
         }
     }
 }

@@ -58,11 +58,11 @@ fn blot(canvas: &mut Canvas, shape: Shape, (x, y): Spot, r: f64, color: Rgb) {
         Shape::Circle => canvas.disc((x, y), r, color),
         Shape::Square => {
             let r = r * 0.88;
-            canvas.rectangle((x - r, y - r), (x + r, y + r), color)
+            canvas.rectangle((x - r, y - r), (x + r, y + r), color);
         }
         Shape::Diamond => {
             let r = r * 1.2;
-            canvas.polygon(&[(x, y - r), (x + r, y), (x, y + r), (x - r, y)], color)
+            canvas.polygon(&[(x, y - r), (x + r, y), (x, y + r), (x - r, y)], color);
         }
         Shape::Triangle => canvas.polygon(&triangle(x, y, r * 1.2, -1.0), color),
         Shape::TriangleDown => canvas.polygon(&triangle(x, y, r * 1.2, 1.0), color),
