@@ -37,6 +37,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+pub use chart::Columns;
 pub use figure::Figure;
 pub use gathered::{Gathered, SweepFacts};
 pub use provenance::Provenance;
@@ -205,7 +206,7 @@ mod tests {
     #[test]
     fn the_batch_report() {
         let report = build(&samples::batch_sweep()).unwrap();
-        insta::assert_snapshot!(page::markdown(&report, page::Pictures::Linked));
+        insta::assert_snapshot!(page::markdown(&report, page::Pictures::Linked("png")));
     }
 
     #[test]

@@ -59,6 +59,15 @@ impl Provenance {
         text + "-->\n"
     }
 
+    /// Returns a drawing that carries it as metadata, below what it says of itself.
+    pub(super) fn within_svg(&self, svg: &str) -> String {
+        const ABOVE: &str = "</desc>\n";
+        let lines: String =
+            self.entries().into_iter().map(|(name, entry)| format!("{name}: {entry}\n")).collect();
+        let lines = lines.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        svg.replacen(ABOVE, &format!("{ABOVE}<metadata>\n{lines}</metadata>\n"), 1)
+    }
+
     /// Returns all of it for programs.
     pub(super) fn to_json(&self) -> Value {
         let mut document = json!({

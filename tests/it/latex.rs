@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use byol_sweep::report::{self, Format, Gathered};
+use byol_sweep::report::{self, Columns, Format, Gathered};
 
 use crate::reports::kept;
 
@@ -75,6 +75,7 @@ fn names_that_people_choose_break_no_table() {
     }
     let (_held, folder) = pages();
     let report = report::build(&gathered).unwrap();
-    let written = report::write(&report, &folder.join("hostile"), &[Format::Tex]).unwrap();
+    let written =
+        report::write(&report, &folder.join("hostile"), &[Format::Tex], Columns::Two).unwrap();
     set(&written[0], &folder, "names");
 }
