@@ -32,6 +32,7 @@ pub mod write;
 
 use std::collections::BTreeMap;
 
+pub use chart::Columns;
 pub use figure::Figure;
 pub use gathered::{Gathered, SweepFacts};
 pub use records::Records;
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn the_batch_report() {
         let report = build(&samples::batch_sweep()).unwrap();
-        insta::assert_snapshot!(page::markdown(&report, page::Pictures::Linked));
+        insta::assert_snapshot!(page::markdown(&report, page::Pictures::Linked("png")));
     }
 
     #[test]
