@@ -52,6 +52,6 @@ async fn what_is_out_of_reach_is_told_with_its_place() {
 
     let lines = [EventLine { seq: 1, at_ms: 0, event: WorkerEvent::Started(started(&far)) }];
     bench.store.append(row.id, &lines, 1, 1).await.unwrap();
-    let told = stop(&bench, &executor, &[key.clone()]).await;
+    let told = stop(&bench, &executor, std::slice::from_ref(&key)).await;
     assert_eq!(told.elsewhere, [elsewhere(Some("here".into()))]);
 }
