@@ -14,10 +14,11 @@ use super::places::Places;
 use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::watch::{self, Life, Screen};
-use super::{JSON_SCHEMA, json_text, progress};
+use super::{JSON_SCHEMA, json_text};
 use crate::outcome::Verdict;
 use crate::plan::cost::History;
-use crate::protocol::Progress;
+use crate::protocol::folder::AttemptFolder;
+use crate::protocol::{Progress, progress};
 use crate::store::WorkerUse;
 use crate::store::rows::{AttemptRow, SweepRow, TrialRow, TrialState};
 use crate::ui::style::{Role, Style};
@@ -122,7 +123,8 @@ fn gather(sweep: Option<&str>, places: &Places, now_ms: i64) -> anyhow::Result<V
         let wished = reading.wait(reading.store.wished(&reading::keys(&trials)))?;
         let held = wished.values().filter(|wished| wished.held_ms.is_some()).count();
         let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
-        let progress = live.filter_map(|live| Some((live.id, progress::of(live)?))).collect();
+        let at = |live: &AttemptRow| progress::last_of(&AttemptFolder::at(&live.folder));
+        let progress = live.filter_map(|live| Some((live.id, at(live)?))).collect();
         Ok(Standing { sweep, trials, attempts, workers, cost, held, progress })
     };
     sweeps.into_iter().map(stand).collect()
@@ -171,7 +173,7 @@ pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
             attempt.device,
             progress
                 .get(&attempt.id)
-                .map(|at| format!(", {}", progress::text(at)))
+                .map(|at| format!(", {}", words::progress(at)))
                 .unwrap_or_default()
         ));
     }

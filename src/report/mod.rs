@@ -10,6 +10,7 @@ mod entry;
 pub mod estimate;
 pub mod figure;
 pub mod floor;
+mod gather;
 pub mod gathered;
 mod metric;
 mod page;
@@ -33,6 +34,7 @@ pub mod write;
 use std::collections::BTreeMap;
 
 pub use figure::Figure;
+pub use gather::gather;
 pub use gathered::{Gathered, SweepFacts};
 pub use records::Records;
 pub use table::TableInfo;

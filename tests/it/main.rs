@@ -20,6 +20,7 @@ mod migrations;
 mod process;
 mod remains;
 mod reports;
+mod serve;
 mod store;
 mod sweeps;
 mod tables;
