@@ -30,4 +30,5 @@ pub mod store;
 #[cfg(feature = "torch")]
 pub mod train;
 pub mod ui;
+pub mod verbs;
 pub mod volume;

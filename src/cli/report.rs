@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{ReportArgs, ReportFormat};
+use super::args::{ReportArgs, ReportColumns, ReportFormat};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::Changes;
@@ -10,7 +10,7 @@ use super::reading::Reading;
 use super::sweep_file::SweepFile;
 use super::{planning, shipped};
 use crate::plan::Limit;
-use crate::report::{self, Format, Gathered};
+use crate::report::{self, Columns, Format, Gathered};
 use crate::store::rows::{SweepRow, TrialRow};
 use crate::ui::Ui;
 
@@ -19,7 +19,7 @@ pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
     let sweep = reading.sweep(&args.sweep)?;
     let folder = args.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(&sweep.name));
     let report = report::build(&gather(&reading, sweep)?)?;
-    let files = report::write(&report, &folder, &formats(&args.format))?;
+    let files = report::write(&report, &folder, &formats(&args.format), columns(args.columns))?;
     ui.print(&report::terminal::text(&report))?;
     ui.note("");
     for file in files {
@@ -30,16 +30,24 @@ pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
 
 fn formats(asked: &[ReportFormat]) -> Vec<Format> {
     if asked.is_empty() {
-        return Format::ALL.to_vec();
+        return Format::USUAL.to_vec();
     }
     let format = |format: &ReportFormat| match format {
         ReportFormat::Png => Format::Png,
+        ReportFormat::Svg => Format::Svg,
         ReportFormat::Md => Format::Markdown,
         ReportFormat::Csv => Format::Csv,
         ReportFormat::Json => Format::Json,
         ReportFormat::Rows => Format::Rows,
     };
     asked.iter().map(format).collect()
+}
+
+fn columns(asked: ReportColumns) -> Columns {
+    match asked {
+        ReportColumns::One => Columns::One,
+        ReportColumns::Two => Columns::Two,
+    }
 }
 
 /// Reads all rows that the sweep's report is a function of.

@@ -9,6 +9,7 @@ use super::error::DriveError;
 use super::live::LiveAttempt;
 use super::lock::{StateLock, is_held};
 use super::names;
+pub use super::recover::Elsewhere;
 use super::recover::recover;
 use crate::exec::{Executor, Force, JobHandle, JobStatus};
 use crate::ids::TrainKey;
@@ -20,12 +21,14 @@ use crate::store::Store;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What became of attempts that were asked to stop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
     /// How many were asked.
     pub asked: usize,
     /// How many of these live on; the next run records their ends.
     pub alive: usize,
+    /// Those that could not be asked, since they are not of this machine or this boot.
+    pub elsewhere: Vec<Elsewhere>,
 }
 
 /// Stops the live attempts of these trials, and waits so long for their ends, which are recorded.
@@ -48,6 +51,8 @@ pub async fn stop<E: Executor>(
     let chosen = |attempt: &LiveAttempt| trials.contains(&attempt.row.train_key);
     let mut left: Vec<LiveAttempt> = recovered.adopted.into_iter().filter(chosen).collect();
     let asked = left.len();
+    let mut elsewhere = recovered.unreachable;
+    elsewhere.retain(|elsewhere| trials.contains(&elsewhere.trial));
     let force = match how {
         StopHow::Politely => Force::Soft,
         StopHow::ByForce => Force::Hard,
@@ -59,7 +64,7 @@ pub async fn stop<E: Executor>(
     loop {
         left = record(left, store, executor, &clock).await?;
         if left.is_empty() || begun.elapsed() >= patience {
-            return Ok(Stopped { asked, alive: left.len() });
+            return Ok(Stopped { asked, alive: left.len(), elsewhere });
         }
         tokio::time::sleep(LOOK).await;
     }

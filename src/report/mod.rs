@@ -33,6 +33,7 @@ pub mod write;
 
 use std::collections::BTreeMap;
 
+pub use chart::Columns;
 pub use figure::Figure;
 pub use gather::gather;
 pub use gathered::{Gathered, SweepFacts};
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn the_batch_report() {
         let report = build(&samples::batch_sweep()).unwrap();
-        insta::assert_snapshot!(page::markdown(&report, page::Pictures::Linked));
+        insta::assert_snapshot!(page::markdown(&report, page::Pictures::Linked("png")));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::chart::{self, Columns};
 use super::page::{self, Pictures};
-use super::{Report, chart};
+use super::{Figure, Report};
 use crate::files::write_atomically;
 
 /// A kind of file.
@@ -14,6 +15,8 @@ pub enum Format {
     Markdown,
     /// One picture a figure.
     Png,
+    /// One drawing a figure, for print.
+    Svg,
     /// `results.csv`.
     Csv,
     /// `results.json`, and `figures.json`: what the charts show.
@@ -23,14 +26,15 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Markdown, Self::Png, Self::Csv, Self::Json, Self::Rows];
+    /// What is written unless something else is asked for: a drawing would be there twice.
+    pub const USUAL: [Self; 5] = [Self::Markdown, Self::Png, Self::Csv, Self::Json, Self::Rows];
 
     /// Returns what `--format` calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Markdown => "md",
             Self::Png => "png",
+            Self::Svg => "svg",
             Self::Csv => "csv",
             Self::Json => "json",
             Self::Rows => "rows",
@@ -53,7 +57,7 @@ pub enum WriteError {
         source: io::Error,
     },
     /// A chart cannot be drawn.
-    #[error("cannot draw {file}.png: {source}")]
+    #[error("cannot draw {file}: {source}")]
     Chart {
         /// The figure.
         file: String,
@@ -74,12 +78,13 @@ pub fn write(
     report: &Report,
     folder: &Path,
     formats: &[Format],
+    columns: Columns,
 ) -> Result<Vec<PathBuf>, WriteError> {
     if folder.exists() && !folder.is_dir() {
         return Err(WriteError::NotAFolder(folder.to_owned()));
     }
     let mut written = Vec::new();
-    for (name, bytes) in files(report, formats)? {
+    for (name, bytes) in files(report, formats, columns)? {
         let path = folder.join(name);
         write_atomically(&path, &bytes)
             .map_err(|source| WriteError::Io { path: path.clone(), source })?;
@@ -88,9 +93,13 @@ pub fn write(
     Ok(written)
 }
 
-fn files(report: &Report, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, WriteError> {
-    let pictures =
-        if formats.contains(&Format::Png) { Pictures::Linked } else { Pictures::Omitted };
+fn files(
+    report: &Report,
+    formats: &[Format],
+    columns: Columns,
+) -> Result<Vec<(String, Vec<u8>)>, WriteError> {
+    let drawn = [Format::Png, Format::Svg].into_iter().find(|format| formats.contains(format));
+    let pictures = drawn.map_or(Pictures::Omitted, |format| Pictures::Linked(format.name()));
     let mut files = Vec::new();
     for format in formats {
         match format {
@@ -99,11 +108,17 @@ fn files(report: &Report, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, 
                 files.push(("report.md".to_owned(), page.into_bytes()));
             }
             Format::Png => {
-                for figure in &report.figures {
-                    let file = &figure.heading().file;
-                    let bytes = chart::png(figure)
+                for (file, figure) in figures(report) {
+                    let bytes = chart::png(figure, columns)
                         .map_err(|source| WriteError::Chart { file: file.clone(), source })?;
                     files.push((format!("{file}.png"), bytes));
+                }
+            }
+            Format::Svg => {
+                for (file, figure) in figures(report) {
+                    let text = chart::svg(figure, columns)
+                        .map_err(|source| WriteError::Chart { file: file.clone(), source })?;
+                    files.push((format!("{file}.svg"), text.into_bytes()));
                 }
             }
             Format::Csv => files.push(("results.csv".to_owned(), report.records.to_csv()?)),
@@ -119,6 +134,11 @@ fn files(report: &Report, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, 
     Ok(files)
 }
 
+/// The figures with their file names.
+fn figures(report: &Report) -> impl Iterator<Item = (&String, &Figure)> {
+    report.figures.iter().map(|figure| (&figure.heading().file, figure))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{build, samples};
@@ -129,7 +149,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("reports/tau");
         let report = build(&samples::tau_sweep()).unwrap();
-        let written = write(&report, &out, &Format::ALL).unwrap();
+        let written = write(&report, &out, &Format::USUAL, Columns::Two).unwrap();
         let names: Vec<&str> =
             written.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(
@@ -148,10 +168,10 @@ mod tests {
         for picture in names.iter().filter(|name| name.ends_with(".png")) {
             assert!(page.contains(&format!("]({picture})")), "{picture}");
             let image = image::open(out.join(picture)).unwrap();
-            assert_eq!(image.width(), chart::WIDTH);
+            assert_eq!(image.width(), Columns::Two.pixels());
         }
         let first: Vec<Vec<u8>> = written.iter().map(|p| std::fs::read(p).unwrap()).collect();
-        write(&report, &out, &Format::ALL).unwrap();
+        write(&report, &out, &Format::USUAL, Columns::Two).unwrap();
         let second: Vec<Vec<u8>> = written.iter().map(|p| std::fs::read(p).unwrap()).collect();
         assert!(first == second, "the same rows gave other bytes");
     }
@@ -160,9 +180,20 @@ mod tests {
     fn a_page_without_charts_links_none() {
         let folder = tempfile::tempdir().unwrap();
         let report = build(&samples::tau_sweep()).unwrap();
-        let written = write(&report, folder.path(), &[Format::Markdown]).unwrap();
+        let written = write(&report, folder.path(), &[Format::Markdown], Columns::Two).unwrap();
         assert_eq!(written, [folder.path().join("report.md")]);
         assert!(!std::fs::read_to_string(&written[0]).unwrap().contains(".png"));
+    }
+
+    #[test]
+    fn drawings_for_print_are_written_where_asked_for_and_linked_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = build(&samples::tau_sweep()).unwrap();
+        let formats = [Format::Markdown, Format::Svg];
+        let written = write(&report, folder.path(), &formats, Columns::One).unwrap();
+        assert!(written.contains(&folder.path().join("curves.svg")), "{written:?}");
+        let page = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
+        assert!(page.contains("](curves.svg)") && !page.contains(".png"), "{page}");
     }
 
     #[test]
@@ -171,7 +202,7 @@ mod tests {
         let path = folder.path().join("report");
         std::fs::write(&path, "mine").unwrap();
         let report = build(&samples::tau_sweep()).unwrap();
-        let error = write(&report, &path, &[Format::Json]).unwrap_err();
+        let error = write(&report, &path, &[Format::Json], Columns::Two).unwrap_err();
         assert!(
             error
                 .to_string()

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use byol_sweep::report::{self, Format, Gathered};
+use byol_sweep::report::{self, Columns, Format, Gathered};
 use image::RgbImage;
 
 /// Folders of kept reports, below the root.
@@ -44,7 +44,7 @@ fn names(folder: &Path, ending: &str) -> Vec<String> {
 /// A report that is kept without charts is rebuilt without them.
 fn formats(folder: &Path) -> Vec<Format> {
     let has_charts = !names(folder, ".png").is_empty();
-    Format::ALL.into_iter().filter(|format| has_charts || *format != Format::Png).collect()
+    Format::USUAL.into_iter().filter(|format| has_charts || *format != Format::Png).collect()
 }
 
 fn rebuild(kept: &Path, out: &Path) {
@@ -52,7 +52,7 @@ fn rebuild(kept: &Path, out: &Path) {
     let gathered =
         Gathered::from_jsonl(&rows).unwrap_or_else(|e| panic!("{}: {e}", kept.display()));
     let report = report::build(&gathered).unwrap_or_else(|e| panic!("{}: {e}", kept.display()));
-    report::write(&report, out, &formats(kept)).unwrap();
+    report::write(&report, out, &formats(kept), Columns::Two).unwrap();
 }
 
 fn picture(path: &Path) -> RgbImage {
