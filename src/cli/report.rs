@@ -36,6 +36,7 @@ fn formats(asked: &[ReportFormat]) -> Vec<Format> {
         ReportFormat::Png => Format::Png,
         ReportFormat::Svg => Format::Svg,
         ReportFormat::Md => Format::Markdown,
+        ReportFormat::Tex => Format::Tex,
         ReportFormat::Csv => Format::Csv,
         ReportFormat::Json => Format::Json,
         ReportFormat::Rows => Format::Rows,
