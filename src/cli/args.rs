@@ -339,7 +339,7 @@ pub struct ReportArgs {
     /// Folder to write to (default: reports/NAME).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What to write: png, svg, md, csv, json, rows [default: all but svg].
+    /// What to write: png, svg, md, tex, csv, json, rows [default: all but svg].
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', hide_possible_values = true)]
     pub format: Vec<ReportFormat>,
     /// How many columns of a page charts are wide: 1 is 3.25 inches, 2 is 6.75.
@@ -367,6 +367,8 @@ pub enum ReportFormat {
     Svg,
     /// The page with tables, for people.
     Md,
+    /// The tables for a paper.
+    Tex,
     /// Results for spreadsheets.
     Csv,
     /// Results for programs.

@@ -42,6 +42,7 @@ fn formats(asked: &[ReportFormat]) -> Vec<Format> {
         ReportFormat::Png => Format::Png,
         ReportFormat::Svg => Format::Svg,
         ReportFormat::Md => Format::Markdown,
+        ReportFormat::Tex => Format::Tex,
         ReportFormat::Csv => Format::Csv,
         ReportFormat::Json => Format::Json,
         ReportFormat::Rows => Format::Rows,
@@ -81,6 +82,7 @@ fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
         classes: classes(sweep.facts.eval.data.as_ref(), &trials),
         eval: sweep.facts.eval,
         workers: several(&reading.wait(store.workers_of(&keys))?),
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
     };
     Ok(Gathered::new(facts, trials, finals, curves))
 }
