@@ -107,7 +107,7 @@ fn worker(places: &Places, reading: &Reading, args: &WaitArgs) -> anyhow::Result
     }
     let executor = reading.within(LocalExecutor::without_worker)?;
     let alive = reading.drive(orphans::alive(&reading.store, &executor, &target.keys()))?;
-    Ok(if alive > 0 { Worker::Attempts } else { Worker::Nobody })
+    Ok(if alive.is_empty() { Worker::Nobody } else { Worker::Attempts })
 }
 
 /// Tells how trials stand. What failed may be tried again as long as a run is at work.

@@ -1,6 +1,7 @@
 //! Attempts that live on without a controller: found and stopped on request, and their ends
 //! recorded as far as they come while somebody waits. What lives longer is the next run's.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::clock::Clock;
@@ -94,7 +95,7 @@ async fn record<E: Executor>(
     Ok(left)
 }
 
-/// Returns how many of these trials have an attempt whose process is alive. Changes nothing, so it
+/// Returns those of these trials that have an attempt whose process is alive. Changes nothing, so it
 /// may be asked beside a controller.
 ///
 /// # Errors
@@ -104,8 +105,8 @@ pub async fn alive<E: Executor>(
     store: &Store,
     executor: &E,
     trials: &[TrainKey],
-) -> Result<usize, DriveError> {
-    let mut alive = 0;
+) -> Result<HashSet<TrainKey>, DriveError> {
+    let mut alive = HashSet::new();
     for row in store.live_attempts().await? {
         if !trials.contains(&row.train_key) {
             continue;
@@ -121,7 +122,9 @@ pub async fn alive<E: Executor>(
         };
         let path = TrialFolder::new(store.state_dir(), &row.train_key).lock();
         let held = is_held(&path).map_err(|source| DriveError::Folder { path, source })?;
-        alive += usize::from(seen || held);
+        if seen || held {
+            alive.insert(row.train_key);
+        }
     }
     Ok(alive)
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -254,12 +255,15 @@ fn a_removed_sweep_is_out_of_sight_until_it_is_restored_or_run() {
     let bench = Bench::new();
     bench.finish("finishes.sh", 0);
     assert!(bench.says("rm tiny", 0).contains("4 trials and their results stay"));
-    assert!(bench.says("ls @", 4).contains("there is no sweep"));
+    assert!(bench.says("ls @", 4).contains("`byol-sweep restore tiny` shows it again"));
+    assert!(bench.says("status", 4).contains("`byol-sweep restore tiny` shows it again"));
     assert!(bench.says("restore nine", 4).contains("there is tiny"));
     bench.says("restore tiny", 0);
     assert_eq!(bench.states(), ["done"; 4]);
     bench.says("rm @", 0);
-    bench.finish("finishes.sh", 0);
+    let line = Bench::run_line(&fixture("finishes.sh"));
+    assert!(bench.says(&line, 0).contains("tiny was removed; this run brings it into sight again"));
+    assert!(!bench.says(&line, 0).contains("was removed"));
     assert_eq!(bench.states(), ["done"; 4]);
     assert!(bench.says("restore @", 4).contains("no sweep is removed"));
 }
@@ -296,6 +300,20 @@ fn waiting_ends_with_the_work_with_the_time_or_for_want_of_a_worker() {
     bench.finish("finishes.sh", 0);
     assert!(bench.says("wait", 0).contains("4 trials of tiny done"));
     assert!(bench.says("wait 3 --json", 0).contains("\"schema\": 1"));
+}
+
+/// A terminal that closes hangs up on all processes of the group in its foreground.
+#[test]
+fn a_terminal_that_closes_ends_the_run_and_no_attempt() {
+    let bench = Bench::new();
+    let mut command = bench.terminal.command(&Bench::run_line(&fixture("obeys.sh")));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).process_group(0);
+    let run = Run(command.spawn().unwrap());
+    bench.until_running(1);
+    kill(Pid::from_raw(-run.0.id().cast_signed()), Signal::SIGHUP).unwrap();
+    assert_eq!(run.code(), Some(130));
+    assert_eq!(bench.states()[0], "running", "nobody recorded an end");
+    assert!(bench.says("stop", 0).contains("1 attempt stopped"), "it was alive until now");
 }
 
 /// A worker that finishes once there is a file `go` beside it.

@@ -22,6 +22,7 @@ mod process;
 mod remains;
 mod report_verb;
 mod reports;
+mod serve;
 mod store;
 mod sweeps;
 mod tables;
