@@ -289,6 +289,9 @@ impl World {
             Input::StopJob { job, manner: Manner::Hard } => Some(job),
             _ => None,
         };
+        // Who was not alive yet may be begun by the same step.
+        let [asked, killed] =
+            [asked, killed].map(|job| job.filter(|job| self.live.contains_key(job)));
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             for action in self.scheduler.step(input, Millis(self.now)).unwrap() {
