@@ -103,6 +103,8 @@ pub enum Origin {
     Ours,
     /// The paper's.
     Paper,
+    /// Other people's.
+    Imported,
 }
 
 /// A point of a line.

@@ -8,6 +8,7 @@ use super::{
 use crate::report::analysis::Analysis;
 use crate::report::cell::{Cell, name};
 use crate::report::gathered::Gathered;
+use crate::report::imports;
 use crate::report::metric::Metric;
 use crate::report::words::{self, capitalised};
 
@@ -82,10 +83,11 @@ impl Subject {
         }
         let metric = Metric(&analysis.metric);
         let ticks = self.ticks(analysis);
-        let values = self.lines(analysis, &ticks, Origin::Ours, |cell| value(metric, cell));
+        let mut values = self.lines(analysis, &ticks, Origin::Ours, |cell| value(metric, cell));
         if values.is_empty() {
             return None;
         }
+        values.extend(self.imported(gathered, analysis, metric, &ticks));
         let levels = levels(analysis, metric);
         let mut panels = vec![Panel { y_label: metric.words_and_unit(), lines: values, levels }];
         panels.extend(self.changes(analysis, metric, &ticks));
@@ -101,6 +103,32 @@ impl Subject {
             ticks,
             panels,
         })
+    }
+
+    /// Other people's values: a line an import and a line of ours, in styles that ours leave.
+    fn imported(
+        &self,
+        gathered: &Gathered,
+        analysis: &Analysis,
+        metric: Metric<'_>,
+        ticks: &[Tick],
+    ) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::new();
+        for import in imports::names(gathered, metric) {
+            let value = |cell: &Cell| {
+                let value = imports::value(gathered, metric, import, cell)?;
+                Some((metric.scaled(value), None, Vec::new()))
+            };
+            for line in self.lines(analysis, ticks, Origin::Imported, value) {
+                lines.push(Line { name: format!("{} ({import})", line.name), ..line });
+            }
+        }
+        let ours = self.lines(analysis, ticks, Origin::Ours, |cell| value(metric, cell)).len();
+        lines.truncate(MOST_LINES.saturating_sub(ours));
+        for (line, style) in lines.iter_mut().zip(ours..) {
+            line.style = style;
+        }
+        lines
     }
 
     fn changes(&self, analysis: &Analysis, metric: Metric<'_>, ticks: &[Tick]) -> Option<Panel> {
@@ -192,6 +220,10 @@ impl Subject {
         } else {
             format!("{title}, one seed: the spread is unknown.")
         };
+        if panels.iter().flat_map(|panel| &panel.lines).any(|line| line.origin == Origin::Imported)
+        {
+            caption += " Hollow markers with a name in parentheses: imported results of others.";
+        }
         let has_paper =
             panels.iter().flat_map(|panel| &panel.lines).any(|line| line.origin == Origin::Paper);
         if has_paper && let Some(table) = analysis.table {
