@@ -10,11 +10,13 @@ use super::planning::Changes;
 use super::reading::{self, Reading};
 use super::sweep_file::SweepFile;
 use super::{planning, shipped};
+use crate::ids::TrainKey;
 use crate::plan::Limit;
-use crate::report::{self, Columns, Format, Gathered, SweepFacts};
+use crate::plan::cost::DeviceKind;
+use crate::report::{self, Columns, Format, Gathered, SpentOn, SweepFacts};
 use crate::spec::run::Source;
-use crate::store::WorkerUse;
-use crate::store::rows::{SweepRow, TrialRow};
+use crate::store::rows::{SweepRow, TrialRow, TrialState};
+use crate::store::{Spent, WorkerUse};
 use crate::ui::Ui;
 
 /// Metrics whose course is drawn.
@@ -82,7 +84,26 @@ fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
         eval: sweep.facts.eval,
         workers: several(&reading.wait(store.workers_of(&keys))?),
     };
-    Ok(Gathered::new(facts, trials, finals, curves))
+    let trained: Vec<TrainKey> = trials
+        .iter()
+        .filter(|trial| matches!(trial.state, TrialState::Trained | TrialState::Done))
+        .map(|trial| trial.train_key.clone())
+        .collect();
+    // Their training is over, so that no time of now is asked for.
+    let spent = reading.wait(store.spent(&trained, 0))?.iter().map(spent_on).collect();
+    Ok(Gathered::new(facts, trials, finals, curves).with_spent(spent))
+}
+
+fn spent_on(spent: &Spent) -> SpentOn {
+    let device = match spent.kind {
+        DeviceKind::Cpu => "cpu",
+        DeviceKind::Gpu => "gpu",
+    };
+    SpentOn {
+        train_key: spent.train_key.clone(),
+        device: device.to_owned(),
+        train_s: spent.train_ms as f64 / 1000.0,
+    }
 }
 
 /// Returns the workers in words, where there is more than one.

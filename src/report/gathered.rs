@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::TrainKey;
 use crate::spec::eval::EvalSpec;
 use crate::spec::sweep::{Scale, SpreadKind};
 use crate::store::rows::{Finals, Series, TrialRow};
@@ -25,6 +26,19 @@ pub struct Gathered {
     pub finals: Vec<Finals>,
     /// Name of a metric to its course in each trial, thinned.
     pub curves: BTreeMap<String, Vec<Series>>,
+    /// What trials took that were trained to their end, where known.
+    pub spent: Vec<SpentOn>,
+}
+
+/// Time that the training of a trial took on one kind of device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpentOn {
+    /// The trial.
+    pub train_key: TrainKey,
+    /// `cpu` or `gpu`.
+    pub device: String,
+    /// Seconds of all its attempts, evaluation aside.
+    pub train_s: f64,
 }
 
 /// What a report says about its sweep.
@@ -85,6 +99,7 @@ enum Line {
     Trial { trial: Box<TrialRow> },
     Finals { finals: Finals },
     Series { metric: String, series: Series },
+    Spent { spent: SpentOn },
 }
 
 impl Gathered {
@@ -98,7 +113,12 @@ impl Gathered {
         for series in curves.values_mut().flatten() {
             series.points = thinned(&series.points);
         }
-        Self { sweep, trials, finals, curves }
+        Self { sweep, trials, finals, curves, spent: Vec::new() }
+    }
+
+    /// Returns the same rows with what trials took.
+    pub fn with_spent(self, spent: Vec<SpentOn>) -> Self {
+        Self { spent, ..self }
     }
 
     /// Returns the rows as JSON, one a line.
@@ -110,8 +130,10 @@ impl Gathered {
         let curves = self.curves.iter().flat_map(|(metric, all)| {
             all.iter().cloned().map(|series| Line::Series { metric: metric.clone(), series })
         });
+        let spent = self.spent.iter().cloned().map(|spent| Line::Spent { spent });
         let mut text = String::new();
-        for line in std::iter::once(sweep).chain(trials).chain(finals).chain(curves) {
+        let lines = std::iter::once(sweep).chain(trials).chain(finals).chain(curves).chain(spent);
+        for line in lines {
             text += &serde_json::to_string(&line).expect("plain data serialises");
             text.push('\n');
         }
@@ -124,7 +146,7 @@ impl Gathered {
     /// A line that is no row, another format, no line about the sweep.
     pub fn from_jsonl(text: &str) -> Result<Self, RowsError> {
         let mut found: Option<SweepFacts> = None;
-        let (mut trials, mut finals) = (Vec::new(), Vec::new());
+        let (mut trials, mut finals, mut spent) = (Vec::new(), Vec::new(), Vec::new());
         let mut curves: BTreeMap<String, Vec<Series>> = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
             let line = serde_json::from_str(line)
@@ -135,9 +157,11 @@ impl Gathered {
                 Line::Trial { trial } => trials.push(*trial),
                 Line::Finals { finals: row } => finals.push(row),
                 Line::Series { metric, series } => curves.entry(metric).or_default().push(series),
+                Line::Spent { spent: row } => spent.push(row),
             }
         }
-        Ok(Self::new(found.ok_or(RowsError::NoSweep)?, trials, finals, curves))
+        let sweep = found.ok_or(RowsError::NoSweep)?;
+        Ok(Self::new(sweep, trials, finals, curves).with_spent(spent))
     }
 }
 
@@ -157,7 +181,7 @@ mod tests {
 
     #[test]
     fn rows_come_back_from_their_file() {
-        let gathered = samples::batch_sweep();
+        let gathered = samples::costly_sweep();
         let text = gathered.to_jsonl();
         assert_eq!(Gathered::from_jsonl(&text).unwrap(), gathered);
         assert_eq!(Gathered::from_jsonl(&text).unwrap().to_jsonl(), text);

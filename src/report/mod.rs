@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 
 pub use chart::Columns;
 pub use figure::Figure;
-pub use gathered::{Gathered, SweepFacts};
+pub use gathered::{Gathered, SpentOn, SweepFacts};
 pub use records::Records;
 pub use table::TableInfo;
 pub use write::{Format, WriteError, write};

@@ -158,6 +158,7 @@ mod tests {
                 "report.md",
                 "accuracy-by-tau-base.png",
                 "curves.png",
+                "schedules.png",
                 "results.csv",
                 "results.json",
                 "figures.json",
