@@ -126,6 +126,8 @@ pub enum Verb {
     Gc(GcArgs),
     /// The database: check, back up, vacuum.
     Db(DbArgs),
+    /// Shows the sweeps in a browser, live.
+    Serve(ServeArgs),
 }
 
 /// Options of verbs that read.
@@ -150,6 +152,21 @@ pub enum Form {
     Text,
     /// For programs: one JSON document with `"schema": 1`.
     Json,
+}
+
+/// `serve`.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Port to listen on; 0 takes a free one.
+    #[arg(short, long, value_name = "N", default_value_t = 7007)]
+    pub port: u16,
+    /// Address to listen on. Beyond this machine every request needs the token, and nothing is
+    /// encrypted: a tunnel (`ssh -L 7007:localhost:7007 HOST`) is safer.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub listen: std::net::IpAddr,
+    /// A further name by which browsers may call this machine.
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
 }
 
 /// `init`.
@@ -339,7 +356,7 @@ pub struct ReportArgs {
     /// Folder to write to (default: reports/NAME).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What to write: png, svg, md, csv, json, rows [default: all but svg].
+    /// What to write: png, svg, md, tex, csv, json, rows [default: all but svg].
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', hide_possible_values = true)]
     pub format: Vec<ReportFormat>,
     /// How many columns of a page charts are wide: 1 is 3.25 inches, 2 is 6.75.
@@ -367,6 +384,8 @@ pub enum ReportFormat {
     Svg,
     /// The page with tables, for people.
     Md,
+    /// The tables for a paper.
+    Tex,
     /// Results for spreadsheets.
     Csv,
     /// Results for programs.

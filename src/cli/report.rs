@@ -1,26 +1,18 @@
 //! `report`: charts and tables of a sweep.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::args::{ReportArgs, ReportColumns, ReportFormat};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::Changes;
-use super::reading::{self, Reading};
+use super::reading::Reading;
 use super::sweep_file::SweepFile;
 use super::{planning, shipped};
-use crate::ids::TrainKey;
 use crate::plan::Limit;
-use crate::plan::cost::DeviceKind;
-use crate::report::{self, Columns, Format, Gathered, SpentOn, SweepFacts};
-use crate::spec::run::Source;
-use crate::store::rows::{SweepRow, TrialRow, TrialState};
-use crate::store::{Spent, WorkerUse};
+use crate::report::{self, Columns, Format, Gathered};
+use crate::store::rows::{SweepRow, TrialRow};
 use crate::ui::Ui;
-
-/// Metrics whose course is drawn.
-const CURVES: [&str; 4] = ["loss", "knn_probe_top1", "embedding_std_relative", "effective_rank"];
 
 pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let reading = Reading::open_existing(places)?;
@@ -44,6 +36,7 @@ fn formats(asked: &[ReportFormat]) -> Vec<Format> {
         ReportFormat::Png => Format::Png,
         ReportFormat::Svg => Format::Svg,
         ReportFormat::Md => Format::Markdown,
+        ReportFormat::Tex => Format::Tex,
         ReportFormat::Csv => Format::Csv,
         ReportFormat::Json => Format::Json,
         ReportFormat::Rows => Format::Rows,
@@ -60,58 +53,9 @@ fn columns(asked: ReportColumns) -> Columns {
 
 /// Reads all rows that the sweep's report is a function of.
 fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
-    let store = &reading.store;
-    let trials = reading.wait(store.trials(&sweep))?;
-    let keys = reading::keys(&trials);
-    let finals = reading.wait(store.finals(&sweep.eval_key, &keys))?;
-    let mut curves = BTreeMap::new();
-    for metric in CURVES {
-        let series = reading.wait(store.series(metric, &keys))?;
-        if !series.is_empty() {
-            curves.insert(metric.to_owned(), series);
-        }
-    }
-    let facts = SweepFacts {
-        file: shipped_file(&sweep, &trials),
-        scale: sweep.facts.scale,
-        name: sweep.name,
-        description: sweep.facts.description,
-        reproduces: sweep.facts.reproduces,
-        report_metric: sweep.facts.report_metric,
-        report_spread: sweep.facts.report_spread,
-        axes: sweep.facts.axes,
-        classes: classes(sweep.facts.eval.data.as_ref(), &trials),
-        eval: sweep.facts.eval,
-        workers: several(&reading.wait(store.workers_of(&keys))?),
-    };
-    let trained: Vec<TrainKey> = trials
-        .iter()
-        .filter(|trial| matches!(trial.state, TrialState::Trained | TrialState::Done))
-        .map(|trial| trial.train_key.clone())
-        .collect();
-    // Their training is over, so that no time of now is asked for.
-    let spent = reading.wait(store.spent(&trained, 0))?.iter().map(spent_on).collect();
-    Ok(Gathered::new(facts, trials, finals, curves).with_spent(spent))
-}
-
-fn spent_on(spent: &Spent) -> SpentOn {
-    let device = match spent.kind {
-        DeviceKind::Cpu => "cpu",
-        DeviceKind::Gpu => "gpu",
-    };
-    SpentOn {
-        train_key: spent.train_key.clone(),
-        device: device.to_owned(),
-        train_s: spent.train_ms as f64 / 1000.0,
-    }
-}
-
-/// Returns the workers in words, where there is more than one.
-fn several(workers: &[WorkerUse]) -> Vec<String> {
-    match workers {
-        [] | [_] => Vec::new(),
-        several => several.iter().map(|used| used.worker.words()).collect(),
-    }
+    let mut gathered = reading.wait(report::gather(&reading.store, sweep.clone()))?;
+    gathered.sweep.file = shipped_file(&sweep, &gathered.trials);
+    Ok(gathered)
 }
 
 /// Returns the file of the sweep as `run` takes it, where it ships and was run as it is: a `--set`
@@ -125,13 +69,4 @@ fn shipped_file(sweep: &SweepRow, trials: &[TrialRow]) -> Option<String> {
     let planned = plan.trials.iter().map(|trial| &trial.train_key);
     let same = plan.eval_key == sweep.eval_key && planned.eq(trials.iter().map(|t| &t.train_key));
     same.then(|| file.path.display().to_string())
-}
-
-/// Returns how many classes the evaluation tells apart, where the data set alone says so.
-fn classes(evaluated_on: Option<&Source>, trials: &[TrialRow]) -> Option<u32> {
-    let source = evaluated_on.or_else(|| trials.first().map(|trial| &trial.run.data.source))?;
-    match source {
-        Source::Shapes { .. } | Source::Cifar10 => Some(10),
-        Source::Idx { .. } | Source::ImageFolder { .. } => None,
-    }
 }

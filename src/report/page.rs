@@ -36,5 +36,5 @@ pub(super) fn markdown(report: &Report, pictures: Pictures) -> String {
     for table in &report.tables {
         page += &format!("\n## {}\n\n{}", table.title, table.to_markdown());
     }
-    page
+    page + "\n" + &report.provenance.comment()
 }

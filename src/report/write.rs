@@ -1,23 +1,25 @@
-//! A report's files. Each is written whole or not at all.
+//! A report's files. They are written together, as far as a file system can.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::chart::{self, Columns};
 use super::page::{self, Pictures};
-use super::{Figure, Report};
-use crate::files::write_atomically;
+use super::{Figure, Report, latex, png_text};
+use crate::files::{Unwritten, write_together};
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `report.md`.
     Markdown,
+    /// `tables.tex`: the tables for a paper.
+    Tex,
     /// One picture a figure.
     Png,
     /// One drawing a figure, for print.
     Svg,
-    /// `results.csv`.
+    /// `results.csv`, and `provenance.json`: where it comes from.
     Csv,
     /// `results.json`, and `figures.json`: what the charts show.
     Json,
@@ -27,12 +29,14 @@ pub enum Format {
 
 impl Format {
     /// What is written unless something else is asked for: a drawing would be there twice.
-    pub const USUAL: [Self; 5] = [Self::Markdown, Self::Png, Self::Csv, Self::Json, Self::Rows];
+    pub const USUAL: [Self; 6] =
+        [Self::Markdown, Self::Tex, Self::Png, Self::Csv, Self::Json, Self::Rows];
 
     /// Returns what `--format` calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Markdown => "md",
+            Self::Tex => "tex",
             Self::Png => "png",
             Self::Svg => "svg",
             Self::Csv => "csv",
@@ -49,7 +53,7 @@ pub enum WriteError {
     #[error("{0} is a file; a report needs a folder, name another with --out")]
     NotAFolder(PathBuf),
     /// A file cannot be written.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -70,7 +74,8 @@ pub enum WriteError {
 }
 
 /// Writes a report's files into `folder`, which is made where it is missing; returns their paths.
-/// Files of the same names are replaced, others are left alone.
+/// Files of the same names are replaced, others are left alone; where one cannot be written, those
+/// that were there stay.
 ///
 /// # Errors
 /// The destination is a file, the disk refuses, a chart cannot be drawn.
@@ -83,16 +88,13 @@ pub fn write(
     if folder.exists() && !folder.is_dir() {
         return Err(WriteError::NotAFolder(folder.to_owned()));
     }
-    let mut written = Vec::new();
-    for (name, bytes) in files(report, formats, columns)? {
-        let path = folder.join(name);
-        write_atomically(&path, &bytes)
-            .map_err(|source| WriteError::Io { path: path.clone(), source })?;
-        written.push(path);
-    }
-    Ok(written)
+    let files = files(report, formats, columns)?;
+    write_together(folder, &files)
+        .map_err(|Unwritten { path, source }| WriteError::Io { path, source })?;
+    Ok(files.into_iter().map(|(name, _)| folder.join(name)).collect())
 }
 
+/// Returns the names of a report's files and what they hold.
 fn files(
     report: &Report,
     formats: &[Format],
@@ -100,6 +102,7 @@ fn files(
 ) -> Result<Vec<(String, Vec<u8>)>, WriteError> {
     let drawn = [Format::Png, Format::Svg].into_iter().find(|format| formats.contains(format));
     let pictures = drawn.map_or(Pictures::Omitted, |format| Pictures::Linked(format.name()));
+    let words = report.provenance.entries();
     let mut files = Vec::new();
     for format in formats {
         match format {
@@ -107,10 +110,12 @@ fn files(
                 let page = page::markdown(report, pictures);
                 files.push(("report.md".to_owned(), page.into_bytes()));
             }
+            Format::Tex => files.push(("tables.tex".to_owned(), latex::page(report).into_bytes())),
             Format::Png => {
                 for (file, figure) in figures(report) {
                     let bytes = chart::png(figure, columns)
                         .map_err(|source| WriteError::Chart { file: file.clone(), source })?;
+                    let bytes = png_text::with(&bytes, &words);
                     files.push((format!("{file}.png"), bytes));
                 }
             }
@@ -118,10 +123,16 @@ fn files(
                 for (file, figure) in figures(report) {
                     let text = chart::svg(figure, columns)
                         .map_err(|source| WriteError::Chart { file: file.clone(), source })?;
+                    let text = report.provenance.within_svg(&text);
                     files.push((format!("{file}.svg"), text.into_bytes()));
                 }
             }
-            Format::Csv => files.push(("results.csv".to_owned(), report.records.to_csv()?)),
+            Format::Csv => {
+                files.push(("results.csv".to_owned(), report.records.to_csv()?));
+                // CSV has no comments that its readers skip.
+                let provenance = format!("{:#}\n", report.provenance.to_json());
+                files.push(("provenance.json".to_owned(), provenance.into_bytes()));
+            }
             Format::Json => {
                 files.push(("results.json".to_owned(), report.records.to_json().into_bytes()));
                 files.push(("figures.json".to_owned(), report.figures_json().into_bytes()));
@@ -156,10 +167,12 @@ mod tests {
             names,
             [
                 "report.md",
+                "tables.tex",
                 "accuracy-by-tau-base.png",
                 "curves.png",
                 "schedules.png",
                 "results.csv",
+                "provenance.json",
                 "results.json",
                 "figures.json",
                 "rows.jsonl"
@@ -184,6 +197,32 @@ mod tests {
         let written = write(&report, folder.path(), &[Format::Markdown], Columns::Two).unwrap();
         assert_eq!(written, [folder.path().join("report.md")]);
         assert!(!std::fs::read_to_string(&written[0]).unwrap().contains(".png"));
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_leaves_the_one_before_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = build(&samples::tau_sweep()).unwrap();
+        std::fs::write(folder.path().join("report.md"), "the one before").unwrap();
+        std::fs::create_dir(folder.path().join("rows.jsonl")).unwrap();
+        let error = write(&report, folder.path(), &Format::USUAL, Columns::Two).unwrap_err();
+        assert!(error.to_string().contains("rows.jsonl"), "{error}");
+        let page = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
+        assert_eq!(page, "the one before");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left aside");
+    }
+
+    #[test]
+    fn every_file_but_the_table_of_numbers_tells_its_rows() {
+        let report = build(&samples::tau_sweep()).unwrap();
+        for (name, bytes) in
+            files(&report, &[Format::USUAL.as_slice(), &[Format::Svg]].concat(), Columns::Two)
+                .unwrap()
+        {
+            let holds = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+            let told = !matches!(name.as_str(), "results.csv" | "rows.jsonl");
+            assert_eq!(holds(&report.provenance.rows), told, "{name}");
+        }
     }
 
     #[test]

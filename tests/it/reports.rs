@@ -15,7 +15,7 @@ const SHELVES: [&str; 2] = ["reports", "tests/fixtures/report"];
 const BLURRED: f64 = 0.002;
 
 /// Every folder with a `rows.jsonl`, at any depth.
-fn kept() -> Vec<PathBuf> {
+pub(crate) fn kept() -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         let Ok(entries) = fs::read_dir(folder) else { return };
         for path in entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
@@ -82,7 +82,9 @@ fn kept_reports_follow_from_their_rows() {
         let fresh = tempfile::tempdir().unwrap();
         rebuild(&folder, fresh.path());
         let place = folder.display();
-        for name in ["report.md", "results.csv", "results.json", "figures.json", "rows.jsonl"] {
+        for name in
+            ["report.md", "tables.tex", "results.csv", "results.json", "figures.json", "rows.jsonl"]
+        {
             let kept = fs::read_to_string(folder.join(name)).unwrap_or_default();
             let rebuilt = fs::read_to_string(fresh.path().join(name)).unwrap();
             assert!(kept == rebuilt, "{place}/{name} is not what its rows give:\n{rebuilt}");

@@ -75,6 +75,9 @@ fn figures_of(gathered: &Gathered) -> Vec<Figure> {
     figures(gathered, &analyse(gathered))
 }
 
+/// What becomes of a value.
+type Change = fn(f64) -> f64;
+
 /// The same figure with other values.
 fn revalued(figure: &Figure, new: impl Fn(f64) -> f64) -> Figure {
     let ends = |spread: &mut Option<(f64, f64)>| {
@@ -137,7 +140,7 @@ fn charts_of_all_kinds_keep_their_words_apart() {
 
 #[test]
 fn values_that_are_equal_or_none_or_huge_are_drawn() {
-    let changes: [(&str, fn(f64) -> f64); 6] = [
+    let changes: [(&str, Change); 6] = [
         ("equal values", |_| 50.0),
         ("zeros", |_| 0.0),
         ("no numbers", |_| f64::NAN),

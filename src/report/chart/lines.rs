@@ -213,7 +213,8 @@ fn bands(canvas: &mut Canvas, place: &Place<'_>, line: &Line) {
 }
 
 fn whisker(canvas: &mut Canvas, place: &Place<'_>, line: &Line, point: &Point) {
-    let Some((low, high)) = point.spread else { return };
+    // The reference is no distance from itself, whatever the seed.
+    let Some((low, high)) = point.spread.filter(|(low, high)| low != high) else { return };
     let color = palette::color(line.style);
     let (low, high) = (place.spot(point, low), place.spot(point, high));
     canvas.line(&[low, high], 2.5, color, None);

@@ -319,7 +319,7 @@ fn value(metric: Metric<'_>, cell: &Cell, analysis: &Analysis) -> Option<Reached
 fn change(metric: Metric<'_>, cell: &Cell, analysis: &Analysis) -> Option<Reached> {
     let change = cell.change.as_ref()?;
     let estimate = change.ours?;
-    let spread = metric.scaled_range(&estimate, analysis.spread).filter(|_| !change.is_reference);
+    let spread = metric.scaled_range(&estimate, analysis.spread);
     Some(Reached { y: metric.scaled(estimate.mean), spread, seeds: Vec::new() })
 }
 
