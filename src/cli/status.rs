@@ -45,8 +45,8 @@ const MARKED: [Verdict; 2] = [Verdict::Collapsed, Verdict::Diverged];
 pub(super) struct Standing {
     pub sweep: SweepRow,
     pub trials: Vec<TrialRow>,
-    /// Attempts of these trials, ended or not.
-    pub attempts: Vec<AttemptRow>,
+    /// Those of their attempts that have not ended.
+    pub live: Vec<AttemptRow>,
     /// The binaries that finished trials.
     pub workers: Vec<WorkerUse>,
     pub cost: Outlook,
@@ -59,8 +59,7 @@ pub(super) struct Standing {
 impl Standing {
     /// Returns how long the rest takes; `None` while nothing runs, or where not all is known.
     fn to_go(&self) -> Option<Duration> {
-        let runs = self.attempts.iter().any(|attempt| attempt.ended_ms.is_none());
-        let rest = self.cost.rest.as_ref().filter(|_| runs)?;
+        let rest = self.cost.rest.as_ref().filter(|_| !self.live.is_empty())?;
         rest.seconds_to_go.map(Duration::from_secs_f64)
     }
 }
@@ -89,7 +88,7 @@ fn look(args: &StatusArgs, places: &Places, style: Style) -> anyhow::Result<Scre
         }
         Form::Json => json_text(&json(&standings, &controller, now_ms)),
     };
-    let runs = standings.iter().flat_map(|s| &s.attempts).any(|a| a.ended_ms.is_none());
+    let runs = standings.iter().any(|standing| !standing.live.is_empty());
     let life = if runs || controller != Controller::None { Life::On } else { Life::Over };
     Ok(Screen { text, signature: signature(&standings, &controller), life })
 }
@@ -97,12 +96,12 @@ fn look(args: &StatusArgs, places: &Places, style: Style) -> anyhow::Result<Scre
 /// Returns all that happens and nothing that only passes.
 fn signature(standings: &[Standing], controller: &Controller) -> String {
     let mut text = format!("{controller:?}");
-    for Standing { sweep, trials, attempts, held, .. } in standings {
+    for Standing { sweep, trials, live, held, .. } in standings {
         text.push_str(&format!("{}:{}:{held}", sweep.name, sweep.revision));
         for trial in trials {
             text.push_str(&format!(";{}{:?}", trial.attempts, trial.state));
         }
-        text.push_str(&format!(";{}", attempts.iter().filter(|a| a.ended_ms.is_none()).count()));
+        text.push_str(&format!(";{}", live.len()));
     }
     text
 }
@@ -114,16 +113,19 @@ fn gather(sweep: Option<&str>, places: &Places, now_ms: i64) -> anyhow::Result<V
         Some(name) => vec![reading.sweep(name)?],
         None => reading.wait(reading.store.sweeps())?,
     };
+    let alive = reading.wait(reading.store.live_attempts())?;
     let stand = |sweep: SweepRow| {
         let trials = reading.wait(reading.store.trials(&sweep))?;
-        let attempts = reading.wait(reading.store.attempts_of(&reading::keys(&trials)))?;
+        let of_sweep =
+            |attempt: &&AttemptRow| trials.iter().any(|t| t.train_key == attempt.train_key);
+        let live: Vec<AttemptRow> = alive.iter().filter(of_sweep).cloned().collect();
         let workers = reading.wait(reading.store.workers_of(&reading::keys(&trials)))?;
         let cost = costs(&reading, &sweep, &trials, now_ms)?;
         let wished = reading.wait(reading.store.wished(&reading::keys(&trials)))?;
         let held = wished.values().filter(|wished| wished.held_ms.is_some()).count();
-        let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
-        let progress = live.filter_map(|live| Some((live.id, progress::of(live)?))).collect();
-        Ok(Standing { sweep, trials, attempts, workers, cost, held, progress })
+        let progress =
+            live.iter().filter_map(|live| Some((live.id, progress::of(live)?))).collect();
+        Ok(Standing { sweep, trials, live, workers, cost, held, progress })
     };
     sweeps.into_iter().map(stand).collect()
 }
@@ -146,7 +148,7 @@ fn costs(
 
 /// Returns a sweep's screen for people.
 pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
-    let Standing { sweep, trials, attempts, workers, cost, held, progress } = standing;
+    let Standing { sweep, trials, live, workers, cost, held, progress } = standing;
     let name = style.paint(Role::Strong, &sweep.name);
     let mut text =
         format!("{name}: {}, {}", words::plural(trials.len(), "trial"), counts(trials, style));
@@ -158,7 +160,7 @@ pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
     }
     text.push('\n');
     let axes = trials::axes_of(trials);
-    for attempt in attempts.iter().filter(|attempt| attempt.ended_ms.is_none()) {
+    for attempt in live {
         let Some(trial) = trials.iter().find(|trial| trial.train_key == attempt.train_key) else {
             continue;
         };
@@ -248,7 +250,7 @@ pub(super) fn json(
     now_ms: i64,
 ) -> serde_json::Value {
     let sweep = |standing: &Standing| {
-        let Standing { sweep, trials, attempts, workers, cost, held, progress } = standing;
+        let Standing { sweep, trials, live, workers, cost, held, progress } = standing;
         let counts: serde_json::Map<String, serde_json::Value> = ORDER
             .iter()
             .map(|state| (*state, trials.iter().filter(|trial| trial.state == *state).count()))
@@ -258,8 +260,7 @@ pub(super) fn json(
             .iter()
             .map(|v| (v.as_str().to_owned(), json!(with_verdict(trials, *v))))
             .collect();
-        let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
-        let running = live.map(|attempt| {
+        let running = live.iter().map(|attempt| {
             json!({
                 "key": attempt.train_key,
                 "attempt": attempt.number,
@@ -289,16 +290,13 @@ mod tests {
     use super::super::cost::Left;
     use super::super::samples;
     use super::*;
-    use crate::outcome::Outcome;
     use crate::plan::cost::{Basis, DeviceKind, Place};
     use crate::protocol::Stage;
     use crate::store::Spent;
 
     fn standing() -> Standing {
         let trials = samples::trials();
-        let finished = Outcome::Finished { verdict: Verdict::Healthy };
-        let attempts =
-            vec![samples::attempt(&trials[0], Some(finished)), samples::attempt(&trials[2], None)];
+        let live = vec![samples::attempt(&trials[2], None)];
         let kind = DeviceKind::Cpu;
         let train_key = trials[0].train_key.clone();
         let spent = Spent { train_key, kind, train_ms: 7_200_000, eval_ms: 600_000 };
@@ -319,9 +317,9 @@ mod tests {
         };
         Standing {
             sweep: samples::sweep(),
-            progress: [(attempts[1].id, progress)].into(),
+            progress: [(live[0].id, progress)].into(),
             trials,
-            attempts,
+            live,
             workers: Vec::new(),
             cost,
             held: 1,
@@ -343,7 +341,7 @@ mod tests {
     #[test]
     fn nothing_is_promised_while_nothing_runs() {
         let mut standing = standing();
-        standing.attempts.truncate(1);
+        standing.live.clear();
         assert_eq!(standing.to_go(), None);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sqlx::FromRow;
 
-use super::columns::{AttemptRecord, OutcomeColumns, json, key_list, text, word};
+use super::columns::{AttemptRecord, OutcomeColumns, Specs, json, key_list, text, word};
 use super::rows::{AttemptRow, Known, SweepRow, TrialRow};
 use super::standing::{Facts, Wishes, stand};
 use super::{Store, StoreError};
@@ -120,13 +120,14 @@ impl Store {
         let keys: Vec<TrainKey> = records.iter().map(|record| record.train_key.clone()).collect();
         let policy = sweep.facts.early_stop.as_ref();
         let mut known = self.known_to(&sweep.name, policy, &sweep.eval_key, &keys).await?;
+        let mut specs = Specs::default();
         records
             .into_iter()
             .map(|record| {
                 let known = known.remove(&record.train_key).unwrap_or_default();
                 let name = || format!("trial {}", record.train_key);
                 Ok(TrialRow {
-                    run: json("spec_json", &record.spec_json, name)?,
+                    run: specs.read(&record.group_key, &record.spec_json, name)?,
                     labels: json("labels_json", &record.labels_json, name)?,
                     ordinal: record.ordinal,
                     train_key: record.train_key,

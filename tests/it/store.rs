@@ -1018,7 +1018,8 @@ async fn what_attempts_took_is_told_by_kind_and_only_finished_training_predicts(
     let alive = store.begin_attempt(training(2)).await.unwrap();
 
     let past = store.past().await.unwrap();
-    assert_eq!((past[0].train_s, past[0].eval_s), (69.0, Some(10.0)));
+    assert_eq!((past[0].runs, past[0].train_s), (1, 69.0));
+    assert_eq!((past[0].evaluated, past[0].eval_s), (1, 10.0));
     assert_eq!((past[0].place.kind, past[0].place.threads), (DeviceKind::Gpu, 3));
     assert_eq!(past[0].run, spec(1));
     let times = |spent: &byol_sweep::store::Spent| (spent.train_ms, spent.eval_ms);
