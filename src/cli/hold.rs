@@ -1,42 +1,33 @@
-//! `pause` and `resume`: of a run as a whole, or of trials, which are held and let go.
+//! `pause`, `resume` and `retry`, in words.
 
 use serde_json::json;
 
-use super::exit::{ExitCode, NothingMatched};
+use super::exit::ExitCode;
 use super::places::Places;
-use super::reach::{Live, Reached};
-use super::reading::Reading;
+use super::reading::{Reading, block_on};
 use super::said::{Said, phrase};
-use super::target::{HoldArgs, Scope, Target};
-use crate::drive::command::RunWish;
-use crate::store::Edit;
-use crate::store::rows::TrialState;
+use super::target::{HoldArgs, Target};
 use crate::ui::{Ui, words};
+use crate::verbs::{self, Doer, Eased, Edited};
 
 pub(super) fn pause(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let target = Target::find(&args.target, &Reading::open_existing(places)?)?;
-    let reached = Reached::reach(places)?;
-    let (target, text, count) = match target.scope {
-        Scope::Sweep => {
-            let count = run_of(&reached, &target)?.wish(RunWish::Pause)?;
+    let (target, text, count) = match block_on(verbs::pause(&target.subject(places)))? {
+        Eased::Run { alive } => {
             let text = format!(
                 "paused {}: nothing more starts, {} running goes on; `byol-sweep resume` goes on",
                 target.sweep.name,
-                words::plural(usize::try_from(count).unwrap_or(usize::MAX), "trial")
+                words::plural(usize::try_from(alive).unwrap_or(usize::MAX), "trial")
             );
-            (target, text, count)
+            (target, text, alive)
         }
-        Scope::Trials => {
-            let target = target.keep(
-                |trial| trial.state != TrialState::Done,
-                |name| format!("nothing to hold back: what was named of {name} is done"),
-            )?;
-            let count = reached.edit(Edit::Hold { trials: target.keys() })?;
+        Eased::Trials(Edited { trials, changed, by: _ }) => {
+            let target = target.only(&trials);
             let text = format!(
                 "{} held back: not started before `byol-sweep resume` names it again",
                 phrase(&target)
             );
-            (target, text, count)
+            (target, text, changed)
         }
     };
     let more = json!({ "count": count });
@@ -46,10 +37,8 @@ pub(super) fn pause(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
 
 pub(super) fn resume(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let target = Target::find(&args.target, &Reading::open_existing(places)?)?;
-    let reached = Reached::reach(places)?;
-    let (text, count) = match target.scope {
-        Scope::Sweep => {
-            let count = run_of(&reached, &target)?.wish(RunWish::Resume)?;
+    let (text, count) = match block_on(verbs::resume(&target.subject(places)))? {
+        Eased::Run { alive } => {
             let held = target.wished.values().filter(|wished| wished.held_ms.is_some()).count();
             let mut text = format!("resumed {}", target.sweep.name);
             if held > 0 {
@@ -59,12 +48,11 @@ pub(super) fn resume(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::R
                     target.sweep.name
                 ));
             }
-            (text, count)
+            (text, alive)
         }
-        Scope::Trials => {
-            let count = reached.edit(Edit::Release { trials: target.keys() })?;
-            let starts = starts(&reached, &target);
-            (format!("{} may start; {starts}", phrase(&target)), count)
+        Eased::Trials(Edited { trials: _, changed, by }) => {
+            let starts = starts(&by, &target);
+            (format!("{} may start; {starts}", phrase(&target)), changed)
         }
     };
     let more = json!({ "count": count });
@@ -72,25 +60,19 @@ pub(super) fn resume(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::R
     Ok(ExitCode::Success)
 }
 
-/// Returns the run of the target's sweep.
-fn run_of<'r>(reached: &'r Reached, target: &Target) -> Result<&'r Live, NothingMatched> {
-    let name = &target.sweep.name;
-    reached.at(name).ok_or_else(|| {
-        NothingMatched(match reached {
-            Reached::Live(live) => format!(
-                "the run at work (process {}) is of {}, not of {name}",
-                live.pid, live.sweep
-            ),
-            Reached::Own(_) => format!(
-                "no run of {name} is at work: nothing starts before `byol-sweep run`; to hold back trials, choose them with -E"
-            ),
-        })
-    })
+pub(super) fn retry(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    let target = Target::find(&args.target, &Reading::open_existing(places)?)?;
+    let Edited { trials, changed, by } = block_on(verbs::retry(&target.subject(places)))?;
+    let target = target.only(&trials);
+    let text = format!("{} forgiven; {}", phrase(&target), starts(&by, &target));
+    let more = json!({ "count": changed });
+    Said { verb: "retry", target: &target, text, more }.tell(args.reader, ui)?;
+    Ok(ExitCode::Success)
 }
 
 /// Returns when trials that may start again will.
-pub(super) fn starts(reached: &Reached, target: &Target) -> &'static str {
-    if reached.at(&target.sweep.name).is_some() {
+fn starts(by: &Doer, target: &Target) -> &'static str {
+    if by.is_run_of(&target.sweep.name) {
         "the run at work starts what is left to do"
     } else {
         "the next `byol-sweep run` starts what is left to do"

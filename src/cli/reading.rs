@@ -140,6 +140,13 @@ pub(super) fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Waits for something that needs no store of ours.
+pub(super) fn block_on<T, E: Into<anyhow::Error>>(
+    doing: impl Future<Output = Result<T, E>>,
+) -> anyhow::Result<T> {
+    runtime()?.block_on(doing).map_err(Into::into)
+}
+
 /// Starts what drives queries, timers and processes: one thread is enough.
 pub(super) fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread()

@@ -1,19 +1,16 @@
-//! `stop` and `kill`: of a run with all its attempts, or of trials, which are held then. Attempts
-//! that live on without a run are stopped too.
+//! `stop` and `kill`, in words.
 
 use serde_json::json;
 
-use super::exit::{ExitCode, NothingMatched};
+use super::exit::ExitCode;
 use super::places::Places;
-use super::reach::Reached;
-use super::reading::Reading;
+use super::reading::{Reading, block_on};
 use super::said::{Said, phrase};
-use super::target::{Scope, StopArgs, Target};
-use crate::drive::command::{RunWish, StopHow};
+use super::target::{StopArgs, Target};
+use crate::drive::command::StopHow;
 use crate::drive::orphans::Stopped;
-use crate::store::Edit;
-use crate::store::rows::TrialState;
 use crate::ui::{Ui, words};
+use crate::verbs::{self, Halted};
 
 pub(super) fn run(
     args: &StopArgs,
@@ -22,52 +19,25 @@ pub(super) fn run(
     ui: &mut Ui,
 ) -> anyhow::Result<ExitCode> {
     let target = Target::find(&args.target, &Reading::open_existing(places)?)?;
-    let reached = Reached::reach(places)?;
-    let (target, text, stopped) = match (target.scope, reached.at(&target.sweep.name)) {
-        (Scope::Sweep, Some(live)) => {
-            let wish = match how {
-                StopHow::Politely => RunWish::Stop,
-                StopHow::ByForce => RunWish::Kill,
-            };
-            let asked = usize::try_from(live.wish(wish)?).unwrap_or(usize::MAX);
-            let text = format!(
-                "the run of {} (process {}) ends: {}",
-                target.sweep.name,
-                live.pid,
-                fate(how, Stopped { asked, alive: asked })
-            );
-            (target, text, Stopped { asked, alive: asked })
+    let halted = block_on(verbs::stop(&target.subject(places), how, args.wait))?;
+    let fate = fate(how, halted.stopped());
+    let name = target.sweep.name.clone();
+    let more = json!({ "asked": halted.stopped().asked, "alive": halted.stopped().alive });
+    let (target, text) = match halted {
+        Halted::Run { pid, .. } => {
+            (target, format!("the run of {name} (process {pid}) ends: {fate}"))
         }
-        (Scope::Sweep, None) => {
-            let stopped = reached.stop(target.keys(), how, args.wait)?;
-            if stopped.asked == 0 {
-                let text = format!("nothing of {} is running", target.sweep.name);
-                return Err(NothingMatched(text).into());
-            }
-            let text = format!("{}: {}", target.sweep.name, fate(how, stopped));
-            (target, text, stopped)
-        }
-        (Scope::Trials, _) => {
-            let target = target.keep(
-                |trial| trial.state != TrialState::Done,
-                |name| format!("nothing to stop: what was named of {name} is done"),
-            )?;
-            // First the wish, so that nothing starts anew in between.
-            reached.edit(Edit::Hold { trials: target.keys() })?;
-            let stopped = reached.stop(target.keys(), how, args.wait)?;
-            let text = format!(
-                "{} held back until `byol-sweep resume` names it: {}",
-                phrase(&target),
-                fate(how, stopped)
-            );
-            (target, text, stopped)
+        Halted::Attempts { .. } => (target, format!("{name}: {fate}")),
+        Halted::Trials { trials, .. } => {
+            let target = target.only(&trials);
+            let what = phrase(&target);
+            (target, format!("{what} held back until `byol-sweep resume` names it: {fate}"))
         }
     };
     let verb = match how {
         StopHow::Politely => "stop",
         StopHow::ByForce => "kill",
     };
-    let more = json!({ "asked": stopped.asked, "alive": stopped.alive });
     Said { verb, target: &target, text, more }.tell(args.reader, ui)?;
     Ok(ExitCode::Success)
 }

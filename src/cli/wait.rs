@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::exit::ExitCode;
 use super::places::Places;
-use super::reach::Live;
 use super::reading::Reading;
 use super::said::{Said, phrase};
 use super::target::{Target, WaitArgs};
@@ -14,6 +13,7 @@ use crate::drive::orphans;
 use crate::exec::local::LocalExecutor;
 use crate::store::rows::{TrialRow, TrialState};
 use crate::ui::{Ui, words};
+use crate::verbs;
 
 /// Shortest time between two looks; a large sweep takes longer to look at, and is looked at less.
 const LOOK: Duration = Duration::from_millis(200);
@@ -86,8 +86,8 @@ fn left_of(left: usize) -> String {
 
 fn worker(places: &Places, reading: &Reading, args: &WaitArgs) -> anyhow::Result<Worker> {
     let target = Target::find(&args.target, reading)?;
-    match Live::find(places)? {
-        Some(live) if live.sweep == target.sweep.name => return Ok(Worker::Run),
+    match reading.wait(verbs::at_work(&places.state))? {
+        Some(run) if run.is_run_of(&target.sweep.name) => return Ok(Worker::Run),
         Some(_) | None => {}
     }
     let executor = reading.within(LocalExecutor::without_worker)?;
