@@ -1,6 +1,6 @@
 //! Opening: files, connection settings, versions of the schema.
 
-use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -148,18 +148,25 @@ impl Store {
         if tables == 0 {
             return Ok(false);
         }
-        let applied: Option<i64> =
-            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-                .fetch_one(&self.pool)
+        let applied: BTreeSet<i64> =
+            sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
+                .fetch_all(&self.pool)
                 .await
-                .map_err(failed)?;
-        let Some(applied) = applied else { return Ok(false) };
-        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-        match applied.cmp(&known) {
-            Ordering::Less => Err(StoreError::Older { path: file.to_owned() }),
-            Ordering::Equal => Ok(true),
-            Ordering::Greater => Err(StoreError::Newer { path: file.to_owned() }),
+                .map_err(failed)?
+                .into_iter()
+                .collect();
+        if applied.is_empty() {
+            return Ok(false);
         }
+        let known: BTreeSet<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+        // Each version counts, not the newest alone: a later release may have lacked one of ours.
+        if !applied.is_subset(&known) {
+            return Err(StoreError::Newer { path: file.to_owned() });
+        }
+        if applied != known {
+            return Err(StoreError::Older { path: file.to_owned() });
+        }
+        Ok(true)
     }
 }
 
