@@ -1,6 +1,6 @@
 //! How values lie in columns. Knows no SQL.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::de::value::Error as WordError;
@@ -10,9 +10,8 @@ use sqlx::FromRow;
 
 use super::StoreError;
 use super::rows::{AttemptKind, AttemptRow};
-use crate::ids::{AttemptNo, EvalKey, GroupKey, TrainKey};
+use crate::ids::{AttemptNo, EvalKey, TrainKey};
 use crate::outcome::Outcome;
-use crate::spec::run::RunSpec;
 
 /// An attempt as the table has it.
 #[derive(FromRow)]
@@ -60,7 +59,7 @@ impl AttemptRecord {
 }
 
 /// An [`Outcome`], spread over columns; all empty while the attempt lives.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, FromRow)]
 pub(super) struct OutcomeColumns {
     pub(super) outcome: Option<String>,
     pub(super) verdict: Option<String>,
@@ -105,34 +104,6 @@ impl OutcomeColumns {
     }
 }
 
-/// Reads the specs of many trials. Those of a group differ in the seed alone, so one of them is
-/// read whole: that is most of the time that a large sweep takes to be read.
-#[derive(Default)]
-pub(super) struct Specs(HashMap<GroupKey, RunSpec>);
-
-#[derive(Deserialize)]
-struct Seed {
-    seed: u64,
-}
-
-impl Specs {
-    /// Reads a trial's spec.
-    pub(super) fn read(
-        &mut self,
-        group: &GroupKey,
-        text: &str,
-        of: impl Fn() -> String + Copy,
-    ) -> Result<RunSpec, StoreError> {
-        if let Some(known) = self.0.get(group) {
-            let Seed { seed } = json("spec_json", text, of)?;
-            return Ok(RunSpec { seed, ..known.clone() });
-        }
-        let run: RunSpec = json("spec_json", text, of)?;
-        self.0.insert(group.clone(), run.clone());
-        Ok(run)
-    }
-}
-
 /// Returns the word of a kind.
 pub(super) fn kind_word(kind: AttemptKind) -> &'static str {
     match kind {
@@ -165,11 +136,15 @@ pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("plain data serialises")
 }
 
+/// Returns keys, each once, in the order in which they first come.
+pub(super) fn once(keys: &[TrainKey]) -> Vec<&TrainKey> {
+    let mut seen = HashSet::new();
+    keys.iter().filter(|key| seen.insert(*key)).collect()
+}
+
 /// Writes keys, each once, as the JSON array that queries take for a list.
 pub(super) fn key_list(keys: &[TrainKey]) -> String {
-    let mut seen = HashSet::new();
-    let once: Vec<&TrainKey> = keys.iter().filter(|key| seen.insert(*key)).collect();
-    to_json(&once)
+    to_json(&once(keys))
 }
 
 /// Makes a count fit SQLite's signed integers.
@@ -219,22 +194,6 @@ mod tests {
             assert_eq!(columns.decode(String::new).unwrap(), Some(outcome));
         }
         assert_eq!(OutcomeColumns::default().decode(String::new).unwrap(), None);
-    }
-
-    #[test]
-    fn specs_of_a_group_are_read_as_if_each_were_read_alone() {
-        let text = include_str!("../../tests/fixtures/run.json");
-        let run: RunSpec = serde_json::from_str(text).unwrap();
-        let mut longer = run.clone();
-        longer.epochs += 1;
-        let mut specs = Specs::default();
-        for (one, seed) in [(&run, 0), (&longer, 7), (&run, 8), (&longer, 0)] {
-            let one = RunSpec { seed, ..one.clone() };
-            let read = specs.read(&one.group_key(), &one.canonical_json(), String::new);
-            assert_eq!(read.unwrap(), one);
-        }
-        let torn = specs.read(&run.group_key(), "{\"seed\":", || "trial 5".into());
-        assert!(torn.unwrap_err().to_string().contains("bad spec_json of trial 5"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::columns::{json, key_list, word};
+use super::columns::{json, once, to_json};
 use super::{Store, StoreError};
 use crate::ids::{DeviceId, EvalKey, GroupKey, TrainKey};
 use crate::plan::cost::{DeviceKind, Past, Place};
@@ -78,31 +78,27 @@ impl Store {
     ///
     /// SQLite's own.
     pub async fn spent(&self, trials: &[TrainKey], now_ms: i64) -> Result<Vec<Spent>, StoreError> {
-        let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
-            "SELECT t.train_key, a.kind, a.device_json,
-                    max(coalesce(a.evaluating_ms, a.ended_ms, ?2) - a.started_ms, 0),
-                    coalesce(max(coalesce(a.ended_ms, ?2) - a.evaluating_ms, 0), 0)
+        let asked = once(trials);
+        let times = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(asked.key, a.kind, a.device_json,
+                 max(coalesce(a.evaluating_ms, a.ended_ms, ?2) - a.started_ms, 0),
+                 coalesce(max(coalesce(a.ended_ms, ?2) - a.evaluating_ms, 0), 0)) ORDER BY a.id)
              FROM json_each(?1) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
-             CROSS JOIN attempt a ON a.trial_id = t.id
-             ORDER BY a.id",
-        )
-        .bind(key_list(trials))
-        .bind(now_ms)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(self.sql())?;
+             CROSS JOIN attempt a ON a.trial_id = t.id",
+        );
+        let times = times.bind(to_json(&asked)).bind(now_ms);
+        let rows: Vec<(usize, String, String, u64, u64)> = self.bulk("attempt", times).await?;
         let mut all: Vec<Spent> = Vec::new();
-        let mut at: HashMap<(String, DeviceKind), usize> = HashMap::new();
-        for (key, attempt, device, before, after) in rows {
+        let mut at: HashMap<(usize, DeviceKind), usize> = HashMap::new();
+        for (trial, attempt, device, before, after) in rows {
+            let key = asked[trial];
             let kind = DeviceKind::of(&json("device_json", &device, || format!("trial {key}"))?);
-            let place = *at.entry((key.clone(), kind)).or_insert_with(|| all.len());
+            let place = *at.entry((trial, kind)).or_insert_with(|| all.len());
             if place == all.len() {
-                let train_key = word("train_key", &key, || "a trial".to_owned())?;
-                all.push(Spent { train_key, kind, train_ms: 0, eval_ms: 0 });
+                all.push(Spent { train_key: key.clone(), kind, train_ms: 0, eval_ms: 0 });
             }
             let spent = &mut all[place];
-            let (before, after) = (before.cast_unsigned(), after.cast_unsigned());
             match attempt.as_str() {
                 "train" => {
                     spent.train_ms += before;

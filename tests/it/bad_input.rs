@@ -242,17 +242,6 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     }
 }
 
-#[tokio::test]
-async fn a_database_that_lacks_a_change_before_its_newest_is_not_read() {
-    let terminal = Terminal::new();
-    assert_code(&run(&terminal, SHAPES, "--devices cpu"), 0);
-    let file = terminal.path().join(".byol-sweep").join(DATABASE);
-    let mut raw = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
-    sqlx::query("DELETE FROM _sqlx_migrations WHERE version = 2").execute(&mut raw).await.unwrap();
-    drop(raw);
-    refused(&terminal.type_in("ls"), 1, &[DATABASE, "older byol-sweep"]);
-}
-
 #[test]
 fn a_trial_or_a_sweep_that_is_not_there_ends_with_4() {
     let terminal = Terminal::new();
