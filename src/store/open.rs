@@ -18,6 +18,10 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 /// Rows that wait for whoever reads them: sqlx's own 50 make two threads take turns all the time.
 const ROWS: usize = 4096;
 
+/// KiB of the file that a reader keeps: it asks several things of the same rows, one after the
+/// other. SQLite's own 2 MiB do not hold a large sweep.
+const READER_KEEPS: &str = "-65536";
+
 /// How long a statement waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -65,7 +69,10 @@ impl Store {
         if !file.exists() {
             return Ok(None);
         }
-        let options = SqliteConnectOptions::new().filename(&file).read_only(true);
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .read_only(true)
+            .pragma("cache_size", READER_KEEPS);
         let store = match Self::look_into(options.clone(), &state, &file).await {
             // SQLite keeps a file of shared memory beside the database, which it cannot make in a
             // folder that is read-only or on a disk that is full.
