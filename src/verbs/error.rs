@@ -27,6 +27,9 @@ pub enum VerbError {
     /// Nothing of it may be stopped.
     #[error("nothing to stop: what was named of {sweep} is done")]
     NothingToStop { sweep: String },
+    /// Nothing of it is left to start.
+    #[error("nothing to resume: what was named of {sweep} is done")]
+    NothingToResume { sweep: String },
     /// Nothing of it failed.
     #[error("nothing to retry: no failure among what was named of {sweep}")]
     NothingToRetry { sweep: String },
@@ -36,8 +39,8 @@ pub enum VerbError {
     /// The run at work does not want to.
     #[error("the run at work refused: {why}")]
     Refused { why: String },
-    /// The run at work ended before it answered.
-    #[error("the run of {sweep} ended before it answered: ask again")]
+    /// The run at work ends, and does not get there.
+    #[error("the run of {sweep} is about to end, and does not answer any more: ask again then")]
     Ended { sweep: String },
     /// The run at work answered another question.
     #[error("the run answered something else than was asked")]
@@ -68,6 +71,7 @@ impl VerbError {
             | Self::OtherRun { .. }
             | Self::NothingToHold { .. }
             | Self::NothingToStop { .. }
+            | Self::NothingToResume { .. }
             | Self::NothingToRetry { .. }
             | Self::NothingRuns { .. } => true,
             Self::Refused { .. }

@@ -1,8 +1,8 @@
 //! `pause`, `resume` and `retry`: of a run as a whole, or of trials, which are held and let go.
 
-use super::reach::{Live, Reached};
+use super::reach::{Live, Persistence, Reached};
 use super::{Doer, Scope, Subject, VerbError};
-use crate::drive::command::RunWish;
+use crate::drive::command::{RunWish, When};
 use crate::ids::TrainKey;
 use crate::store::Edit;
 use crate::store::rows::TrialState;
@@ -26,8 +26,10 @@ pub struct Edited {
     pub trials: Vec<TrainKey>,
     /// How many of them had not been so before.
     pub changed: u64,
-    /// Who wrote it down, and acts upon it.
+    /// Who wrote it down.
     pub by: Doer,
+    /// When a run acts upon it.
+    pub when: When,
 }
 
 /// Has the run at work start nothing more; or has trials that are not done held back.
@@ -43,9 +45,7 @@ pub async fn pause(subject: &Subject<'_>) -> Result<Eased, VerbError> {
             if trials.is_empty() {
                 return Err(VerbError::NothingToHold { sweep: subject.sweep.to_owned() });
             }
-            let reached = Reached::reach(subject.state).await?;
-            let changed = reached.edit(Edit::Hold { trials: trials.clone() }).await?;
-            Ok(Eased::Trials(Edited { trials, changed, by: reached.doer() }))
+            edit(subject, trials, |trials| vec![Edit::Hold { trials }]).await.map(Eased::Trials)
         }
     }
 }
@@ -59,10 +59,11 @@ pub async fn resume(subject: &Subject<'_>) -> Result<Eased, VerbError> {
     match &subject.scope {
         Scope::Sweep => run(subject, RunWish::Resume).await,
         Scope::Trials(_) => {
-            let trials = subject.trials(|_| true).await?;
-            let reached = Reached::reach(subject.state).await?;
-            let changed = reached.edit(Edit::Release { trials: trials.clone() }).await?;
-            Ok(Eased::Trials(Edited { trials, changed, by: reached.doer() }))
+            let trials = subject.trials(|trial| trial.state != TrialState::Done).await?;
+            if trials.is_empty() {
+                return Err(VerbError::NothingToResume { sweep: subject.sweep.to_owned() });
+            }
+            edit(subject, trials, |trials| vec![Edit::Release { trials }]).await.map(Eased::Trials)
         }
     }
 }
@@ -77,18 +78,52 @@ pub async fn retry(subject: &Subject<'_>) -> Result<Edited, VerbError> {
     if trials.is_empty() {
         return Err(VerbError::NothingToRetry { sweep: subject.sweep.to_owned() });
     }
-    let reached = Reached::reach(subject.state).await?;
     // Released first: what is forgiven starts at once where a run is at work.
-    reached.edit(Edit::Release { trials: trials.clone() }).await?;
-    let changed = reached.edit(Edit::Pardon { trials: trials.clone() }).await?;
-    Ok(Edited { trials, changed, by: reached.doer() })
+    let edits = |trials: Vec<TrainKey>| {
+        vec![Edit::Release { trials: trials.clone() }, Edit::Pardon { trials }]
+    };
+    edit(subject, trials, edits).await
+}
+
+/// Has wishes granted one after the other; the last one tells what came of it.
+async fn edit(
+    subject: &Subject<'_>,
+    trials: Vec<TrainKey>,
+    edits: fn(Vec<TrainKey>) -> Vec<Edit>,
+) -> Result<Edited, VerbError> {
+    let persistence = Persistence::begin();
+    loop {
+        let reached = Reached::reach(subject.state).await?;
+        let edited = edit_with(&reached, trials.clone(), edits(trials.clone())).await;
+        if !persistence.asks_again(&edited).await {
+            return edited;
+        }
+    }
+}
+
+async fn edit_with(
+    reached: &Reached,
+    trials: Vec<TrainKey>,
+    edits: Vec<Edit>,
+) -> Result<Edited, VerbError> {
+    let mut edited = Edited { trials, changed: 0, by: reached.doer(), when: When::Now };
+    for edit in edits {
+        let granted = reached.edit(edit).await?;
+        (edited.changed, edited.when) = (granted.count, granted.when);
+    }
+    Ok(edited)
 }
 
 /// Asks the run of the subject's sweep.
 async fn run(subject: &Subject<'_>, wish: RunWish) -> Result<Eased, VerbError> {
-    let reached = Reached::reach(subject.state).await?;
-    let alive = run_of(&reached, subject.sweep)?.wish(wish).await?;
-    Ok(Eased::Run { alive })
+    let persistence = Persistence::begin();
+    loop {
+        let reached = Reached::reach(subject.state).await?;
+        let granted = run_of(&reached, subject.sweep)?.wish(wish).await;
+        if !persistence.asks_again(&granted).await {
+            return Ok(Eased::Run { alive: granted?.count });
+        }
+    }
 }
 
 fn run_of<'r>(reached: &'r Reached, sweep: &str) -> Result<&'r Live, VerbError> {

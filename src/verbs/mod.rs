@@ -6,6 +6,8 @@ mod error;
 mod hold;
 mod reach;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
@@ -15,10 +17,10 @@ use crate::store::{Edit, Store};
 
 pub use error::VerbError;
 pub use hold::{Eased, Edited, pause, resume, retry};
-pub use reach::{Doer, at_work};
+pub use reach::{AtWork, Doer, at_work};
 pub use stop::{Halted, stop};
 
-use reach::Reached;
+use reach::{Persistence, Reached};
 
 /// What a verb is about.
 #[derive(Clone, Debug)]
@@ -66,5 +68,11 @@ impl Subject<'_> {
 ///
 /// See [`VerbError`].
 pub async fn edit(state: &Path, edit: Edit) -> Result<u64, VerbError> {
-    Reached::reach(state).await?.edit(edit).await
+    let persistence = Persistence::begin();
+    loop {
+        let granted = Reached::reach(state).await?.edit(edit.clone()).await;
+        if !persistence.asks_again(&granted).await {
+            return Ok(granted?.count);
+        }
+    }
 }

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::VerbError;
 use crate::control::{self, ControlError};
 use crate::drive::DriveError;
-use crate::drive::command::{Answer, Request, RunWish, StopHow};
-use crate::drive::lock::StateLock;
+use crate::drive::command::{Answer, ENDING, Request, RunWish, StopHow, When};
+use crate::drive::lock::{self, Holder, StateLock};
 use crate::drive::orphans::{self, Stopped};
 use crate::exec::local::LocalExecutor;
 use crate::ids::TrainKey;
@@ -35,23 +35,66 @@ pub enum Doer {
     Here,
 }
 
-impl Doer {
-    /// Returns whether a run of this sweep did it.
-    pub fn is_run_of(&self, sweep: &str) -> bool {
-        match self {
-            Self::Run { sweep: its, .. } => its == sweep,
-            Self::Here => false,
-        }
-    }
+/// Who works in a state folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AtWork {
+    /// A run.
+    Run {
+        /// Its process.
+        pid: u32,
+        /// Its sweep.
+        sweep: String,
+    },
+    /// Somebody who holds the lock and does not listen: a run at its start or its end, or a verb
+    /// that acts itself.
+    Somebody,
+    /// Nobody.
+    Nobody,
 }
 
-/// Returns the run that works in the state folder and listens, if there is one.
+/// Tells who works in a state folder.
 ///
 /// # Errors
 ///
-/// It could not be asked, or gave no answer.
-pub async fn at_work(state: &Path) -> Result<Option<Doer>, VerbError> {
-    Ok(Live::find(state).await?.map(|live| live.doer()))
+/// The run there could not be asked, or gave no answer; the lock cannot be looked at.
+pub async fn at_work(state: &Path) -> Result<AtWork, VerbError> {
+    if let Some(Live { pid, sweep, .. }) = Live::find(state).await? {
+        return Ok(AtWork::Run { pid, sweep });
+    }
+    let failed = |source| DriveError::Lock { path: state.to_owned(), source };
+    Ok(match lock::holder(state).map_err(failed)? {
+        Holder::Somebody(_) => AtWork::Somebody,
+        Holder::Nobody => AtWork::Nobody,
+    })
+}
+
+/// Who meets the end of a run asks again, for a while: what is asked twice changes nothing more.
+pub(super) struct Persistence {
+    begun: Instant,
+}
+
+impl Persistence {
+    pub(super) fn begin() -> Self {
+        Self { begun: Instant::now() }
+    }
+
+    /// Returns whether to ask again after this, when it is time to.
+    pub(super) async fn asks_again<T>(&self, came: &Result<T, VerbError>) -> bool {
+        let ended = matches!(came, Err(VerbError::Ended { .. }));
+        let again = ended && self.begun.elapsed() < BETWEEN;
+        if again {
+            tokio::time::sleep(PAUSE).await;
+        }
+        again
+    }
+}
+
+/// What was granted.
+pub(super) struct Granted {
+    /// How many trials, attempts, tags or sweeps it concerned.
+    pub(super) count: u64,
+    /// When a run acts upon it.
+    pub(super) when: When,
 }
 
 /// Whoever can do it.
@@ -113,11 +156,14 @@ impl Reached {
         }
     }
 
-    /// Has a durable wish granted, and returns how many rows that changed.
-    pub(super) async fn edit(&self, edit: Edit) -> Result<u64, VerbError> {
+    /// Has a durable wish granted.
+    pub(super) async fn edit(&self, edit: Edit) -> Result<Granted, VerbError> {
         match self {
             Self::Live(live) => live.ask(Request::Edit { edit }).await,
-            Self::Own(own) => Ok(own.store.edit(&edit, now_ms()).await?),
+            Self::Own(own) => {
+                let count = own.store.edit(&edit, now_ms()).await?;
+                Ok(Granted { count, when: When::NextRun })
+            }
         }
     }
 
@@ -130,9 +176,8 @@ impl Reached {
     ) -> Result<Stopped, VerbError> {
         match self {
             Self::Live(live) => {
-                let asked = live.ask(Request::Stop { trials, how }).await?;
-                let asked = usize::try_from(asked).unwrap_or(usize::MAX);
-                Ok(Stopped { asked, alive: asked })
+                let granted = live.ask(Request::Stop { trials, how }).await?;
+                Ok(on_its_way(granted))
             }
             Self::Own(Own { store, lock }) => {
                 let executor = LocalExecutor::without_worker()?;
@@ -150,7 +195,7 @@ impl Live {
                 Ok(Some(Self { sweep, pid, state: state.to_owned() }))
             }
             Some(Answer::Granted { .. }) => Err(VerbError::Confused),
-            Some(Answer::Refused { why }) if why == control::ENDING => Ok(None),
+            Some(Answer::Refused { why }) if why == ENDING => Ok(None),
             Some(Answer::Refused { why }) => Err(VerbError::Refused { why }),
             None => Ok(None),
         }
@@ -160,19 +205,27 @@ impl Live {
         Doer::Run { pid: self.pid, sweep: self.sweep.clone() }
     }
 
-    /// Asks something of the run as a whole, and returns how many attempts are alive there.
-    pub(super) async fn wish(&self, wish: RunWish) -> Result<u64, VerbError> {
+    /// Asks something of the run as a whole; what it counts are its live attempts.
+    pub(super) async fn wish(&self, wish: RunWish) -> Result<Granted, VerbError> {
         self.ask(Request::Run { wish }).await
     }
 
-    async fn ask(&self, request: Request) -> Result<u64, VerbError> {
+    async fn ask(&self, request: Request) -> Result<Granted, VerbError> {
+        let ended = || VerbError::Ended { sweep: self.sweep.clone() };
         match ask(&self.state, request).await? {
-            Some(Answer::Granted { count }) => Ok(count),
+            Some(Answer::Granted { count, when }) => Ok(Granted { count, when }),
             Some(Answer::Here { .. }) => Err(VerbError::Confused),
+            Some(Answer::Refused { why }) if why == ENDING => Err(ended()),
             Some(Answer::Refused { why }) => Err(VerbError::Refused { why }),
-            None => Err(VerbError::Ended { sweep: self.sweep.clone() }),
+            None => Err(ended()),
         }
     }
+}
+
+/// Tells of attempts that a live controller stops.
+pub(super) fn on_its_way(granted: Granted) -> Stopped {
+    let asked = usize::try_from(granted.count).unwrap_or(usize::MAX);
+    Stopped { asked, alive: asked, elsewhere: Vec::new() }
 }
 
 /// Asks on a thread that may block.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::reach::Reached;
+use super::reach::{Persistence, Reached, on_its_way};
 use super::{Scope, Subject, VerbError};
 use crate::drive::command::{RunWish, StopHow};
 use crate::drive::orphans::Stopped;
@@ -37,11 +37,11 @@ pub enum Halted {
 
 impl Halted {
     /// Returns what became of the attempts.
-    pub fn stopped(&self) -> Stopped {
+    pub fn stopped(&self) -> &Stopped {
         match self {
             Self::Run { stopped, .. }
             | Self::Attempts { stopped }
-            | Self::Trials { stopped, .. } => *stopped,
+            | Self::Trials { stopped, .. } => stopped,
         }
     }
 }
@@ -56,39 +56,56 @@ pub async fn stop(
     how: StopHow,
     patience: Duration,
 ) -> Result<Halted, VerbError> {
-    match &subject.scope {
-        Scope::Sweep => stop_sweep(subject, how, patience).await,
-        Scope::Trials(_) => {
-            let trials = subject.trials(|trial| trial.state != TrialState::Done).await?;
-            if trials.is_empty() {
-                return Err(VerbError::NothingToStop { sweep: subject.sweep.to_owned() });
-            }
-            let reached = Reached::reach(subject.state).await?;
-            // First the wish, so that nothing starts anew in between.
-            reached.edit(Edit::Hold { trials: trials.clone() }).await?;
-            let stopped = reached.stop(trials.clone(), how, patience).await?;
-            Ok(Halted::Trials { trials, stopped })
+    let trials = match subject.scope {
+        Scope::Sweep => subject.trials(|_| true).await?,
+        Scope::Trials(_) => subject.trials(|trial| trial.state != TrialState::Done).await?,
+    };
+    let is_part = subject.scope != Scope::Sweep;
+    if is_part && trials.is_empty() {
+        return Err(VerbError::NothingToStop { sweep: subject.sweep.to_owned() });
+    }
+    let persistence = Persistence::begin();
+    loop {
+        let reached = Reached::reach(subject.state).await?;
+        let halted = match subject.scope {
+            Scope::Sweep => stop_all(&reached, subject, trials.clone(), how, patience).await,
+            Scope::Trials(_) => stop_some(&reached, trials.clone(), how, patience).await,
+        };
+        if !persistence.asks_again(&halted).await {
+            return halted;
         }
     }
 }
 
-async fn stop_sweep(
-    subject: &Subject<'_>,
+async fn stop_some(
+    reached: &Reached,
+    trials: Vec<TrainKey>,
     how: StopHow,
     patience: Duration,
 ) -> Result<Halted, VerbError> {
-    let trials = subject.trials(|_| true).await?;
-    let reached = Reached::reach(subject.state).await?;
+    // First the wish, so that nothing starts anew in between.
+    reached.edit(Edit::Hold { trials: trials.clone() }).await?;
+    let stopped = reached.stop(trials.clone(), how, patience).await?;
+    Ok(Halted::Trials { trials, stopped })
+}
+
+async fn stop_all(
+    reached: &Reached,
+    subject: &Subject<'_>,
+    trials: Vec<TrainKey>,
+    how: StopHow,
+    patience: Duration,
+) -> Result<Halted, VerbError> {
     if let Some(live) = reached.at(subject.sweep) {
         let wish = match how {
             StopHow::Politely => RunWish::Stop,
             StopHow::ByForce => RunWish::Kill,
         };
-        let asked = usize::try_from(live.wish(wish).await?).unwrap_or(usize::MAX);
-        return Ok(Halted::Run { pid: live.pid, stopped: Stopped { asked, alive: asked } });
+        let stopped = on_its_way(live.wish(wish).await?);
+        return Ok(Halted::Run { pid: live.pid, stopped });
     }
     let stopped = reached.stop(trials, how, patience).await?;
-    if stopped.asked == 0 {
+    if stopped == Stopped::default() {
         return Err(VerbError::NothingRuns { sweep: subject.sweep.to_owned() });
     }
     Ok(Halted::Attempts { stopped })
