@@ -4,6 +4,7 @@
 pub mod folder;
 pub mod lock;
 pub mod process;
+pub mod progress;
 pub mod tail;
 
 use std::collections::BTreeMap;
