@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::TrainKey;
+use crate::import::Imported;
 use crate::spec::eval::EvalSpec;
 use crate::spec::sweep::{Scale, SpreadKind};
 use crate::store::rows::{Finals, Series, TrialRow};
@@ -26,6 +27,8 @@ pub struct Gathered {
     pub finals: Vec<Finals>,
     /// Name of a metric to its course in each trial, thinned.
     pub curves: BTreeMap<String, Vec<Series>>,
+    /// Other people's results of its cells.
+    pub imported: Vec<Imported>,
     /// What trials took that were trained to their end, where known.
     pub spent: Vec<SpentOn>,
 }
@@ -70,9 +73,19 @@ pub struct SweepFacts {
     /// The worker binaries that finished trials, where there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workers: Vec<String>,
+    /// Metric that the report leads with instead, where somebody asked for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_metric: Option<String>,
     /// Version of byol-sweep that read the rows from the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+}
+
+impl SweepFacts {
+    /// Returns the metric that the report leads with.
+    pub fn lead_metric(&self) -> &str {
+        self.asked_metric.as_deref().unwrap_or(&self.report_metric)
+    }
 }
 
 /// A file of rows that cannot be read.
@@ -102,6 +115,7 @@ enum Line {
     Trial { trial: Box<TrialRow> },
     Finals { finals: Finals },
     Series { metric: String, series: Series },
+    Imported { imported: Imported },
     Spent { spent: SpentOn },
 }
 
@@ -116,10 +130,20 @@ impl Gathered {
         for series in curves.values_mut().flatten() {
             series.points = thinned(&series.points);
         }
-        Self { sweep, trials, finals, curves, spent: Vec::new() }
+        Self { sweep, trials, finals, curves, imported: Vec::new(), spent: Vec::new() }
+    }
+
+    /// Sets other people's results beside ours: those of a cell of this sweep.
+    #[must_use]
+    pub fn beside(mut self, imported: Vec<Imported>) -> Self {
+        let labels = || self.trials.iter().flat_map(|trial| &trial.labels);
+        let is_ours = |row: &Imported| labels().any(|label| row.is_of(label));
+        self.imported = imported.into_iter().filter(is_ours).collect();
+        self
     }
 
     /// Returns the same rows with what trials took.
+    #[must_use]
     pub fn with_spent(self, spent: Vec<SpentOn>) -> Self {
         Self { spent, ..self }
     }
@@ -133,10 +157,11 @@ impl Gathered {
         let curves = self.curves.iter().flat_map(|(metric, all)| {
             all.iter().cloned().map(|series| Line::Series { metric: metric.clone(), series })
         });
+        let imported = self.imported.iter().cloned().map(|imported| Line::Imported { imported });
         let spent = self.spent.iter().cloned().map(|spent| Line::Spent { spent });
+        let rows = trials.chain(finals).chain(curves).chain(imported).chain(spent);
         let mut text = String::new();
-        let lines = std::iter::once(sweep).chain(trials).chain(finals).chain(curves).chain(spent);
-        for line in lines {
+        for line in std::iter::once(sweep).chain(rows) {
             text += &serde_json::to_string(&line).expect("plain data serialises");
             text.push('\n');
         }
@@ -149,7 +174,8 @@ impl Gathered {
     /// A line that is no row, another format, no line about the sweep.
     pub fn from_jsonl(text: &str) -> Result<Self, RowsError> {
         let mut found: Option<SweepFacts> = None;
-        let (mut trials, mut finals, mut spent) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut trials, mut finals) = (Vec::new(), Vec::new());
+        let (mut imported, mut spent) = (Vec::new(), Vec::new());
         let mut curves: BTreeMap<String, Vec<Series>> = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
             let line = serde_json::from_str(line)
@@ -160,11 +186,13 @@ impl Gathered {
                 Line::Trial { trial } => trials.push(*trial),
                 Line::Finals { finals: row } => finals.push(row),
                 Line::Series { metric, series } => curves.entry(metric).or_default().push(series),
+                Line::Imported { imported: row } => imported.push(row),
                 Line::Spent { spent: row } => spent.push(row),
             }
         }
         let sweep = found.ok_or(RowsError::NoSweep)?;
-        Ok(Self::new(sweep, trials, finals, curves).with_spent(spent))
+        let gathered = Self::new(sweep, trials, finals, curves);
+        Ok(gathered.beside(imported).with_spent(spent))
     }
 }
 
