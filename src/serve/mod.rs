@@ -6,6 +6,7 @@
 //! ask for what; `roster` keeps a sweep's trials up to date without reading all of them again;
 //! `pages` turns them into text. Knows nothing of how trials are run.
 
+mod act;
 mod assets;
 mod error;
 mod events;
