@@ -134,8 +134,9 @@ pub(super) async fn act(
         false => Scope::Trials(rows.iter().map(|row| row.trial.train_key.clone()).collect()),
     };
     let subject = Subject { state: house.store.state_dir(), sweep: &name, scope };
-    let said = done(verb, &subject).await.map_err(refused)?;
-    Ok(said.into_response())
+    let said = done(verb, &subject).await;
+    house.who.forget().await;
+    Ok(said.map_err(refused)?.into_response())
 }
 
 /// Returns the trials that the verb has something to do with.

@@ -13,6 +13,7 @@ use super::look::Look;
 use super::pulse::Pulse;
 use super::roster::Roster;
 use super::token::Token;
+use super::who::Who;
 use crate::control::controller::Controller;
 use crate::drive::orphans;
 use crate::exec::local::LocalExecutor;
@@ -37,6 +38,7 @@ impl std::ops::Deref for House {
 pub(super) struct Rooms {
     pub(super) store: Store,
     pub(super) pulse: Pulse,
+    pub(super) who: Arc<Who>,
     pub(super) token: Token,
     pub(super) rules: Rules,
     /// Turns true when the server stops.
@@ -67,8 +69,10 @@ impl House {
         rules: Rules,
         stopping: watch::Receiver<bool>,
     ) -> Self {
+        let who = Arc::new(Who::of(store.state_dir().to_owned()));
         Self(Arc::new(Rooms {
-            pulse: Pulse::start(store.clone()),
+            pulse: Pulse::start(store.clone(), Arc::clone(&who)),
+            who,
             store,
             token,
             rules,
@@ -101,12 +105,6 @@ impl House {
         let roster = Arc::new(roster);
         rosters.insert(name.to_owned(), Kept { version, roster: Arc::clone(&roster) });
         Ok(roster)
-    }
-
-    /// Returns who is at work here.
-    pub(super) async fn controller(&self) -> Result<Controller, Refusal> {
-        let state = self.store.state_dir().to_owned();
-        aside(move || Controller::look(&state)).await
     }
 
     /// Returns a sweep's trials as they are now, with those marked that run no more though nobody

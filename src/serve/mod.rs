@@ -22,5 +22,6 @@ mod roster;
 mod routes;
 mod server;
 mod token;
+mod who;
 
 pub use server::{Listen, ServeError, Server};

@@ -40,7 +40,7 @@ seeds = [0, 1]
 max = 0
 "#;
 
-fn fixture(worker: &str) -> PathBuf {
+pub(crate) fn fixture(worker: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers").join(worker)
 }
 
@@ -603,7 +603,9 @@ fn a_run_at_work_is_shown_paused_resumed_and_killed() {
     assert!(serving.does(&whole("kill")).contains("the run ends"));
     let status = eventually("the run ends", || run.0.try_wait().unwrap());
     assert_eq!(status.code(), Some(130));
-    assert!(!serving.page("/sweeps/tiny").contains("At work"), "nobody is at work any more");
+    eventually("nobody is at work any more", || {
+        (!serving.page("/sweeps/tiny").contains("At work")).then_some(())
+    });
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::ui::words;
 /// Answers with the list of all sweeps, the last asked for first.
 pub(in super::super) async fn page(State(house): State<House>) -> Result<Response, Refusal> {
     house.store.check_schema().await?;
-    let controller = house.controller().await?;
+    let controller = house.who.look().await;
     let mut sweeps = house.store.sweeps().await?;
     sweeps.reverse();
     let mut rosters = Vec::new();

@@ -33,7 +33,7 @@ pub(in super::super) async fn page(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let asked = Asked::of(query)?;
-    let controller = house.controller().await?;
+    let controller = house.who.look().await;
     let roster = house.roster_beside(&name, &controller).await?;
     let at_work = running::read(&house, &roster).await?;
     let title = roster.sweep.name.clone();

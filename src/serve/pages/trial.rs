@@ -33,7 +33,7 @@ pub(in super::super) async fn page(
     Path((name, key)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
     let (roster, place) = house.trial(&name, &key).await?;
-    let controller = house.controller().await?;
+    let controller = house.who.look().await;
     let roster = house.roster_beside(&roster.sweep.name, &controller).await?;
     let row = Arc::clone(&roster.rows[place]);
     let curves = curves(&house, &row).await?;
