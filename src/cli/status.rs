@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::{Form, StatusArgs};
-use super::controller::Controller;
 use super::cost::{self, Asked, Here, Outlook};
 use super::exit::{ExitCode, NothingMatched};
 use super::origin::several_workers;
@@ -15,6 +14,7 @@ use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::watch::{self, Life, Screen};
 use super::{JSON_SCHEMA, json_text};
+use crate::control::controller::Controller;
 use crate::drive::orphans;
 use crate::exec::local::LocalExecutor;
 use crate::ids::TrainKey;

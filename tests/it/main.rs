@@ -4,6 +4,7 @@
 
 mod augment;
 mod bad_input;
+mod browser;
 mod cli;
 mod control;
 mod data;
