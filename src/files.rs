@@ -3,18 +3,58 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 /// Writes a file whole or not at all: aside, synced, renamed, folder synced.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
+    aside(folder, bytes)?.persist(path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
+}
+
+/// A file that could not be written, and why.
+#[derive(Debug)]
+pub struct Unwritten {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Writes files of one folder together: nothing is replaced before all are on the disk and have a
+/// place to go to, so that a full disk leaves what was there. Between the renames a crash may still
+/// leave some old and some new.
+pub fn write_together(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Unwritten> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Unwritten { path, source }
+    };
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    let mut ready: Vec<(PathBuf, NamedTempFile)> = Vec::new();
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        if path.is_dir() {
+            return Err(failed(&path)(io::ErrorKind::IsADirectory.into()));
+        }
+        let aside = aside(folder, bytes).map_err(failed(&path))?;
+        ready.push((path, aside));
+    }
+    for (path, aside) in ready {
+        aside.persist(&path).map_err(|error| failed(&path)(error.error))?;
+    }
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))
+}
+
+/// Writes a file under a name of its own, which goes unless it is renamed.
+fn aside(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     // The usual mode, less the umask; temporary files are private by default.
     let mut aside = tempfile::Builder::new()
         .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
     aside.write_all(bytes)?;
     aside.as_file().sync_all()?;
-    aside.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    Ok(aside)
 }

@@ -29,4 +29,5 @@ pub mod store;
 #[cfg(feature = "torch")]
 pub mod train;
 pub mod ui;
+pub mod verbs;
 pub mod volume;

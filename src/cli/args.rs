@@ -339,9 +339,23 @@ pub struct ReportArgs {
     /// Folder to write to (default: reports/NAME).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What to write: png, md, csv, json, rows [default: all].
+    /// What to write: png, svg, md, tex, csv, json, rows [default: all but svg].
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', hide_possible_values = true)]
     pub format: Vec<ReportFormat>,
+    /// How many columns of a page charts are wide: 1 is 3.25 inches, 2 is 6.75.
+    #[arg(long, value_name = "N", default_value = "2", hide_possible_values = true)]
+    pub columns: ReportColumns,
+}
+
+/// How wide charts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportColumns {
+    /// One column.
+    #[value(name = "1")]
+    One,
+    /// Two columns.
+    #[value(name = "2")]
+    Two,
 }
 
 /// A kind of file that `report` writes.
@@ -349,8 +363,12 @@ pub struct ReportArgs {
 pub enum ReportFormat {
     /// Charts.
     Png,
+    /// Charts for print.
+    Svg,
     /// The page with tables, for people.
     Md,
+    /// The tables for a paper.
+    Tex,
     /// Results for spreadsheets.
     Csv,
     /// Results for programs.

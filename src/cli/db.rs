@@ -81,11 +81,16 @@ fn text(
     if found.iter().any(|finding| finding.weight == Weight::Broken) {
         text.push_str(&format!("{} is damaged; {}\n", file.display(), restore(file)));
     } else {
-        let rows: Vec<String> =
-            sizes.iter().map(|(name, count)| format!("{} {name}", words::count(*count))).collect();
+        let rows: Vec<String> = sizes.iter().map(|(name, count)| rows_of(name, *count)).collect();
         text.push_str(&format!("{} is sound: {}\n", file.display(), rows.join(", ")));
     }
     text
+}
+
+/// Returns `1 sweep` or `2 sweeps`.
+fn rows_of(name: &str, count: u64) -> String {
+    let noun = name.strip_suffix('s').unwrap_or(name);
+    words::plural(usize::try_from(count).unwrap_or(usize::MAX), noun)
 }
 
 fn restore(file: &Path) -> String {
@@ -120,7 +125,7 @@ mod tests {
     #[test]
     fn damage_comes_with_the_way_out_and_a_sound_file_with_what_was_looked_at() {
         let file = Path::new("s/byol-sweep.db");
-        let sizes = [("trials", 1234), ("sweeps", 2)].into();
+        let sizes = [("trials", 1234), ("sweeps", 1)].into();
         let note = Finding::note("an attempt");
         insta::assert_snapshot!("sound", text(file, &[note], &sizes));
         let broken = Finding { weight: Weight::Broken, text: "pages: row 3 missing".into() };

@@ -31,6 +31,7 @@ const TOLD: u64 = 16_384;
 
 pub(super) fn run(places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let path = places.state.join(LOG);
+    let was_there = places.state.exists();
     let (log, before) =
         open_log(&places.state).with_context(|| format!("cannot write {}", path.display()))?;
     let mut child = start(&log).context("cannot start this program again")?;
@@ -38,6 +39,9 @@ pub(super) fn run(places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     loop {
         if let Some(status) = child.try_wait()? {
             ui.note(said_since(&path, before)?.trim_end());
+            if !was_there {
+                leave_nothing(&places.state)?;
+            }
             return Ok(code_of(status));
         }
         if is_at_work(places, pid)? {
@@ -69,6 +73,17 @@ fn open_log(state: &Path) -> io::Result<(File, u64)> {
     let log = File::options().create(true).append(true).open(&path)?;
     let length = log.metadata()?.len();
     Ok((log, length))
+}
+
+/// Takes away the state folder of a run that came to nothing, if the log is all that is in it.
+fn leave_nothing(state: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(state)? {
+        if entry?.file_name() != LOG {
+            return Ok(());
+        }
+    }
+    std::fs::remove_file(state.join(LOG))?;
+    std::fs::remove_dir(state)
 }
 
 fn start(log: &File) -> io::Result<Child> {

@@ -74,17 +74,20 @@ pub(super) fn run(args: &DiffArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
 
 /// Compares what was named: two sweeps where both are names of sweeps, else two trials.
 fn compare(args: &DiffArgs, reading: &Reading) -> anyhow::Result<Differences> {
-    let sweep = |name: &str| reading.sweep(name).ok();
-    match (sweep(&args.a), sweep(&args.b)) {
-        (Some(a), Some(b)) => Ok(sweeps(&side(reading, a)?, &side(reading, b)?)),
-        (None, None) => {
+    let is_trial = |name: &str| reading.trial(&args.sweep, name).is_ok();
+    match (reading.sweep(&args.a), reading.sweep(&args.b)) {
+        (Ok(a), Ok(b)) => Ok(sweeps(&side(reading, a)?, &side(reading, b)?)),
+        (Err(_), Err(_)) => {
             let shown = |typed: &str| {
                 let (sweep, trial) = reading.trial(&args.sweep, typed)?;
                 show::gather(reading, &sweep, trial)
             };
             Ok(trials(&shown(&args.a)?, &shown(&args.b)?))
         }
-        (Some(_), None) | (None, Some(_)) => {
+        // Neither a sweep nor a trial: most likely a sweep that was mistyped.
+        (Ok(_), Err(none)) if !is_trial(&args.b) => Err(none),
+        (Err(none), Ok(_)) if !is_trial(&args.a) => Err(none),
+        (Ok(_), Err(_)) | (Err(_), Ok(_)) => {
             let text = format!(
                 "one of `{}` and `{}` is a sweep and the other is none: name two sweeps, or two trials",
                 args.a, args.b

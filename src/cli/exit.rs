@@ -10,6 +10,7 @@ use crate::import::ImportError;
 use crate::plan::PlanError;
 use crate::report::BuildError;
 use crate::spec::SpecError;
+use crate::verbs::VerbError;
 
 /// Exit code of the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,10 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
     if rejected {
         return ExitCode::Usage;
     }
-    if error.is::<NothingMatched>() || error.is::<BuildError>() {
+    if error.is::<NothingMatched>()
+        || error.is::<BuildError>()
+        || error.downcast_ref().is_some_and(VerbError::is_nothing)
+    {
         return ExitCode::NothingMatched;
     }
     let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {

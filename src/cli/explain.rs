@@ -227,12 +227,21 @@ fn waits(facts: &Facts) -> Vec<Sentence> {
     if let Some(held_ms) = known.held_ms {
         let held = words::duration(since(held_ms, facts.now_ms));
         let key = trial.train_key.short();
+        let but = match trial.state {
+            TrialState::Running => "its attempt goes on, and no other starts",
+            TrialState::Pending
+            | TrialState::Trained
+            | TrialState::Stopped
+            | TrialState::Done
+            | TrialState::Failed
+            | TrialState::Pruned => "nothing starts it",
+        };
         all.push(say(
             About::Waits,
-            format!(
-                "it has been held for {held}: nothing starts it before `byol-sweep resume {key}`"
-            ),
+            format!("it has been held for {held}: {but} before `byol-sweep resume {key}`"),
         ));
+        // Whatever else it would wait for, it waits for that first.
+        return all;
     }
     let retried = trial.state == TrialState::Failed && will_run(facts);
     if !is_open(trial.state) && !retried {
@@ -372,6 +381,10 @@ fn next(facts: &Facts) -> Sentence {
                 "the next run leaves it failed, since {why}; `byol-sweep retry {key}`, or `run --retry-failed`, tries it again"
             )
         }
+        Standing::Open(_) if known.held_ms.is_some() && trial.state == TrialState::Running => {
+            "the next run watches it to its end, and starts no other attempt while it is held"
+                .to_owned()
+        }
         Standing::Open(_) if known.held_ms.is_some() => {
             format!("the next run leaves it alone while it is held; then it {}", work(facts))
         }
@@ -502,7 +515,11 @@ mod tests {
         tell("the run is paused", &Facts { controller: paused("tiny"), ..facts(5) });
         tell("another sweep runs", &Facts { controller: paused("big"), ..facts(5) });
         let held = Known { held_ms: Some(1_700_000_000_000), ..facts(5).known };
-        tell("it is held", &Facts { known: held, controller: alive(), ahead: 0, ..facts(5) });
+        tell(
+            "it is held",
+            &Facts { known: held.clone(), controller: alive(), ahead: 0, ..facts(5) },
+        );
+        tell("it is held, and nobody is at work", &Facts { known: held, ..facts(5) });
 
         let mut lost = facts(3);
         lost.trial.failure = Some((FailureReason::Lost, "gone".into()));
@@ -548,6 +565,8 @@ mod tests {
         tell("nobody watches it", &runs);
         runs.controller = alive();
         tell("it runs", &runs);
+        runs.known.held_ms = Some(1_700_000_000_000);
+        tell("it runs and is held", &runs);
         insta::assert_snapshot!(told);
     }
 

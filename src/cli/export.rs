@@ -11,6 +11,7 @@ use crate::export::table::Origin;
 use crate::export::{self, weights};
 use crate::export::{Existing, NewFile, NewFolder, SweepCopy, SweepFormat, SweepTable, TrialLine};
 use crate::ids::TrainKey;
+use crate::outcome::Verdict;
 use crate::store::ArtifactRow;
 use crate::store::rows::{AttemptRow, SweepRow, TrialRow, TrialState};
 use crate::ui::Ui;
@@ -178,11 +179,36 @@ fn trial(args: &ExportArgs, reading: &Reading) -> anyhow::Result<(SweepRow, Tria
 
 fn no_weights(trial: &TrialRow, sweep: &SweepRow) -> NothingMatched {
     let number = trial.ordinal;
-    let cause = match trial.state {
-        TrialState::Pending | TrialState::Running | TrialState::Stopped => "is not trained yet",
-        TrialState::Failed => "failed before it was trained",
-        TrialState::Pruned => "was stopped early",
-        TrialState::Trained | TrialState::Done => "diverged, which leaves no encoder",
+    let cause = match (trial.state, trial.verdict) {
+        (TrialState::Pending | TrialState::Running | TrialState::Stopped, _) => {
+            "is not trained yet"
+        }
+        (TrialState::Failed, _) => "failed before it was trained",
+        (TrialState::Pruned, _) => "was stopped early",
+        (TrialState::Trained | TrialState::Done, Some(Verdict::Diverged)) => {
+            "diverged, which leaves no encoder"
+        }
+        (
+            TrialState::Trained | TrialState::Done,
+            Some(Verdict::Healthy | Verdict::Collapsed) | None,
+        ) => "is trained, but its worker told of no weights that it kept",
     };
     NothingMatched(format!("trial {number} of {} {cause}", sweep.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn only_what_diverged_is_said_to_have() {
+        let said = |place: usize| no_weights(&samples::trials()[place], &samples::sweep()).0;
+        assert_eq!(said(1), "trial 2 of tiny diverged, which leaves no encoder");
+        for healthy_or_collapsed in [0, 6] {
+            let said = said(healthy_or_collapsed);
+            assert!(said.ends_with("told of no weights that it kept"), "{said}");
+        }
+        assert_eq!(said(5), "trial 6 of tiny is not trained yet");
+    }
 }

@@ -1,42 +1,32 @@
-//! `pause` and `resume`: of a run as a whole, or of trials, which are held and let go.
+//! `pause`, `resume` and `retry`, in words.
 
 use serde_json::json;
 
-use super::exit::{ExitCode, NothingMatched};
+use super::exit::ExitCode;
 use super::places::Places;
-use super::reach::{Live, Reached};
-use super::reading::Reading;
+use super::reading::{Reading, block_on};
 use super::said::{Said, phrase};
-use super::target::{HoldArgs, Scope, Target};
-use crate::drive::command::RunWish;
-use crate::store::Edit;
+use super::target::{HoldArgs, Target};
+use crate::drive::command::When;
 use crate::store::rows::TrialState;
 use crate::ui::{Ui, words};
+use crate::verbs::{self, Eased, Edited};
 
 pub(super) fn pause(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let target = Target::find(&args.target, &Reading::open_existing(places)?)?;
-    let reached = Reached::reach(places)?;
-    let (target, text, count) = match target.scope {
-        Scope::Sweep => {
-            let count = run_of(&reached, &target)?.wish(RunWish::Pause)?;
+    let (target, text, count) = match block_on(verbs::pause(&target.subject(places)))? {
+        Eased::Run { alive } => {
             let text = format!(
                 "paused {}: nothing more starts, {} running goes on; `byol-sweep resume` goes on",
                 target.sweep.name,
-                words::plural(usize::try_from(count).unwrap_or(usize::MAX), "trial")
+                words::plural(usize::try_from(alive).unwrap_or(usize::MAX), "trial")
             );
-            (target, text, count)
+            (target, text, alive)
         }
-        Scope::Trials => {
-            let target = target.keep(
-                |trial| trial.state != TrialState::Done,
-                |name| format!("nothing to hold back: what was named of {name} is done"),
-            )?;
-            let count = reached.edit(Edit::Hold { trials: target.keys() })?;
-            let text = format!(
-                "{} held back: not started before `byol-sweep resume` names it again",
-                phrase(&target)
-            );
-            (target, text, count)
+        Eased::Trials(Edited { trials, changed, by: _, when: _ }) => {
+            let target = target.only(&trials);
+            let text = held_back(&target);
+            (target, text, changed)
         }
     };
     let more = json!({ "count": count });
@@ -46,10 +36,8 @@ pub(super) fn pause(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
 
 pub(super) fn resume(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let target = Target::find(&args.target, &Reading::open_existing(places)?)?;
-    let reached = Reached::reach(places)?;
-    let (text, count) = match target.scope {
-        Scope::Sweep => {
-            let count = run_of(&reached, &target)?.wish(RunWish::Resume)?;
+    let (target, text, count) = match block_on(verbs::resume(&target.subject(places)))? {
+        Eased::Run { alive } => {
             let held = target.wished.values().filter(|wished| wished.held_ms.is_some()).count();
             let mut text = format!("resumed {}", target.sweep.name);
             if held > 0 {
@@ -59,12 +47,12 @@ pub(super) fn resume(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::R
                     target.sweep.name
                 ));
             }
-            (text, count)
+            (target, text, alive)
         }
-        Scope::Trials => {
-            let count = reached.edit(Edit::Release { trials: target.keys() })?;
-            let starts = starts(&reached, &target);
-            (format!("{} may start; {starts}", phrase(&target)), count)
+        Eased::Trials(Edited { trials, changed, by: _, when }) => {
+            let target = target.only(&trials);
+            let text = format!("{} may start; {}", phrase(&target), starts(when));
+            (target, text, changed)
         }
     };
     let more = json!({ "count": count });
@@ -72,27 +60,70 @@ pub(super) fn resume(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::R
     Ok(ExitCode::Success)
 }
 
-/// Returns the run of the target's sweep.
-fn run_of<'r>(reached: &'r Reached, target: &Target) -> Result<&'r Live, NothingMatched> {
-    let name = &target.sweep.name;
-    reached.at(name).ok_or_else(|| {
-        NothingMatched(match reached {
-            Reached::Live(live) => format!(
-                "the run at work (process {}) is of {}, not of {name}",
-                live.pid, live.sweep
-            ),
-            Reached::Own(_) => format!(
-                "no run of {name} is at work: nothing starts before `byol-sweep run`; to hold back trials, choose them with -E"
-            ),
-        })
-    })
+pub(super) fn retry(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    let target = Target::find(&args.target, &Reading::open_existing(places)?)?;
+    let Edited { trials, changed, by: _, when } = block_on(verbs::retry(&target.subject(places)))?;
+    let target = target.only(&trials);
+    let text = format!("{} forgiven; {}", phrase(&target), starts(when));
+    let more = json!({ "count": changed });
+    Said { verb: "retry", target: &target, text, more }.tell(args.reader, ui)?;
+    Ok(ExitCode::Success)
+}
+
+/// Says what a hold keeps from starting, and that it ends nothing.
+fn held_back(target: &Target) -> String {
+    let running = target.trials.iter().filter(|trial| trial.state == TrialState::Running).count();
+    let goes_on = match (running, target.trials.len()) {
+        (0, _) => {
+            return format!(
+                "{} held back: not started before `byol-sweep resume` names it again",
+                phrase(target)
+            );
+        }
+        (1, 1) => "its attempt goes on".to_owned(),
+        (running, _) => format!("{running} running goes on"),
+    };
+    format!(
+        "{} held back: {goes_on}, and nothing of it starts later before `byol-sweep resume` names it again; `byol-sweep stop` ends what runs",
+        phrase(target)
+    )
 }
 
 /// Returns when trials that may start again will.
-pub(super) fn starts(reached: &Reached, target: &Target) -> &'static str {
-    if reached.at(&target.sweep.name).is_some() {
-        "the run at work starts what is left to do"
-    } else {
-        "the next `byol-sweep run` starts what is left to do"
+fn starts(when: When) -> &'static str {
+    match when {
+        When::Now => "the run at work starts what is left to do",
+        When::OnceResumed => {
+            "the run at work is paused, and starts what is left to do after `byol-sweep resume`"
+        }
+        When::NextRun => "the next `byol-sweep run` starts what is left to do",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::super::samples;
+    use super::super::target::Scope;
+    use super::*;
+
+    #[test]
+    fn a_hold_of_what_runs_says_that_it_goes_on() {
+        let said = |places: &[usize]| {
+            let all = samples::trials();
+            held_back(&Target {
+                sweep: samples::sweep(),
+                scope: Scope::Trials,
+                trials: places.iter().map(|place| all[*place].clone()).collect(),
+                wished: HashMap::new(),
+            })
+        };
+        let name = samples::sweep().name;
+        assert!(
+            said(&[2]).starts_with(&format!("trial 3 of {name} held back: its attempt goes on,"))
+        );
+        assert!(said(&[2, 5]).contains("held back: 1 running goes on, and nothing of it starts"));
+        assert!(said(&[5]).ends_with("not started before `byol-sweep resume` names it again"));
     }
 }

@@ -30,11 +30,9 @@ mod preflight;
 mod probe;
 mod progress;
 mod provenance;
-mod reach;
 mod reading;
 mod remove;
 mod report;
-mod retry;
 mod run;
 mod said;
 #[cfg(test)]
@@ -86,7 +84,7 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Resume(args) => hold::resume(&args, &places, ui),
         Verb::Stop(args) => stop::run(&args, StopHow::Politely, &places, ui),
         Verb::Kill(args) => stop::run(&args, StopHow::ByForce, &places, ui),
-        Verb::Retry(args) => retry::run(&args, &places, ui),
+        Verb::Retry(args) => hold::retry(&args, &places, ui),
         Verb::Wait(args) => wait::run(&args, &places, ui),
         Verb::Tag(args) => tag::run(&args, &places, ui),
         Verb::Rm(args) => remove::remove(&args, &places, ui),

@@ -80,10 +80,25 @@ impl Reading {
         let names: Vec<String> =
             self.wait(self.store.sweeps())?.into_iter().map(|sweep| sweep.name).collect();
         Err(NothingMatched(match names.as_slice() {
-            [] => "there is no sweep yet: start with `byol-sweep run FILE`".to_owned(),
+            [] => self.none_in_sight()?,
             names => format!("there is no sweep `{name}`: there is {}", names.join(", ")),
         })
         .into())
+    }
+
+    /// Says why no sweep is in sight.
+    pub(super) fn none_in_sight(&self) -> anyhow::Result<String> {
+        let removed = self.wait(self.store.removed_sweeps())?;
+        Ok(match removed.as_slice() {
+            [] => "there is no sweep yet: start with `byol-sweep run FILE`".to_owned(),
+            [one] => format!(
+                "there is no sweep in sight: {one} was removed, and `byol-sweep restore {one}` shows it again"
+            ),
+            names => format!(
+                "there is no sweep in sight: {} were removed, and `byol-sweep restore NAME` shows one again",
+                names.join(", ")
+            ),
+        })
     }
 
     /// Finds a trial: by its number in the named sweep, or by a prefix of its key, which is looked
@@ -138,6 +153,13 @@ pub(super) fn keys(trials: &[TrialRow]) -> Vec<TrainKey> {
 pub(super) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Waits for something that needs no store of ours.
+pub(super) fn block_on<T, E: Into<anyhow::Error>>(
+    doing: impl Future<Output = Result<T, E>>,
+) -> anyhow::Result<T> {
+    runtime()?.block_on(doing).map_err(Into::into)
 }
 
 /// Starts what drives queries, timers and processes: one thread is enough.

@@ -5,19 +5,19 @@ use serde_json::json;
 use super::args::{Form, ReaderArgs};
 use super::exit::{ExitCode, NothingMatched};
 use super::places::Places;
-use super::reach::Reached;
-use super::reading::Reading;
+use super::reading::{Reading, block_on};
 use super::target::SweepArgs;
 use super::{JSON_SCHEMA, json_text};
 use crate::store::Edit;
 use crate::ui::{Ui, words};
+use crate::verbs;
 
 pub(super) fn remove(args: &SweepArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let reading = Reading::open_existing(places)?;
     let sweep = reading.sweep(&args.sweep)?;
     let trials = reading.wait(reading.store.trials(&sweep))?.len();
     let name = sweep.name;
-    Reached::reach(places)?.edit(Edit::Remove { sweep: name.clone() })?;
+    block_on(verbs::edit(&places.state, Edit::Remove { sweep: name.clone() }))?;
     let text = format!(
         "{name} is out of sight; its {} and their results stay, `byol-sweep restore {name}` shows it again, and `byol-sweep gc` is what deletes",
         words::plural(trials, "trial")
@@ -39,7 +39,7 @@ pub(super) fn restore(args: &SweepArgs, places: &Places, ui: &mut Ui) -> anyhow:
             names => format!("no removed sweep is `{}`: there is {}", args.sweep, names.join(", ")),
         })
     })?;
-    Reached::reach(places)?.edit(Edit::Restore { sweep: name.clone() })?;
+    block_on(verbs::edit(&places.state, Edit::Restore { sweep: name.clone() }))?;
     tell("restore", &name, format!("{name} is in sight again"), args.reader, ui)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::args::{ReportArgs, ReportFormat};
+use super::args::{ReportArgs, ReportColumns, ReportFormat};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::Changes;
@@ -11,7 +11,7 @@ use super::reading::{self, Reading};
 use super::sweep_file::SweepFile;
 use super::{planning, shipped};
 use crate::plan::Limit;
-use crate::report::{self, Format, Gathered, SweepFacts};
+use crate::report::{self, Columns, Format, Gathered, SweepFacts};
 use crate::spec::run::Source;
 use crate::store::WorkerUse;
 use crate::store::rows::{SweepRow, TrialRow};
@@ -25,7 +25,7 @@ pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
     let sweep = reading.sweep(&args.sweep)?;
     let folder = args.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(&sweep.name));
     let report = report::build(&gather(&reading, sweep)?)?;
-    let files = report::write(&report, &folder, &formats(&args.format))?;
+    let files = report::write(&report, &folder, &formats(&args.format), columns(args.columns))?;
     ui.print(&report::terminal::text(&report))?;
     ui.note("");
     for file in files {
@@ -36,16 +36,25 @@ pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
 
 fn formats(asked: &[ReportFormat]) -> Vec<Format> {
     if asked.is_empty() {
-        return Format::ALL.to_vec();
+        return Format::USUAL.to_vec();
     }
     let format = |format: &ReportFormat| match format {
         ReportFormat::Png => Format::Png,
+        ReportFormat::Svg => Format::Svg,
         ReportFormat::Md => Format::Markdown,
+        ReportFormat::Tex => Format::Tex,
         ReportFormat::Csv => Format::Csv,
         ReportFormat::Json => Format::Json,
         ReportFormat::Rows => Format::Rows,
     };
     asked.iter().map(format).collect()
+}
+
+fn columns(asked: ReportColumns) -> Columns {
+    match asked {
+        ReportColumns::One => Columns::One,
+        ReportColumns::Two => Columns::Two,
+    }
 }
 
 /// Reads all rows that the sweep's report is a function of.
@@ -73,6 +82,7 @@ fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
         classes: classes(sweep.facts.eval.data.as_ref(), &trials),
         eval: sweep.facts.eval,
         workers: several(&reading.wait(store.workers_of(&keys))?),
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
     };
     Ok(Gathered::new(facts, trials, finals, curves))
 }

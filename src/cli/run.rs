@@ -60,6 +60,10 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
         let lock = StateLock::take(&places.state)?;
         let store = Store::open(&places.state).await?;
         note_datasets(&store, &measured, ui).await?;
+        if store.removed_sweeps().await?.contains(&plan.meta.name) {
+            let name = &plan.meta.name;
+            ui.note(&format!("{name} was removed; this run brings it into sight again"));
+        }
         let expected = budgeted(&store, &plan, &slots, args, ui).await?;
         let made_with =
             provenance::gather(&store, &worker, &plan, &slots, places, reading::now_ms()).await?;

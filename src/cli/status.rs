@@ -1,6 +1,6 @@
 //! `status`: one screen a sweep.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,13 +8,16 @@ use serde_json::json;
 use super::args::{Form, StatusArgs};
 use super::controller::Controller;
 use super::cost::{self, Asked, Here, Outlook};
-use super::exit::ExitCode;
+use super::exit::{ExitCode, NothingMatched};
 use super::origin::several_workers;
 use super::places::Places;
 use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::watch::{self, Life, Screen};
 use super::{JSON_SCHEMA, json_text, progress};
+use crate::drive::orphans;
+use crate::exec::local::LocalExecutor;
+use crate::ids::TrainKey;
 use crate::outcome::Verdict;
 use crate::plan::cost::History;
 use crate::protocol::Progress;
@@ -52,14 +55,30 @@ pub(super) struct Standing {
     pub cost: Outlook,
     /// Trials that are held.
     pub held: usize,
+    /// Trials that count as running while neither their worker nor a controller is alive.
+    pub interrupted: HashSet<TrainKey>,
     /// Where live attempts are, by their row ids.
     pub progress: HashMap<i64, Progress>,
 }
 
 impl Standing {
+    /// Returns the attempts that somebody is at, or may be.
+    fn running(&self) -> impl Iterator<Item = &AttemptRow> {
+        let is_running = |attempt: &&AttemptRow| {
+            attempt.ended_ms.is_none() && !self.interrupted.contains(&attempt.train_key)
+        };
+        self.attempts.iter().filter(is_running)
+    }
+
+    /// Returns how many trials are in a state; those that were interrupted are not running.
+    fn count(&self, state: TrialState) -> usize {
+        let count = self.trials.iter().filter(|trial| trial.state == state).count();
+        if state == TrialState::Running { count - self.interrupted.len() } else { count }
+    }
+
     /// Returns how long the rest takes; `None` while nothing runs, or where not all is known.
     fn to_go(&self) -> Option<Duration> {
-        let runs = self.attempts.iter().any(|attempt| attempt.ended_ms.is_none());
+        let runs = self.running().next().is_some();
         let rest = self.cost.rest.as_ref().filter(|_| runs)?;
         rest.seconds_to_go.map(Duration::from_secs_f64)
     }
@@ -80,7 +99,7 @@ fn look(args: &StatusArgs, places: &Places, style: Style) -> anyhow::Result<Scre
     let now_ms = reading::now_ms();
     // First who is at work: what a run did before it ended is in the store.
     let controller = Controller::look(&places.state);
-    let standings = gather(args.sweep.as_deref(), places, now_ms)?;
+    let standings = gather(args.sweep.as_deref(), places, &controller, now_ms)?;
     let text = match args.reader.form() {
         Form::Text => {
             let screens = standings.iter().map(|standing| text(standing, now_ms, style));
@@ -89,7 +108,7 @@ fn look(args: &StatusArgs, places: &Places, style: Style) -> anyhow::Result<Scre
         }
         Form::Json => json_text(&json(&standings, &controller, now_ms)),
     };
-    let runs = standings.iter().flat_map(|s| &s.attempts).any(|a| a.ended_ms.is_none());
+    let runs = standings.iter().any(|standing| standing.running().next().is_some());
     let life = if runs || controller != Controller::None { Life::On } else { Life::Over };
     Ok(Screen { text, signature: signature(&standings, &controller), life })
 }
@@ -97,23 +116,32 @@ fn look(args: &StatusArgs, places: &Places, style: Style) -> anyhow::Result<Scre
 /// Returns all that happens and nothing that only passes.
 fn signature(standings: &[Standing], controller: &Controller) -> String {
     let mut text = format!("{controller:?}");
-    for Standing { sweep, trials, attempts, held, .. } in standings {
+    for standing in standings {
+        let Standing { sweep, trials, held, .. } = standing;
         text.push_str(&format!("{}:{}:{held}", sweep.name, sweep.revision));
         for trial in trials {
             text.push_str(&format!(";{}{:?}", trial.attempts, trial.state));
         }
-        text.push_str(&format!(";{}", attempts.iter().filter(|a| a.ended_ms.is_none()).count()));
+        text.push_str(&format!(";{}", standing.running().count()));
     }
     text
 }
 
 /// Reads the sweep of that name, or all of them.
-fn gather(sweep: Option<&str>, places: &Places, now_ms: i64) -> anyhow::Result<Vec<Standing>> {
+fn gather(
+    sweep: Option<&str>,
+    places: &Places,
+    controller: &Controller,
+    now_ms: i64,
+) -> anyhow::Result<Vec<Standing>> {
     let reading = Reading::open_existing(places)?;
     let sweeps = match sweep {
         Some(name) => vec![reading.sweep(name)?],
         None => reading.wait(reading.store.sweeps())?,
     };
+    if sweeps.is_empty() && *controller == Controller::None {
+        return Err(NothingMatched(reading.none_in_sight()?).into());
+    }
     let stand = |sweep: SweepRow| {
         let trials = reading.wait(reading.store.trials(&sweep))?;
         let attempts = reading.wait(reading.store.attempts_of(&reading::keys(&trials)))?;
@@ -121,11 +149,27 @@ fn gather(sweep: Option<&str>, places: &Places, now_ms: i64) -> anyhow::Result<V
         let cost = costs(&reading, &sweep, &trials, now_ms)?;
         let wished = reading.wait(reading.store.wished(&reading::keys(&trials)))?;
         let held = wished.values().filter(|wished| wished.held_ms.is_some()).count();
+        let interrupted = match controller {
+            Controller::None => interrupted(&reading, &attempts)?,
+            Controller::Alive { .. } => HashSet::new(),
+        };
         let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
         let progress = live.filter_map(|live| Some((live.id, progress::of(live)?))).collect();
-        Ok(Standing { sweep, trials, attempts, workers, cost, held, progress })
+        Ok(Standing { sweep, trials, attempts, workers, cost, held, interrupted, progress })
     };
     sweeps.into_iter().map(stand).collect()
+}
+
+/// Finds the trials whose attempts have no end in the store and no process that lives.
+fn interrupted(reading: &Reading, attempts: &[AttemptRow]) -> anyhow::Result<HashSet<TrainKey>> {
+    let open = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
+    let open: Vec<TrainKey> = open.map(|attempt| attempt.train_key.clone()).collect();
+    if open.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let executor = reading.within(LocalExecutor::without_worker)?;
+    let alive = reading.drive(orphans::alive(&reading.store, &executor, &open))?;
+    Ok(open.into_iter().filter(|key| !alive.contains(key)).collect())
 }
 
 fn costs(
@@ -146,10 +190,11 @@ fn costs(
 
 /// Returns a sweep's screen for people.
 pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
-    let Standing { sweep, trials, attempts, workers, cost, held, progress } = standing;
+    let Standing { sweep, trials, attempts: _, workers, cost, held, interrupted, progress } =
+        standing;
     let name = style.paint(Role::Strong, &sweep.name);
     let mut text =
-        format!("{name}: {}, {}", words::plural(trials.len(), "trial"), counts(trials, style));
+        format!("{name}: {}, {}", words::plural(trials.len(), "trial"), counts(standing, style));
     if *held > 0 {
         text.push_str(&format!("; {} held", words::count(*held as u64)));
     }
@@ -158,7 +203,15 @@ pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
     }
     text.push('\n');
     let axes = trials::axes_of(trials);
-    for attempt in attempts.iter().filter(|attempt| attempt.ended_ms.is_none()) {
+    for trial in trials.iter().filter(|trial| interrupted.contains(&trial.train_key)) {
+        let word = style.paint(Role::Warning, "interrupted");
+        text.push_str(&format!(
+            "  {word} {} {}: nothing is at work on it; `byol-sweep run` goes on\n",
+            trial.ordinal,
+            Named::from(trial).phrase(&axes)
+        ));
+    }
+    for attempt in standing.running() {
         let Some(trial) = trials.iter().find(|trial| trial.train_key == attempt.train_key) else {
             continue;
         };
@@ -184,15 +237,21 @@ pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
     text
 }
 
-fn counts(trials: &[TrialRow], style: Style) -> String {
-    let of = |state| trials.iter().filter(|trial| trial.state == state).count();
-    let counts = ORDER.iter().map(|state| (*state, of(*state))).filter(|(_, count)| *count > 0);
+fn counts(standing: &Standing, style: Style) -> String {
+    let trials = &standing.trials;
+    let counts = ORDER.iter().map(|state| (*state, standing.count(*state)));
+    let counts = counts.filter(|(_, count)| *count > 0);
     let phrase = |(state, count): (TrialState, usize)| {
         let phrase =
             format!("{} {}", words::count(count as u64), trials::state(state, None, style));
         if state == TrialState::Done { phrase + &marks(trials, style) } else { phrase }
     };
-    counts.map(phrase).collect::<Vec<_>>().join(", ")
+    let mut phrases: Vec<String> = counts.map(phrase).collect();
+    if !standing.interrupted.is_empty() {
+        let word = style.paint(Role::Warning, "interrupted");
+        phrases.push(format!("{} {word}", words::count(standing.interrupted.len() as u64)));
+    }
+    phrases.join(", ")
 }
 
 /// Returns how many of the done trials turned out other than healthy: ` (1 collapsed)`.
@@ -248,18 +307,18 @@ pub(super) fn json(
     now_ms: i64,
 ) -> serde_json::Value {
     let sweep = |standing: &Standing| {
-        let Standing { sweep, trials, attempts, workers, cost, held, progress } = standing;
+        let Standing { sweep, trials, attempts: _, workers, cost, held, interrupted, progress } =
+            standing;
         let counts: serde_json::Map<String, serde_json::Value> = ORDER
             .iter()
-            .map(|state| (*state, trials.iter().filter(|trial| trial.state == *state).count()))
+            .map(|state| (*state, standing.count(*state)))
             .map(|(state, count)| (state.as_str().to_owned(), json!(count)))
             .collect();
         let verdicts: serde_json::Map<String, serde_json::Value> = MARKED
             .iter()
             .map(|v| (v.as_str().to_owned(), json!(with_verdict(trials, *v))))
             .collect();
-        let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
-        let running = live.map(|attempt| {
+        let running = standing.running().map(|attempt| {
             json!({
                 "key": attempt.train_key,
                 "attempt": attempt.number,
@@ -274,6 +333,7 @@ pub(super) fn json(
             "counts": counts,
             "verdicts": verdicts,
             "held": held,
+            "interrupted": interrupted.len(),
             "running": running.collect::<Vec<_>>(),
             "workers": workers.iter().map(worker).collect::<Vec<_>>(),
             "seconds_left": standing.to_go().map(|time| time.as_secs_f64()),
@@ -325,6 +385,7 @@ mod tests {
             workers: Vec::new(),
             cost,
             held: 1,
+            interrupted: HashSet::new(),
         }
     }
 
@@ -338,6 +399,18 @@ mod tests {
         assert_eq!(document["sweeps"][0]["verdicts"], json!({ "collapsed": 1, "diverged": 1 }));
         assert_eq!(document["sweeps"][0]["running"][0]["seconds"], 30.0);
         assert_eq!(document["sweeps"][0]["seconds_left"], 360.0);
+    }
+
+    #[test]
+    fn what_nobody_is_at_is_interrupted_and_does_not_run() {
+        let mut standing = standing();
+        standing.interrupted.insert(standing.trials[2].train_key.clone());
+        insta::assert_snapshot!(text(&standing, 1_700_000_030_000, Style::Plain));
+        let document = json(&[standing], &Controller::None, 1_700_000_030_000);
+        let sweep = &document["sweeps"][0];
+        assert_eq!((&sweep["counts"]["running"], &sweep["interrupted"]), (&json!(0), &json!(1)));
+        assert_eq!(sweep["running"], json!([]));
+        assert_eq!(sweep["seconds_left"], json!(null));
     }
 
     #[test]

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::exit::ExitCode;
 use super::places::Places;
-use super::reach::Reached;
-use super::reading::Reading;
+use super::reading::{Reading, block_on};
 use super::said::{Said, phrase};
 use super::table::{Align, Table};
 use super::target::{TagArgs, Target};
 use crate::store::Edit;
 use crate::store::rows::TrialRow;
 use crate::ui::Ui;
+use crate::verbs;
 
 pub(super) fn run(args: &TagArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let target = Target::find(&args.target, &Reading::open_existing(places)?)?;
@@ -20,7 +20,7 @@ pub(super) fn run(args: &TagArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
     } else {
         let (add, remove) = (args.add.clone(), args.remove.clone());
         let count =
-            Reached::reach(places)?.edit(Edit::Tag { trials: target.keys(), add, remove })?;
+            block_on(verbs::edit(&places.state, Edit::Tag { trials: target.keys(), add, remove }))?;
         let changed = [("with", &args.add), ("without", &args.remove)];
         let changed = changed.into_iter().filter(|(_, names)| !names.is_empty());
         let changed: Vec<String> =

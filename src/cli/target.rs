@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::args::ReaderArgs;
 use super::exit::NothingMatched;
+use super::places::Places;
 use super::reading::{self, Reading};
 use crate::filter::{Filter, Subject};
 use crate::ids::TrainKey;
 use crate::spec::SpecError;
 use crate::store::rows::{SweepRow, TrialRow, Wished};
+use crate::verbs;
 
 /// Longest name of a tag.
 const LONGEST_TAG: usize = 64;
@@ -147,22 +149,19 @@ impl Target {
         Ok(())
     }
 
-    /// Keeps those trials only that a verb has something to do with.
-    ///
-    /// # Errors
-    ///
-    /// [`NothingMatched`] with this text where there is none.
-    pub(super) fn keep(
-        mut self,
-        has_to_do: impl Fn(&TrialRow) -> bool,
-        otherwise: impl FnOnce(&str) -> String,
-    ) -> Result<Self, NothingMatched> {
-        self.trials.retain(has_to_do);
-        if self.trials.is_empty() {
-            Err(NothingMatched(otherwise(&self.sweep.name)))
-        } else {
-            Ok(self)
-        }
+    /// Keeps these trials only: those that a verb had something to do with.
+    pub(super) fn only(mut self, keys: &[TrainKey]) -> Self {
+        self.trials.retain(|trial| keys.contains(&trial.train_key));
+        self
+    }
+
+    /// Returns what verbs that act take.
+    pub(super) fn subject<'a>(&'a self, places: &'a Places) -> verbs::Subject<'a> {
+        let scope = match self.scope {
+            Scope::Sweep => verbs::Scope::Sweep,
+            Scope::Trials => verbs::Scope::Trials(self.keys()),
+        };
+        verbs::Subject { state: &places.state, sweep: &self.sweep.name, scope }
     }
 
     /// Returns the keys of the trials.

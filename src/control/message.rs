@@ -56,7 +56,7 @@ fn other_version(schema: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drive::command::{Answer, Request, RunWish, StopHow};
+    use crate::drive::command::{Answer, Request, RunWish, StopHow, When};
     use crate::store::Edit;
 
     #[test]
@@ -74,8 +74,10 @@ mod tests {
             assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
             assert_eq!(read::<Request>(&line), Ok(request));
         }
-        let answer = Answer::Granted { count: 3 };
+        let answer = Answer::Granted { count: 3, when: When::NextRun };
         assert_eq!(read::<Answer>(&line(&answer)), Ok(answer));
+        let earlier = b"{\"schema\":1,\"message\":{\"answer\":\"granted\",\"count\":3}}\n";
+        assert_eq!(read(earlier), Ok(Answer::Granted { count: 3, when: When::Now }));
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod server;
 
 pub use client::ask;
 pub use door::SOCKET;
-pub use server::{ENDING, Server};
+pub use server::Server;
 
 use std::io;
 use std::path::PathBuf;

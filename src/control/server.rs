@@ -18,14 +18,11 @@ use tokio::time::timeout;
 use super::ControlError;
 use super::door::{Door, SOCKET};
 use super::message::{self, LONGEST};
-use crate::drive::command::{Answer, Command, Request};
+use crate::drive::command::{Answer, Command, ENDING, Request};
 use crate::drive::lock::StateLock;
 
 /// The name under which the socket is made before it is ready.
 const UNREADY: &str = "control.sock.new";
-
-/// Why a run that has done its last step refuses.
-pub const ENDING: &str = "the run is about to end";
 
 /// How long a client may take for its line, and for taking its answer.
 const LINE: Duration = Duration::from_secs(5);

@@ -11,8 +11,10 @@ use proptest::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use crate::drive::command::{Answer, Command, Request};
+use crate::drive::command::{Answer, Command, Request, When};
 use crate::drive::lock::StateLock;
+
+const GRANTED: Answer = Answer::Granted { count: 7, when: When::Now };
 
 /// A controller's socket, on a runtime and a thread of its own as in a run.
 struct Bench {
@@ -84,7 +86,7 @@ async fn play(behind: Loop, mut commands: mpsc::Receiver<Command>) {
     match behind {
         Loop::GrantsAll => {
             while let Some(command) = commands.recv().await {
-                let _left = command.answer.send(Answer::Granted { count: 7 });
+                let _left = command.answer.send(GRANTED);
             }
         }
         Loop::IsOver => {
@@ -107,7 +109,7 @@ fn who(state: &Path) -> Option<Answer> {
 #[test]
 fn a_request_is_answered_in_a_folder_of_any_depth() {
     let bench = Bench::new(Loop::GrantsAll);
-    assert_eq!(who(&bench.state), Some(Answer::Granted { count: 7 }));
+    assert_eq!(who(&bench.state), Some(GRANTED));
 }
 
 #[test]
@@ -142,7 +144,7 @@ fn without_a_state_folder_there_is_nobody() {
 fn a_silent_client_holds_up_nobody() {
     let bench = Bench::new(Loop::GrantsAll);
     let _silent: Vec<UnixStream> = (0..8).map(|_| bench.connect()).collect();
-    assert_eq!(who(&bench.state), Some(Answer::Granted { count: 7 }));
+    assert_eq!(who(&bench.state), Some(GRANTED));
 }
 
 #[test]
@@ -170,5 +172,5 @@ fn whatever_is_sent_gets_an_answer_or_a_closed_connection() {
         let is_answer = |line: &str| line.starts_with("{\"schema\":1,\"message\":{\"answer\":");
         prop_assert!(back.is_empty() || (is_answer(&back) && back.ends_with("}\n")), "{back}");
     });
-    assert_eq!(who(&bench.state), Some(Answer::Granted { count: 7 }));
+    assert_eq!(who(&bench.state), Some(GRANTED));
 }

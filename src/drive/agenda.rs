@@ -65,11 +65,13 @@ impl<'a> Agenda<'a> {
             recovered.adopted.iter().map(|attempt| &attempt.row.train_key).collect();
         let unwatched: HashSet<&TrainKey> =
             recovered.ended.iter().map(|(row, _)| &row.train_key).collect();
+        let unreachable: HashSet<&TrainKey> =
+            recovered.unreachable.iter().map(|elsewhere| &elsewhere.trial).collect();
         let nothing = Known::default();
         let mut begun = 0;
         for trial in &plan.trials {
             let key = &trial.train_key;
-            if recovered.unreachable.contains(key) {
+            if unreachable.contains(key) {
                 agenda.summary.left += 1;
                 continue;
             }

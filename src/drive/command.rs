@@ -7,6 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ids::TrainKey;
 use crate::store::Edit;
 
+/// Why a run that has done its last step refuses: whoever asks finds nobody at work soon.
+pub const ENDING: &str = "the run is about to end";
+
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
@@ -73,12 +76,35 @@ pub enum Answer {
     Granted {
         /// Trials, attempts, tags or sweeps that it concerned.
         count: u64,
+        /// When a run acts upon it.
+        #[serde(default)]
+        when: When,
     },
     /// Not done, and why.
     Refused {
         /// One line for people.
         why: String,
     },
+}
+
+/// When a run acts upon what was granted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// The run at work does, from now on.
+    #[default]
+    Now,
+    /// The run at work does, once it is resumed.
+    OnceResumed,
+    /// The next run does: none is at work, it is about to end, or it has no part in it.
+    NextRun,
+}
+
+impl Answer {
+    /// Refuses in the name of a run that has done its last step.
+    pub(super) fn ending() -> Self {
+        Self::Refused { why: ENDING.to_owned() }
+    }
 }
 
 /// A request with the place for its answer.

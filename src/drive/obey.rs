@@ -1,7 +1,8 @@
 //! What a run does when it is asked for something. Every durable wish is in the store before it
-//! takes effect.
+//! takes effect. A run that has done its last step still writes such wishes down, and refuses all
+//! else: whoever asks can act itself soon.
 
-use super::command::{Answer, Request, RunWish, StopHow};
+use super::command::{Answer, Request, RunWish, StopHow, When};
 use super::error::DriveError;
 use super::event::RunEvent;
 use super::run::Run;
@@ -14,6 +15,10 @@ impl<E: Executor> Run<'_, E> {
     /// Does what is asked, as far as it goes.
     pub(super) async fn obey(&mut self, request: Request) -> Result<Answer, DriveError> {
         match request {
+            Request::Edit { edit } => self.edit(edit).await,
+            Request::Who | Request::Run { .. } | Request::Stop { .. } if self.finished => {
+                Ok(Answer::ending())
+            }
             Request::Who => Ok(Answer::Here {
                 pid: std::process::id(),
                 sweep: self.plan.meta.name.clone(),
@@ -21,7 +26,6 @@ impl<E: Executor> Run<'_, E> {
             }),
             Request::Run { wish } => self.wish(wish).await,
             Request::Stop { trials, how } => self.stop_some(&trials, how).await,
-            Request::Edit { edit } => self.edit(edit).await,
         }
     }
 
@@ -29,6 +33,10 @@ impl<E: Executor> Run<'_, E> {
         let paused = self.scheduler.is_paused();
         let count = self.live.len() as u64;
         match wish {
+            RunWish::Pause | RunWish::Resume if !self.scheduler.starts_more() => {
+                let why = "nothing more starts in it, it ends with what runs".to_owned();
+                return Ok(Answer::Refused { why });
+            }
             RunWish::Pause if paused => {}
             RunWish::Pause => {
                 self.tell(RunEvent::Paused);
@@ -42,7 +50,7 @@ impl<E: Executor> Run<'_, E> {
             RunWish::Stop => self.stop(StopRequest::Politely).await?,
             RunWish::Kill => self.stop(StopRequest::ByForce).await?,
         }
-        Ok(Answer::Granted { count })
+        Ok(Answer::Granted { count, when: When::Now })
     }
 
     async fn stop_some(&mut self, trials: &[TrainKey], how: StopHow) -> Result<Answer, DriveError> {
@@ -56,38 +64,49 @@ impl<E: Executor> Run<'_, E> {
         for job in live {
             self.give(Input::StopJob { job, manner }).await?;
         }
-        Ok(Answer::Granted { count })
+        Ok(Answer::Granted { count, when: When::Now })
     }
 
     async fn edit(&mut self, edit: Edit) -> Result<Answer, DriveError> {
         if let Edit::Remove { sweep } = &edit
             && *sweep == self.plan.meta.name
         {
+            if self.finished {
+                return Ok(Answer::ending());
+            }
             let why = format!("sweep `{sweep}` is at work; stop it first, then remove it");
             return Ok(Answer::Refused { why });
         }
         match self.store.edit(&edit, self.clock.wall_ms()).await {
             Ok(count) => {
-                self.follow(&edit).await?;
-                Ok(Answer::Granted { count })
+                let when = self.follow(&edit).await?;
+                Ok(Answer::Granted { count, when })
             }
             // The wish is not granted, which is no reason to leave the attempts alone.
             Err(error) => Ok(Answer::Refused { why: error.to_string() }),
         }
     }
 
-    /// Lets this run know what a durable wish means for it.
-    async fn follow(&mut self, edit: &Edit) -> Result<(), DriveError> {
+    /// Lets this run know what a durable wish means for it, and returns when it acts upon it.
+    async fn follow(&mut self, edit: &Edit) -> Result<When, DriveError> {
         let (trials, input): (_, fn(JobNo) -> Input) = match edit {
             Edit::Hold { trials } => (trials, Input::Hold),
             Edit::Release { trials } => (trials, Input::Release),
             Edit::Pardon { trials } => (trials, Input::Retry),
-            Edit::Tag { .. } | Edit::Remove { .. } | Edit::Restore { .. } => return Ok(()),
+            Edit::Tag { .. } | Edit::Remove { .. } | Edit::Restore { .. } => {
+                return Ok(When::Now);
+            }
         };
-        for job in self.jobs_of(trials) {
+        let jobs = self.jobs_of(trials);
+        let has_all = trials.iter().all(|key| self.job_of(key).is_some());
+        for job in jobs {
             self.give(input(job)).await?;
         }
-        Ok(())
+        Ok(match self.scheduler.is_paused() {
+            _ if !has_all || !self.scheduler.starts_more() => When::NextRun,
+            true => When::OnceResumed,
+            false => When::Now,
+        })
     }
 
     /// Returns those trials that this run knows, in the order of the plan.

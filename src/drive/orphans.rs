@@ -1,6 +1,7 @@
 //! Attempts that live on without a controller: found and stopped on request, and their ends
 //! recorded as far as they come while somebody waits. What lives longer is the next run's.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::clock::Clock;
@@ -9,6 +10,7 @@ use super::error::DriveError;
 use super::live::LiveAttempt;
 use super::lock::{StateLock, is_held};
 use super::names;
+pub use super::recover::Elsewhere;
 use super::recover::recover;
 use crate::exec::{Executor, Force, JobHandle, JobStatus};
 use crate::ids::TrainKey;
@@ -20,12 +22,14 @@ use crate::store::Store;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What became of attempts that were asked to stop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
     /// How many were asked.
     pub asked: usize,
     /// How many of these live on; the next run records their ends.
     pub alive: usize,
+    /// Those that could not be asked, since they are not of this machine or this boot.
+    pub elsewhere: Vec<Elsewhere>,
 }
 
 /// Stops the live attempts of these trials, and waits so long for their ends, which are recorded.
@@ -48,6 +52,8 @@ pub async fn stop<E: Executor>(
     let chosen = |attempt: &LiveAttempt| trials.contains(&attempt.row.train_key);
     let mut left: Vec<LiveAttempt> = recovered.adopted.into_iter().filter(chosen).collect();
     let asked = left.len();
+    let mut elsewhere = recovered.unreachable;
+    elsewhere.retain(|elsewhere| trials.contains(&elsewhere.trial));
     let force = match how {
         StopHow::Politely => Force::Soft,
         StopHow::ByForce => Force::Hard,
@@ -59,7 +65,7 @@ pub async fn stop<E: Executor>(
     loop {
         left = record(left, store, executor, &clock).await?;
         if left.is_empty() || begun.elapsed() >= patience {
-            return Ok(Stopped { asked, alive: left.len() });
+            return Ok(Stopped { asked, alive: left.len(), elsewhere });
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -89,7 +95,7 @@ async fn record<E: Executor>(
     Ok(left)
 }
 
-/// Returns how many of these trials have an attempt whose process is alive. Changes nothing, so it
+/// Returns those of these trials that have an attempt whose process is alive. Changes nothing, so it
 /// may be asked beside a controller.
 ///
 /// # Errors
@@ -99,8 +105,8 @@ pub async fn alive<E: Executor>(
     store: &Store,
     executor: &E,
     trials: &[TrainKey],
-) -> Result<usize, DriveError> {
-    let mut alive = 0;
+) -> Result<HashSet<TrainKey>, DriveError> {
+    let mut alive = HashSet::new();
     for row in store.live_attempts().await? {
         if !trials.contains(&row.train_key) {
             continue;
@@ -116,7 +122,9 @@ pub async fn alive<E: Executor>(
         };
         let path = TrialFolder::new(store.state_dir(), &row.train_key).lock();
         let held = is_held(&path).map_err(|source| DriveError::Folder { path, source })?;
-        alive += usize::from(seen || held);
+        if seen || held {
+            alive.insert(row.train_key);
+        }
     }
     Ok(alive)
 }

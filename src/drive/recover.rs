@@ -3,7 +3,6 @@
 //! The row is written before the spawn and the handle after it. Whoever creates the `claim` file
 //! first, worker or controller, decides what became of an attempt in between.
 
-use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::live::{Events, LiveAttempt};
 use super::lock::{is_held, who};
 use crate::exec::{Executor, JobHandle, JobStatus};
 use crate::failpoint::{self, Point};
-use crate::ids::TrainKey;
+use crate::ids::{AttemptNo, TrainKey};
 use crate::outcome::{Exit, Outcome};
 use crate::protocol::Started;
 use crate::protocol::folder::{AttemptFolder, TrialFolder};
@@ -33,7 +32,20 @@ pub(super) struct Recovered {
     /// Ended while nobody watched; their outcomes are stored.
     pub(super) ended: Vec<(AttemptRow, Outcome)>,
     /// Alive where we cannot reach them: another host, or too early to have a name.
-    pub(super) unreachable: HashSet<TrainKey>,
+    pub(super) unreachable: Vec<Elsewhere>,
+}
+
+/// An attempt that is alive where this process cannot reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Its trial.
+    pub trial: TrainKey,
+    /// Its number.
+    pub attempt: AttemptNo,
+    /// Where it said that it runs, if it did.
+    pub host: Option<String>,
+    /// Its process there, as far as it is known.
+    pub pid: Option<u32>,
 }
 
 /// What can be found out about an attempt's process.
@@ -70,12 +82,22 @@ pub(super) async fn recover<E: Executor>(
                 let (_, outcome) = events.finish(store, exit, None, None, clock.wall_ms()).await?;
                 recovered.ended.push((row, outcome));
             }
-            Found::Unreachable => {
-                recovered.unreachable.insert(row.train_key);
-            }
+            Found::Unreachable => recovered.unreachable.push(elsewhere(store, row).await?),
         }
     }
     Ok(recovered)
+}
+
+async fn elsewhere(store: &Store, row: AttemptRow) -> Result<Elsewhere, DriveError> {
+    let started = store.started(row.id).await?;
+    let handle: Option<JobHandle> =
+        row.handle_json.as_deref().and_then(|json| serde_json::from_str(json).ok());
+    Ok(Elsewhere {
+        trial: row.train_key,
+        attempt: row.number,
+        pid: started.as_ref().map(|started| started.pid).or(handle.map(|handle| handle.pid)),
+        host: started.map(|started| started.host),
+    })
 }
 
 async fn find<E: Executor>(

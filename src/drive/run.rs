@@ -210,9 +210,9 @@ impl<'a, E: Executor> Run<'a, E> {
                 retried,
             });
         }
-        for key in &recovered.unreachable {
+        for elsewhere in &recovered.unreachable {
             let text = "is still running where this controller cannot reach it; left alone";
-            self.tell(RunEvent::Noted { trial: name(key), text: text.to_owned() });
+            self.tell(RunEvent::Noted { trial: name(&elsewhere.trial), text: text.to_owned() });
         }
         for attempt in recovered.adopted {
             let Some(job) = self.job_of(&attempt.row.train_key) else { continue };

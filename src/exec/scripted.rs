@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::watch::GpuView;
@@ -38,6 +38,8 @@ pub(crate) struct ScriptedExecutor {
     jobs: Mutex<HashMap<u32, Job>>,
     /// `launch`, `soft`, `hard`, in order.
     calls: Mutex<Vec<&'static str>>,
+    /// Folders of attempts that were cleared after.
+    cleared: Mutex<Vec<PathBuf>>,
     /// What is on the GPUs, by the number of live attempts.
     gpus: Gpus,
 }
@@ -51,6 +53,7 @@ impl ScriptedExecutor {
             parts: Mutex::new(parts.into_iter().collect()),
             jobs: Mutex::default(),
             calls: Mutex::default(),
+            cleared: Mutex::default(),
             gpus: |_| Vec::new(),
         }
     }
@@ -61,6 +64,10 @@ impl ScriptedExecutor {
 
     pub(crate) fn calls(&self) -> Vec<&'static str> {
         self.calls.lock().unwrap().clone()
+    }
+
+    pub(crate) fn cleared(&self) -> Vec<PathBuf> {
+        self.cleared.lock().unwrap().clone()
     }
 }
 
@@ -113,7 +120,8 @@ impl Executor for ScriptedExecutor {
         Ok(())
     }
 
-    async fn clear(&self, _: &Path, _: Option<&JobHandle>) -> Result<(), ExecError> {
+    async fn clear(&self, folder: &Path, _: Option<&JobHandle>) -> Result<(), ExecError> {
+        self.cleared.lock().unwrap().push(folder.to_owned());
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What can be known to be wrong with an expression before it is evaluated. Pure.
 
 use cel::IdedExpr;
-use cel::common::ast::{EntryExpr, Expr, LiteralValue};
+use cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue, operators};
 
 use super::subject::Subject;
 use super::{Fault, Site, Source};
@@ -44,11 +44,14 @@ pub(super) fn calls(source: &Source, expr: &IdedExpr) -> Result<(), Fault> {
             let site = Site::new(source, 0..source.inner().len());
             Err(Fault::new("a filter cannot loop within a loop", &site, "here"))
         }
-        Visited::Call(_) | Visited::Loop { .. } | Visited::Path(_) => Ok(()),
+        Visited::Call(_) | Visited::Loop { .. } | Visited::Path(_) | Visited::Compared { .. } => {
+            Ok(())
+        }
     })
 }
 
-/// Refuses names that no trial has. A metric is free where nothing was measured yet.
+/// Refuses names that no trial has, and lists that are compared with a text, which they never equal.
+/// A metric is free where nothing was measured yet.
 pub(super) fn names(source: &Source, expr: &IdedExpr, subjects: &[Subject]) -> Result<(), Fault> {
     if subjects.is_empty() {
         return Ok(());
@@ -58,7 +61,16 @@ pub(super) fn names(source: &Source, expr: &IdedExpr, subjects: &[Subject]) -> R
             None => Ok(()),
             Some(end) => Err(stranger(source, &path[..end], subjects)),
         },
-        Visited::Call(_) | Visited::Loop { .. } => Ok(()),
+        Visited::Compared { path, text } if Subject::have_lists(subjects, &path) => {
+            let whole = path.join(".");
+            let fault = Fault::new(
+                format!("`{whole}` is a list, which no text equals"),
+                &site(source, &whole),
+                "compared here",
+            );
+            Err(fault.help(format!("did you mean `\"{text}\" in {whole}`?")))
+        }
+        Visited::Call(_) | Visited::Loop { .. } | Visited::Compared { .. } => Ok(()),
     })
 }
 
@@ -107,6 +119,8 @@ enum Visited<'v, 'e> {
     Call(&'e str),
     /// A macro that loops, within so many others.
     Loop { depth: usize },
+    /// A path that is compared with a text.
+    Compared { path: Vec<&'e str>, text: &'e str },
     /// A free name with all that is selected from it.
     Path(&'v [&'e str]),
 }
@@ -125,6 +139,11 @@ fn walk<'e>(
         Expr::Select(select) => walk(&select.operand, bound, visit),
         Expr::Call(call) => {
             visit(Visited::Call(&call.func_name))?;
+            if let Some((path, text)) = compared(call)
+                && !bound.contains(&path[0])
+            {
+                visit(Visited::Compared { path, text })?;
+            }
             let target = call.target.as_deref().into_iter();
             target.chain(&call.args).try_for_each(|part| walk(part, bound, visit))
         }
@@ -163,6 +182,22 @@ fn entry<'e>(
             walk(&pair.value, bound, visit)
         }
     }
+}
+
+/// Returns the path and the text of `a.b == "text"`.
+fn compared(call: &CallExpr) -> Option<(Vec<&str>, &str)> {
+    let equality = [operators::EQUALS, operators::NOT_EQUALS].contains(&call.func_name.as_str());
+    let ([a, b], true) = (call.args.as_slice(), equality) else { return None };
+    match (literal(a), literal(b)) {
+        (None, Some(text)) => Some((path(a)?, text)),
+        (Some(text), None) => Some((path(b)?, text)),
+        (None, None) | (Some(_), Some(_)) => None,
+    }
+}
+
+fn literal(expr: &IdedExpr) -> Option<&str> {
+    let Expr::Literal(LiteralValue::String(text)) = &expr.expr else { return None };
+    Some(text.inner())
 }
 
 /// Returns the parts of `a.b["c"]`; `None` for what is no such path, and for `has(a.b)`, which asks

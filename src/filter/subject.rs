@@ -65,6 +65,14 @@ impl Subject {
         metrics.is_some_and(|metrics| !metrics.is_empty())
     }
 
+    /// Returns whether what a path leads to is a list wherever there is anything.
+    pub(super) fn have_lists(subjects: &[Self], path: &[&str]) -> bool {
+        let mut found =
+            subjects.iter().flat_map(|subject| &subject.faces).filter_map(|face| at(face, path));
+        let first = found.next();
+        first.is_some_and(Value::is_array) && found.all(Value::is_array)
+    }
+
     /// Returns the names that trials have right below a path, in order.
     pub(super) fn names(subjects: &[Self], path: &[&str]) -> Vec<String> {
         let below = |face| match path {

@@ -234,3 +234,18 @@ fn answers(text: &str) {
     // A bound against hanging, not a measure: far above what a busy machine needs.
     assert!(begun.elapsed() < Duration::from_secs(20), "{text:?}");
 }
+
+#[test]
+fn a_list_that_is_compared_with_a_text_is_no_silent_miss() {
+    for text in ["tags == \"paper\"", "\"paper\" != tags"] {
+        let said = refused(text);
+        assert!(said.contains("`tags` is a list"), "{said}");
+        assert!(said.contains("did you mean `\"paper\" in tags`?"), "{said}");
+    }
+    assert!(
+        refused("state == \"done\" && augment.remove == \"blur\"")
+            .contains("\"blur\" in augment.remove")
+    );
+    assert_eq!(chosen("tags.exists(tags, tags == \"paper\")"), [2], "its variable is no list");
+    assert_eq!(chosen("tags == [\"night\", \"paper\"]"), [2]);
+}

@@ -1,18 +1,24 @@
-//! Figures as PNG. Knows pixels, and nothing of sweeps.
+//! Figures as PNG and SVG, both from one drawing. Knows sizes and colours, and nothing of sweeps.
 
 mod axis;
 mod bars;
 mod canvas;
+mod columns;
+mod curves;
 mod legend;
 mod lines;
 mod marker;
 mod palette;
+mod panels;
+mod raster;
+mod svg;
 mod text;
 
-use super::figure::Figure;
+use canvas::Drawing;
 
-/// Width of every chart in pixels: readable at half of it.
-pub const WIDTH: u32 = 1600;
+pub use columns::Columns;
+
+use super::figure::Figure;
 
 /// A chart that cannot be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -25,16 +31,29 @@ pub enum ChartError {
     Draw(String),
 }
 
-/// Draws a figure, returning the bytes of a PNG that is [`WIDTH`] pixels wide. The same figure
-/// gives the same bytes.
+/// Draws a figure, returning the bytes of a PNG of [`Columns::pixels`]. The same figure gives the
+/// same bytes.
 ///
 /// # Errors
 /// The font or the encoder fails, which no figure can bring about.
-pub fn png(figure: &Figure) -> Result<Vec<u8>, ChartError> {
+pub fn png(figure: &Figure, columns: Columns) -> Result<Vec<u8>, ChartError> {
+    raster::png(&drawing(figure, columns)?)
+}
+
+/// Draws a figure, returning an SVG that needs no font. The same figure gives the same text.
+///
+/// # Errors
+/// The font fails, which no figure can bring about.
+pub fn svg(figure: &Figure, columns: Columns) -> Result<String, ChartError> {
+    let heading = figure.heading();
+    Ok(svg::svg(&drawing(figure, columns)?, &heading.title, &heading.caption))
+}
+
+fn drawing(figure: &Figure, columns: Columns) -> Result<Drawing, ChartError> {
     match figure {
-        Figure::Lines(figure) => lines::draw_lines(figure),
-        Figure::Curves(figure) => lines::draw_curves(figure),
-        Figure::Bars(figure) => bars::draw(figure),
+        Figure::Lines(figure) => lines::draw(figure, columns),
+        Figure::Curves(figure) => curves::draw(figure, columns),
+        Figure::Bars(figure) => bars::draw(figure, columns),
     }
 }
 
@@ -47,7 +66,25 @@ mod tests {
     use super::*;
 
     fn drawn(figure: &Figure) -> image::RgbImage {
-        image::load_from_memory(&png(figure).unwrap()).unwrap().to_rgb8()
+        image::load_from_memory(&png(figure, Columns::Two).unwrap()).unwrap().to_rgb8()
+    }
+
+    /// A drawing of some other program's from the SVG.
+    fn read_back(figure: &Figure, columns: Columns) -> image::RgbImage {
+        let svg = svg(figure, columns).unwrap();
+        let tree = resvg::usvg::Tree::from_str(&svg, &resvg::usvg::Options::default()).unwrap();
+        let (width, scale) = (columns.pixels(), columns.width() as f32 / tree.size().width());
+        let height = (tree.size().height() * scale).round() as u32;
+        let mut sheet = resvg::tiny_skia::Pixmap::new(width, height).unwrap();
+        let transform = resvg::tiny_skia::Transform::from_scale(scale, scale);
+        resvg::render(&tree, transform, &mut sheet.as_mut());
+        let pixels = sheet.data().chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
+        image::RgbImage::from_raw(width, height, pixels).unwrap()
+    }
+
+    fn in_all_widths(figures: Vec<Figure>) -> impl Iterator<Item = (Figure, Columns)> {
+        let both = |figure: Figure| Columns::ALL.map(|columns| (figure.clone(), columns));
+        figures.into_iter().flat_map(both)
     }
 
     fn all_figures(gathered: &Gathered) -> Vec<Figure> {
@@ -66,7 +103,7 @@ mod tests {
         figures.push(all_figures(&samples::augmentation_sweep(2)).remove(0));
         for figure in figures {
             let image = drawn(&figure);
-            assert_eq!(image.width(), WIDTH);
+            assert_eq!(image.width(), Columns::Two.pixels());
             assert!((500..2400).contains(&image.height()), "{}", image.height());
             assert!((0.01..0.3).contains(&ink(&image)), "{}", ink(&image));
             // Nothing runs over the edge.
@@ -76,6 +113,54 @@ mod tests {
                 let edge = if at_edge { row.len() } else { 8 };
                 let mut ends = row[..edge].iter().chain(&row[row.len() - 8..]);
                 assert!(ends.all(|pixel| pixel.0 == [255; 3]), "row {place}");
+            }
+        }
+    }
+
+    fn some_of_every_kind() -> Vec<Figure> {
+        let mut figures = all_figures(&samples::collapsed_sweep());
+        figures.truncate(2);
+        figures.push(all_figures(&samples::augmentation_sweep(2)).remove(0));
+        figures
+    }
+
+    #[test]
+    fn another_program_sees_in_the_svg_what_the_png_shows() {
+        for (figure, columns) in in_all_widths(some_of_every_kind()) {
+            let ours = image::load_from_memory(&png(&figure, columns).unwrap()).unwrap().to_rgb8();
+            let theirs = read_back(&figure, columns);
+            assert_eq!(ours.dimensions(), theirs.dimensions());
+            let apart = largest_difference(&ours, &theirs);
+            assert!(apart < 30.0, "{} {columns:?}: {apart}", figure.heading().file);
+        }
+    }
+
+    /// Of the mean shades of any square of two pictures: edges may be rounded differently, but not a
+    /// mark be elsewhere.
+    fn largest_difference(a: &image::RgbImage, b: &image::RgbImage) -> f64 {
+        const SIDE: u32 = 12;
+        let shade = |image: &image::RgbImage, x: u32, y: u32| {
+            let square = image::imageops::crop_imm(image, x, y, SIDE, SIDE).to_image();
+            let sum: u32 = square.as_raw().iter().copied().map(u32::from).sum();
+            f64::from(sum) / f64::from(square.width() * square.height() * 3)
+        };
+        let corners = (0..a.height())
+            .step_by(SIDE as usize)
+            .flat_map(|y| (0..a.width()).step_by(SIDE as usize).map(move |x| (x, y)));
+        corners.map(|(x, y)| (shade(a, x, y) - shade(b, x, y)).abs()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn an_svg_is_small_and_says_what_it_shows() {
+        for figure in some_of_every_kind() {
+            let text = svg(&figure, Columns::Two).unwrap();
+            assert_eq!(text, svg(&figure, Columns::Two).unwrap());
+            assert!(text.len() < 150_000, "{}: {}", figure.heading().file, text.len());
+            assert!(text.contains(&format!("<title>{}</title>", figure.heading().title)));
+            assert!(text.contains("width=\"6.751in\""), "{}", &text[..200]);
+            let Figure::Lines(lines) = figure else { continue };
+            for tick in &lines.ticks {
+                assert!(text.contains(&format!("aria-label=\"{}\"", tick.label)), "{tick:?}");
             }
         }
     }
@@ -124,9 +209,10 @@ mod tests {
             samples::removal_sweep(),
             samples::wide_sweep(),
         ] {
-            for figure in all_figures(&gathered) {
-                let name = format!("{}-{}.png", gathered.sweep.name, figure.heading().file);
-                let bytes = png(&figure).unwrap();
+            for (figure, columns) in in_all_widths(all_figures(&gathered)) {
+                let name = format!("{}-{}", gathered.sweep.name, figure.heading().file);
+                let name = format!("{name}-{columns:?}.png");
+                let bytes = png(&figure, columns).unwrap();
                 std::fs::write(folder.join(&name), &bytes).unwrap();
                 let whole = image::load_from_memory(&bytes).unwrap();
                 let (width, height) = (whole.width() / 2, whole.height() / 2);

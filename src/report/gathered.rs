@@ -56,6 +56,9 @@ pub struct SweepFacts {
     /// The worker binaries that finished trials, where there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workers: Vec<String>,
+    /// Version of byol-sweep that read the rows from the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// A file of rows that cannot be read.

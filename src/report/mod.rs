@@ -11,8 +11,11 @@ pub mod estimate;
 pub mod figure;
 pub mod floor;
 pub mod gathered;
+mod latex;
 mod metric;
 mod page;
+mod png_text;
+pub mod provenance;
 mod rank;
 pub mod records;
 pub mod reference;
@@ -32,8 +35,12 @@ pub mod write;
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
+pub use chart::Columns;
 pub use figure::Figure;
 pub use gathered::{Gathered, SweepFacts};
+pub use provenance::Provenance;
 pub use records::Records;
 pub use table::TableInfo;
 pub use write::{Format, WriteError, write};
@@ -41,6 +48,9 @@ pub use write::{Format, WriteError, write};
 use crate::spec::smoke::tried_by;
 use crate::spec::sweep::Scale;
 use crate::store::rows::TrialState;
+
+/// Version of `figures.json`.
+const FIGURES_SCHEMA: u32 = 1;
 
 /// Everything that a report shows, before it is set.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,13 +65,20 @@ pub struct Report {
     pub records: Records,
     /// The rows that it was drawn from, as [`Gathered::to_jsonl`] writes them.
     pub rows: String,
+    /// Where all of it comes from.
+    pub provenance: Provenance,
 }
 
 impl Report {
     /// Returns what the charts show as JSON, for programs that draw them otherwise.
     pub fn figures_json(&self) -> String {
         let figures = serde_json::to_value(&self.figures).expect("plain data serialises");
-        format!("{:#}\n", digits::rounded(figures))
+        let document = json!({
+            "schema": FIGURES_SCHEMA,
+            "provenance": self.provenance.to_json(),
+            "figures": digits::rounded(figures),
+        });
+        format!("{document:#}\n")
     }
 }
 
@@ -114,6 +131,8 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
             states: states(gathered),
         });
     }
+    let rows = gathered.to_jsonl();
+    let provenance = Provenance::of(gathered, &rows, report_command(&gathered.sweep));
     Ok(Report {
         text: Text {
             title: gathered.sweep.name.clone(),
@@ -124,8 +143,9 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
         },
         tables: results::tables(gathered, &analysis),
         figures: figure::figures(gathered, &analysis),
-        records: Records::of(gathered, &analysis),
-        rows: gathered.to_jsonl(),
+        records: Records::of(gathered, &analysis, &provenance),
+        rows,
+        provenance,
     })
 }
 
@@ -148,7 +168,11 @@ fn commands(sweep: &SweepFacts) -> Vec<String> {
         Some(file) => format!("byol-sweep run {file}{smoke}"),
         None => format!("byol-sweep run FILE{smoke}  # whose name is {name:?}"),
     };
-    vec![run, format!("byol-sweep report {}", sweep.name)]
+    vec![run, report_command(sweep)]
+}
+
+fn report_command(sweep: &SweepFacts) -> String {
+    format!("byol-sweep report {}", sweep.name)
 }
 
 fn states(gathered: &Gathered) -> String {
@@ -182,7 +206,7 @@ mod tests {
     #[test]
     fn the_batch_report() {
         let report = build(&samples::batch_sweep()).unwrap();
-        insta::assert_snapshot!(page::markdown(&report, page::Pictures::Linked));
+        insta::assert_snapshot!(page::markdown(&report, page::Pictures::Linked("png")));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::Report;
 /// Whether the page shows its charts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pictures {
-    /// By name, from its own folder.
-    Linked,
+    /// By name and this ending, from its own folder.
+    Linked(&'static str),
     /// They were not asked for.
     Omitted,
 }
@@ -26,15 +26,15 @@ pub(super) fn markdown(report: &Report, pictures: Pictures) -> String {
         page += &format!("{command}\n");
     }
     page += "```\n";
-    if pictures == Pictures::Linked {
+    if let Pictures::Linked(ending) = pictures {
         for heading in report.figures.iter().map(super::Figure::heading) {
             page += &format!("\n## {}\n\n", heading.title);
-            page += &format!("![{}]({}.png)\n\n", heading.title, heading.file);
+            page += &format!("![{}]({}.{ending})\n\n", heading.title, heading.file);
             page += &format!("{}\n", heading.caption);
         }
     }
     for table in &report.tables {
         page += &format!("\n## {}\n\n{}", table.title, table.to_markdown());
     }
-    page
+    page + "\n" + &report.provenance.comment()
 }

@@ -8,6 +8,7 @@ use super::cell::Cell;
 use super::digits::rounded;
 use super::estimate::Estimate;
 use super::gathered::Gathered;
+use super::provenance::Provenance;
 use super::settings;
 
 /// Version of the JSON form.
@@ -20,13 +21,15 @@ pub struct Records {
     metric: String,
     columns: Vec<String>,
     rows: Vec<Vec<Value>>,
+    /// Where they come from.
+    provenance: Value,
     /// Beside the published table, where the sweep reproduces one.
     reproduction: Option<Value>,
 }
 
 impl Records {
     /// Takes the cells.
-    pub(super) fn of(gathered: &Gathered, analysis: &Analysis) -> Self {
+    pub(super) fn of(gathered: &Gathered, analysis: &Analysis, provenance: &Provenance) -> Self {
         let cells: Vec<Vec<(String, Value)>> =
             analysis.cells.iter().map(|cell| entries(gathered, analysis, cell)).collect();
         let mut columns: Vec<String> = Vec::new();
@@ -44,6 +47,7 @@ impl Records {
             metric: analysis.metric.clone(),
             rows: cells.into_iter().map(row).collect(),
             columns,
+            provenance: provenance.to_json(),
             reproduction: analysis.reproduction.as_ref().map(|reproduction| {
                 rounded(reproduction.to_json(&settings::differences(gathered)))
             }),
@@ -74,7 +78,8 @@ impl Records {
             })
             .collect();
         let mut document = json!({
-            "schema": SCHEMA, "sweep": self.sweep, "metric": self.metric, "cells": cells,
+            "schema": SCHEMA, "sweep": self.sweep, "metric": self.metric,
+            "provenance": self.provenance, "cells": cells,
         });
         if let Some(reproduction) = &self.reproduction {
             document["reproduction"] = reproduction.clone();

@@ -154,7 +154,7 @@ impl TableInfo {
     }
 
     /// The name of a column, in two lines where it is wider than what stands below it.
-    fn heading(&self, at: usize) -> String {
+    pub(super) fn heading(&self, at: usize) -> String {
         let name = &self.columns[at].name;
         let below = self.rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
         if name.chars().count() <= below {

@@ -1,20 +1,25 @@
-//! A report's files. Each is written whole or not at all.
+//! A report's files. They are written together, as far as a file system can.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::chart::{self, Columns};
 use super::page::{self, Pictures};
-use super::{Report, chart};
-use crate::files::write_atomically;
+use super::{Figure, Report, latex, png_text};
+use crate::files::{Unwritten, write_together};
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `report.md`.
     Markdown,
+    /// `tables.tex`: the tables for a paper.
+    Tex,
     /// One picture a figure.
     Png,
-    /// `results.csv`.
+    /// One drawing a figure, for print.
+    Svg,
+    /// `results.csv`, and `provenance.json`: where it comes from.
     Csv,
     /// `results.json`, and `figures.json`: what the charts show.
     Json,
@@ -23,14 +28,17 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Markdown, Self::Png, Self::Csv, Self::Json, Self::Rows];
+    /// What is written unless something else is asked for: a drawing would be there twice.
+    pub const USUAL: [Self; 6] =
+        [Self::Markdown, Self::Tex, Self::Png, Self::Csv, Self::Json, Self::Rows];
 
     /// Returns what `--format` calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Markdown => "md",
+            Self::Tex => "tex",
             Self::Png => "png",
+            Self::Svg => "svg",
             Self::Csv => "csv",
             Self::Json => "json",
             Self::Rows => "rows",
@@ -45,7 +53,7 @@ pub enum WriteError {
     #[error("{0} is a file; a report needs a folder, name another with --out")]
     NotAFolder(PathBuf),
     /// A file cannot be written.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -53,7 +61,7 @@ pub enum WriteError {
         source: io::Error,
     },
     /// A chart cannot be drawn.
-    #[error("cannot draw {file}.png: {source}")]
+    #[error("cannot draw {file}: {source}")]
     Chart {
         /// The figure.
         file: String,
@@ -66,7 +74,8 @@ pub enum WriteError {
 }
 
 /// Writes a report's files into `folder`, which is made where it is missing; returns their paths.
-/// Files of the same names are replaced, others are left alone.
+/// Files of the same names are replaced, others are left alone; where one cannot be written, those
+/// that were there stay.
 ///
 /// # Errors
 /// The destination is a file, the disk refuses, a chart cannot be drawn.
@@ -74,23 +83,26 @@ pub fn write(
     report: &Report,
     folder: &Path,
     formats: &[Format],
+    columns: Columns,
 ) -> Result<Vec<PathBuf>, WriteError> {
     if folder.exists() && !folder.is_dir() {
         return Err(WriteError::NotAFolder(folder.to_owned()));
     }
-    let mut written = Vec::new();
-    for (name, bytes) in files(report, formats)? {
-        let path = folder.join(name);
-        write_atomically(&path, &bytes)
-            .map_err(|source| WriteError::Io { path: path.clone(), source })?;
-        written.push(path);
-    }
-    Ok(written)
+    let files = files(report, formats, columns)?;
+    write_together(folder, &files)
+        .map_err(|Unwritten { path, source }| WriteError::Io { path, source })?;
+    Ok(files.into_iter().map(|(name, _)| folder.join(name)).collect())
 }
 
-fn files(report: &Report, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, WriteError> {
-    let pictures =
-        if formats.contains(&Format::Png) { Pictures::Linked } else { Pictures::Omitted };
+/// Returns the names of a report's files and what they hold.
+fn files(
+    report: &Report,
+    formats: &[Format],
+    columns: Columns,
+) -> Result<Vec<(String, Vec<u8>)>, WriteError> {
+    let drawn = [Format::Png, Format::Svg].into_iter().find(|format| formats.contains(format));
+    let pictures = drawn.map_or(Pictures::Omitted, |format| Pictures::Linked(format.name()));
+    let words = report.provenance.entries();
     let mut files = Vec::new();
     for format in formats {
         match format {
@@ -98,15 +110,29 @@ fn files(report: &Report, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, 
                 let page = page::markdown(report, pictures);
                 files.push(("report.md".to_owned(), page.into_bytes()));
             }
+            Format::Tex => files.push(("tables.tex".to_owned(), latex::page(report).into_bytes())),
             Format::Png => {
-                for figure in &report.figures {
-                    let file = &figure.heading().file;
-                    let bytes = chart::png(figure)
+                for (file, figure) in figures(report) {
+                    let bytes = chart::png(figure, columns)
                         .map_err(|source| WriteError::Chart { file: file.clone(), source })?;
+                    let bytes = png_text::with(&bytes, &words);
                     files.push((format!("{file}.png"), bytes));
                 }
             }
-            Format::Csv => files.push(("results.csv".to_owned(), report.records.to_csv()?)),
+            Format::Svg => {
+                for (file, figure) in figures(report) {
+                    let text = chart::svg(figure, columns)
+                        .map_err(|source| WriteError::Chart { file: file.clone(), source })?;
+                    let text = report.provenance.within_svg(&text);
+                    files.push((format!("{file}.svg"), text.into_bytes()));
+                }
+            }
+            Format::Csv => {
+                files.push(("results.csv".to_owned(), report.records.to_csv()?));
+                // CSV has no comments that its readers skip.
+                let provenance = format!("{:#}\n", report.provenance.to_json());
+                files.push(("provenance.json".to_owned(), provenance.into_bytes()));
+            }
             Format::Json => {
                 files.push(("results.json".to_owned(), report.records.to_json().into_bytes()));
                 files.push(("figures.json".to_owned(), report.figures_json().into_bytes()));
@@ -119,6 +145,11 @@ fn files(report: &Report, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, 
     Ok(files)
 }
 
+/// The figures with their file names.
+fn figures(report: &Report) -> impl Iterator<Item = (&String, &Figure)> {
+    report.figures.iter().map(|figure| (&figure.heading().file, figure))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{build, samples};
@@ -129,16 +160,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("reports/tau");
         let report = build(&samples::tau_sweep()).unwrap();
-        let written = write(&report, &out, &Format::ALL).unwrap();
+        let written = write(&report, &out, &Format::USUAL, Columns::Two).unwrap();
         let names: Vec<&str> =
             written.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(
             names,
             [
                 "report.md",
+                "tables.tex",
                 "accuracy-by-tau-base.png",
                 "curves.png",
                 "results.csv",
+                "provenance.json",
                 "results.json",
                 "figures.json",
                 "rows.jsonl"
@@ -148,10 +181,10 @@ mod tests {
         for picture in names.iter().filter(|name| name.ends_with(".png")) {
             assert!(page.contains(&format!("]({picture})")), "{picture}");
             let image = image::open(out.join(picture)).unwrap();
-            assert_eq!(image.width(), chart::WIDTH);
+            assert_eq!(image.width(), Columns::Two.pixels());
         }
         let first: Vec<Vec<u8>> = written.iter().map(|p| std::fs::read(p).unwrap()).collect();
-        write(&report, &out, &Format::ALL).unwrap();
+        write(&report, &out, &Format::USUAL, Columns::Two).unwrap();
         let second: Vec<Vec<u8>> = written.iter().map(|p| std::fs::read(p).unwrap()).collect();
         assert!(first == second, "the same rows gave other bytes");
     }
@@ -160,9 +193,46 @@ mod tests {
     fn a_page_without_charts_links_none() {
         let folder = tempfile::tempdir().unwrap();
         let report = build(&samples::tau_sweep()).unwrap();
-        let written = write(&report, folder.path(), &[Format::Markdown]).unwrap();
+        let written = write(&report, folder.path(), &[Format::Markdown], Columns::Two).unwrap();
         assert_eq!(written, [folder.path().join("report.md")]);
         assert!(!std::fs::read_to_string(&written[0]).unwrap().contains(".png"));
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_leaves_the_one_before_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = build(&samples::tau_sweep()).unwrap();
+        std::fs::write(folder.path().join("report.md"), "the one before").unwrap();
+        std::fs::create_dir(folder.path().join("rows.jsonl")).unwrap();
+        let error = write(&report, folder.path(), &Format::USUAL, Columns::Two).unwrap_err();
+        assert!(error.to_string().contains("rows.jsonl"), "{error}");
+        let page = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
+        assert_eq!(page, "the one before");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left aside");
+    }
+
+    #[test]
+    fn every_file_but_the_table_of_numbers_tells_its_rows() {
+        let report = build(&samples::tau_sweep()).unwrap();
+        for (name, bytes) in
+            files(&report, &[Format::USUAL.as_slice(), &[Format::Svg]].concat(), Columns::Two)
+                .unwrap()
+        {
+            let holds = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+            let told = !matches!(name.as_str(), "results.csv" | "rows.jsonl");
+            assert_eq!(holds(&report.provenance.rows), told, "{name}");
+        }
+    }
+
+    #[test]
+    fn drawings_for_print_are_written_where_asked_for_and_linked_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = build(&samples::tau_sweep()).unwrap();
+        let formats = [Format::Markdown, Format::Svg];
+        let written = write(&report, folder.path(), &formats, Columns::One).unwrap();
+        assert!(written.contains(&folder.path().join("curves.svg")), "{written:?}");
+        let page = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
+        assert!(page.contains("](curves.svg)") && !page.contains(".png"), "{page}");
     }
 
     #[test]
@@ -171,7 +241,7 @@ mod tests {
         let path = folder.path().join("report");
         std::fs::write(&path, "mine").unwrap();
         let report = build(&samples::tau_sweep()).unwrap();
-        let error = write(&report, &path, &[Format::Json]).unwrap_err();
+        let error = write(&report, &path, &[Format::Json], Columns::Two).unwrap_err();
         assert!(
             error
                 .to_string()

@@ -135,6 +135,11 @@ impl Scheduler {
         live.chain(self.trials.next_due()).filter(|&at| at > self.now).min()
     }
 
+    /// Returns whether attempts may still start in this run, now or once it is resumed.
+    pub fn starts_more(&self) -> bool {
+        !self.finished && self.intake.gate == Gate::Open
+    }
+
     /// Returns a trial's phase.
     pub fn phase(&self, job: JobNo) -> Option<&Phase> {
         self.trials.phase(job)

@@ -207,13 +207,16 @@ impl Store {
     }
 
     /// Gives back the room of what was deleted. The state folder's lock must be held. Returns the
-    /// sizes before and after in bytes.
+    /// sizes before and after in bytes, with the log of what was written last.
     ///
     /// # Errors
     ///
     /// SQLite's own.
     pub async fn vacuum(&self) -> Result<(u64, u64), StoreError> {
-        let size = || self.state.join(DATABASE).metadata().map_or(0, |file| file.len());
+        let length = |path: PathBuf| path.metadata().map_or(0, |file| file.len());
+        let size = || {
+            length(self.state.join(DATABASE)) + length(self.state.join(format!("{DATABASE}-wal")))
+        };
         let before = size();
         for statement in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
             sqlx::query(statement).execute(&self.pool).await.map_err(self.sql())?;

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -165,8 +166,12 @@ fn a_live_run_is_paused_resumed_and_stopped_piece_by_piece() {
     let bench = Bench::new();
     let run = bench.started("obeys.sh");
     assert!(bench.says("pause tiny", 0).contains("nothing more starts, 1 trial running goes on"));
+    assert!(bench.says("pause 1", 0).contains("its attempt goes on"));
+    assert!(bench.says("explain 1", 0).contains("its attempt goes on"));
+    assert_eq!(bench.states()[0], "running");
     assert!(bench.says("stop 1", 0).contains("trial 1 of tiny held back"));
     bench.until(1, "stopped");
+    assert!(bench.says("resume 3", 0).contains("the run at work is paused"));
     assert_eq!(bench.states(), ["stopped", "pending", "pending", "pending"], "it is paused");
     bench.says("resume", 0);
     bench.until_running(2);
@@ -250,12 +255,15 @@ fn a_removed_sweep_is_out_of_sight_until_it_is_restored_or_run() {
     let bench = Bench::new();
     bench.finish("finishes.sh", 0);
     assert!(bench.says("rm tiny", 0).contains("4 trials and their results stay"));
-    assert!(bench.says("ls @", 4).contains("there is no sweep"));
+    assert!(bench.says("ls @", 4).contains("`byol-sweep restore tiny` shows it again"));
+    assert!(bench.says("status", 4).contains("`byol-sweep restore tiny` shows it again"));
     assert!(bench.says("restore nine", 4).contains("there is tiny"));
     bench.says("restore tiny", 0);
     assert_eq!(bench.states(), ["done"; 4]);
     bench.says("rm @", 0);
-    bench.finish("finishes.sh", 0);
+    let line = Bench::run_line(&fixture("finishes.sh"));
+    assert!(bench.says(&line, 0).contains("tiny was removed; this run brings it into sight again"));
+    assert!(!bench.says(&line, 0).contains("was removed"));
     assert_eq!(bench.states(), ["done"; 4]);
     assert!(bench.says("restore @", 4).contains("no sweep is removed"));
 }
@@ -278,9 +286,34 @@ fn waiting_ends_with_the_work_with_the_time_or_for_want_of_a_worker() {
     assert_eq!(bench.type_in("wait --timeout 0s").status.code(), Some(5), "an attempt is alive");
     bench.says("stop", 0);
     assert!(bench.says("wait", 1).contains("no run of tiny is at work"));
+    // A run that begins holds the lock before it listens.
+    let state = bench.terminal.path().join(".byol-sweep");
+    let lock = byol_sweep::drive::lock::StateLock::take(&state).unwrap();
+    assert!(bench.says("wait --timeout 0s", 5).contains("4 trials not done"));
+    drop(lock);
+    bench.says("pause -E seed==1", 0);
+    bench.finish("finishes.sh", 0);
+    let held = bench.says("wait", 4);
+    assert!(held.contains("2 trials held back") && held.contains("resume tiny -E held"), "{held}");
+    bench.says("wait -E seed==0", 0);
+    bench.says("resume -E held", 0);
     bench.finish("finishes.sh", 0);
     assert!(bench.says("wait", 0).contains("4 trials of tiny done"));
     assert!(bench.says("wait 3 --json", 0).contains("\"schema\": 1"));
+}
+
+/// A terminal that closes hangs up on all processes of the group in its foreground.
+#[test]
+fn a_terminal_that_closes_ends_the_run_and_no_attempt() {
+    let bench = Bench::new();
+    let mut command = bench.terminal.command(&Bench::run_line(&fixture("obeys.sh")));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).process_group(0);
+    let run = Run(command.spawn().unwrap());
+    bench.until_running(1);
+    kill(Pid::from_raw(-run.0.id().cast_signed()), Signal::SIGHUP).unwrap();
+    assert_eq!(run.code(), Some(130));
+    assert_eq!(bench.states()[0], "running", "nobody recorded an end");
+    assert!(bench.says("stop", 0).contains("1 attempt stopped"), "it was alive until now");
 }
 
 /// A worker that finishes once there is a file `go` beside it.
@@ -313,8 +346,13 @@ fn a_detached_run_leaves_its_terminal_and_is_waited_for() {
 #[test]
 fn a_detached_run_that_cannot_start_tells_why() {
     let bench = Bench::new();
-    let said = bench.says("run nowhere.toml --detach", 2);
+    let worker = fixture("finishes.sh");
+    let said = bench.says(&format!("run nowhere.toml --detach --worker {}", worker.display()), 2);
     assert!(said.contains("nowhere"), "{said}");
+    assert!(!bench.terminal.path().join(".byol-sweep").exists(), "it leaves nothing behind");
+    bench.terminal.write(".byol-sweep/kept", "");
+    bench.says(&format!("run nowhere.toml --detach --worker {}", worker.display()), 2);
+    assert!(bench.terminal.path().join(".byol-sweep/kept").exists());
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use byol_sweep::store::{DATABASE, Edit, Store};
+use byol_sweep::exec::JobHandle;
+use byol_sweep::ids::DeviceId;
+use byol_sweep::store::rows::AttemptKind;
+use byol_sweep::store::{DATABASE, Edit, NewAttempt, Store};
 use serde_json::Value;
 
 use crate::terminal::{Terminal, assert_code, stderr, stdout};
@@ -152,6 +155,10 @@ fn differences_end_with_3_and_equality_with_0() {
     assert_code(&terminal.type_in("diff tiny 1"), 2);
     assert_code(&terminal.type_in("diff tiny tiny"), 0);
     assert_code(&terminal.type_in("diff abcdef012345 1"), 4);
+    let mistyped = terminal.type_in("diff tiny lnog");
+    assert_code(&mistyped, 4);
+    let said = stderr(&mistyped);
+    assert!(said.contains("no sweep `lnog`") && said.contains("long"), "{said}");
 }
 
 #[test]
@@ -285,6 +292,36 @@ fn damage_is_told_at_the_first_touch_or_by_a_check_and_never_by_a_panic() {
     broken("turned pages", &turned);
 }
 
+#[test]
+fn a_vacuum_counts_the_log_among_what_was_there() {
+    let terminal = bench();
+    run(&terminal, "");
+    let (before, after, file) = wait(async {
+        let store = Store::open(&state(&terminal)).await.unwrap();
+        let keys: Vec<_> = json(&terminal, "ls --json", 0)["trials"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|trial| trial["key"].as_str().unwrap().parse().unwrap())
+            .collect();
+        let add = (0..2000).map(|number| format!("tag-{number}")).collect();
+        store.edit(&Edit::Tag { trials: keys, add, remove: Vec::new() }, 1).await.unwrap();
+        let length = |end: &str| {
+            state(&terminal)
+                .join(format!("{DATABASE}{end}"))
+                .metadata()
+                .map_or(0, |file| file.len())
+        };
+        let (file, log) = (length(""), length("-wal"));
+        assert!(log > 0, "nothing is in the log");
+        let (before, after) = store.vacuum().await.unwrap();
+        store.close().await;
+        (before, after, file + log)
+    });
+    assert_eq!(before, file);
+    assert!(after > 0 && after < before, "{after} of {before}");
+}
+
 /// One bit of a setting, which SQLite's own check cannot see.
 #[test]
 fn a_setting_that_changed_by_itself_is_seen() {
@@ -348,6 +385,53 @@ fn a_watch_shows_what_changed_and_ends_when_nothing_moves() {
     assert!(until("tiny:"), "a second one, since nobody is at work any more");
     assert!(!until("tiny:"));
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn an_attempt_that_nobody_is_at_is_interrupted_and_ends_the_watch() {
+    let terminal = bench();
+    run(&terminal, "--limit 1");
+    let left = json(&terminal, "show 2 --json", 0)["key"].as_str().unwrap().to_owned();
+    // As after a power cut: a row, and no process.
+    wait(async {
+        let store = Store::open(&state(&terminal)).await.unwrap();
+        let sweep = store.sweep("tiny").await.unwrap().unwrap();
+        let new = NewAttempt {
+            train_key: left.parse().unwrap(),
+            kind: AttemptKind::Train,
+            eval_key: sweep.eval_key,
+            device: DeviceId::Cpu,
+            threads: 1,
+            started_ms: 1,
+        };
+        let row = store.begin_attempt(new).await.unwrap();
+        let boot_id = String::from("another");
+        let far = JobHandle { pid: 77, start_ticks: 1, boot_id, pid_namespace: None };
+        store.note_handle(row.id, &serde_json::to_string(&far).unwrap()).await.unwrap();
+        store.close().await;
+    });
+    let watched = terminal.type_in("status -w");
+    assert_code(&watched, 0);
+    let said = stdout(&watched);
+    assert!(said.contains("1 done, 1 interrupted"), "{said}");
+    assert!(said.contains("nothing is at work on it; `byol-sweep run` goes on"), "{said}");
+    // A worker that outlived its controller holds its trial's lock.
+    let trial = state(&terminal).join("trials").join(&left);
+    fs::create_dir_all(&trial).unwrap();
+    let held = fs::File::create(trial.join("lock")).unwrap();
+    held.lock().unwrap();
+    let document = json(&terminal, "status --json", 0);
+    assert_eq!(document["sweeps"][0]["counts"]["running"], 1);
+    assert_eq!(document["sweeps"][0]["interrupted"], 0);
+    // It is not of this machine, as far as it can be told: it is no success to leave it alone.
+    let stopped = terminal.type_in("stop");
+    assert_code(&stopped, 1);
+    let said = stdout(&stopped);
+    assert!(said.contains("1 attempt alive out of reach") && said.contains("process 77"), "{said}");
+    let document = json(&terminal, "kill 2 --json", 1);
+    assert_eq!(document["out_of_reach"][0]["key"], left.as_str());
+    drop(held);
+    assert_code(&terminal.type_in("stop"), 4);
 }
 
 /// A worker that trains no longer than a probe lets it: it would evaluate for ever.

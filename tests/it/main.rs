@@ -14,6 +14,7 @@ mod exports;
 mod family;
 mod fuzz;
 mod golden;
+mod latex;
 mod layers;
 mod ledger;
 mod migrations;

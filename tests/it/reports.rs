@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use byol_sweep::report::{self, Format, Gathered};
+use byol_sweep::report::{self, Columns, Format, Gathered};
 use image::RgbImage;
 
 /// Folders of kept reports, below the root.
@@ -15,7 +15,7 @@ const SHELVES: [&str; 2] = ["reports", "tests/fixtures/report"];
 const BLURRED: f64 = 0.002;
 
 /// Every folder with a `rows.jsonl`, at any depth.
-fn kept() -> Vec<PathBuf> {
+pub(crate) fn kept() -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         let Ok(entries) = fs::read_dir(folder) else { return };
         for path in entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
@@ -44,7 +44,7 @@ fn names(folder: &Path, ending: &str) -> Vec<String> {
 /// A report that is kept without charts is rebuilt without them.
 fn formats(folder: &Path) -> Vec<Format> {
     let has_charts = !names(folder, ".png").is_empty();
-    Format::ALL.into_iter().filter(|format| has_charts || *format != Format::Png).collect()
+    Format::USUAL.into_iter().filter(|format| has_charts || *format != Format::Png).collect()
 }
 
 fn rebuild(kept: &Path, out: &Path) {
@@ -52,7 +52,7 @@ fn rebuild(kept: &Path, out: &Path) {
     let gathered =
         Gathered::from_jsonl(&rows).unwrap_or_else(|e| panic!("{}: {e}", kept.display()));
     let report = report::build(&gathered).unwrap_or_else(|e| panic!("{}: {e}", kept.display()));
-    report::write(&report, out, &formats(kept)).unwrap();
+    report::write(&report, out, &formats(kept), Columns::Two).unwrap();
 }
 
 fn picture(path: &Path) -> RgbImage {
@@ -82,7 +82,9 @@ fn kept_reports_follow_from_their_rows() {
         let fresh = tempfile::tempdir().unwrap();
         rebuild(&folder, fresh.path());
         let place = folder.display();
-        for name in ["report.md", "results.csv", "results.json", "figures.json", "rows.jsonl"] {
+        for name in
+            ["report.md", "tables.tex", "results.csv", "results.json", "figures.json", "rows.jsonl"]
+        {
             let kept = fs::read_to_string(folder.join(name)).unwrap_or_default();
             let rebuilt = fs::read_to_string(fresh.path().join(name)).unwrap();
             assert!(kept == rebuilt, "{place}/{name} is not what its rows give:\n{rebuilt}");

@@ -4,6 +4,7 @@
 mod care;
 mod gpus;
 mod obey;
+mod orphans;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::outcome::{EXIT_DISK_FULL, Exit, FailureReason, Outcome, Verdict};
 use crate::plan::{Label, Plan, PlannedTrial};
 use crate::protocol::folder::{AttemptFolder, TrialFolder};
 use crate::protocol::tail::Tail;
-use crate::protocol::{End, Progress, Stage, Started, Work, WorkOrder, WorkerEvent};
+use crate::protocol::{End, EventLine, Progress, Stage, Started, Work, WorkOrder, WorkerEvent};
 use crate::schedule::policy::Backoff;
 use crate::schedule::{Millis, StopRequest};
 use crate::spec::eval::{EVAL_SEMANTICS, EvalSpec, KnnSpec, LinearSpec};
@@ -38,7 +39,8 @@ struct Bench {
     store: Store,
     options: Options,
     threads: u32,
-    /// Instead of one on the CPU.
+    cpu_slots: u32,
+    /// Instead of those on the CPU.
     gpu_slots: u32,
     /// Of each trial.
     expected: Option<Millis>,
@@ -54,7 +56,7 @@ impl Bench {
             disk: Some(Watermarks { low: 0, critical: 0 }),
             ..Options::default()
         };
-        Self { folder, store, options, threads: 1, gpu_slots: 0, expected: None }
+        Self { folder, store, options, threads: 1, cpu_slots: 1, gpu_slots: 0, expected: None }
     }
 
     async fn run(&self, plan: &Plan, executor: &ScriptedExecutor) -> (RunSummary, Vec<RunEvent>) {
@@ -103,7 +105,7 @@ impl Bench {
         let gpu = DeviceId::Cuda { index: 0, uuid: "GPU-0".into() };
         let slot = |device, ordinal| Slot { device, ordinal, threads: self.threads };
         match self.gpu_slots {
-            0 => vec![slot(DeviceId::Cpu, 0)],
+            0 => (0..self.cpu_slots).map(|ordinal| slot(DeviceId::Cpu, ordinal)).collect(),
             count => (0..count).map(|ordinal| slot(gpu.clone(), ordinal)).collect(),
         }
     }
@@ -212,6 +214,22 @@ fn plan(seeds: u64) -> Plan {
 
 fn evaluated() -> WorkerEvent {
     WorkerEvent::Evaluated { values: [("linear_top1".to_owned(), 0.75)].into() }
+}
+
+fn started(handle: &JobHandle) -> Started {
+    Started {
+        host: "here".into(),
+        pid: handle.pid,
+        start_ticks: handle.start_ticks,
+        boot_id: handle.boot_id.clone(),
+        pid_namespace: handle.pid_namespace,
+        version: String::new(),
+        libtorch: String::new(),
+        device: String::new(),
+        threads: 1,
+        kernels: Kernels::Fastest,
+        resumed: false,
+    }
 }
 
 fn ended(end: End) -> WorkerEvent {
@@ -495,20 +513,7 @@ async fn a_worker_without_a_handle_is_found_by_what_it_says() {
     let (row, handle) = bench.leave_a_worker(&plan(1), &executor).await;
     let folder = AttemptFolder::at(&row.folder);
     folder.take_claim("the worker").unwrap();
-    let started = Started {
-        host: "here".into(),
-        pid: handle.pid,
-        start_ticks: handle.start_ticks,
-        boot_id: handle.boot_id,
-        pid_namespace: handle.pid_namespace,
-        version: String::new(),
-        libtorch: String::new(),
-        device: String::new(),
-        threads: 1,
-        kernels: Kernels::Fastest,
-        resumed: false,
-    };
-    write_events(&folder.events(), &[WorkerEvent::Started(started)]);
+    write_events(&folder.events(), &[WorkerEvent::Started(started(&handle))]);
     let (summary, _) = bench
         .try_run(&plan(1), &executor, |event| once_started(event, StopRequest::Politely))
         .await;

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::super::command::{Answer, Command, Request, RunWish, StopHow};
+use super::super::command::{Answer, Command, ENDING, Request, RunWish, StopHow, When};
 use super::*;
 use crate::ids::TrainKey;
 use crate::store::Edit;
@@ -64,7 +64,7 @@ fn edit(edit: Edit) -> Request {
 }
 
 fn granted(count: u64) -> Answer {
-    Answer::Granted { count }
+    Answer::Granted { count, when: When::Now }
 }
 
 #[tokio::test]
@@ -182,8 +182,73 @@ async fn what_is_asked_at_the_last_moment_is_written_down_and_answered() {
         _ => Vec::new(),
     })
     .await;
-    assert_eq!((summary.failed, answers), (1, vec![granted(1)]));
+    let written = Answer::Granted { count: 1, when: When::NextRun };
+    assert_eq!((summary.failed, answers), (1, vec![written]));
     assert_eq!(bench.run(&plan(1), &ScriptedExecutor::new([finishes()])).await.0.done, 1);
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_run_that_is_over_is_refused_unless_it_can_be_written_down() {
+    let bench = Bench::new().await;
+    let executor = ScriptedExecutor::new([finishes()]);
+    let (summary, _, answers) = ask(&bench, &plan(1), &executor, |event, keys| match event {
+        RunEvent::AttemptEnded { .. } => vec![
+            Request::Who,
+            wish(RunWish::Pause),
+            wish(RunWish::Stop),
+            Request::Stop { trials: keys.clone(), how: StopHow::ByForce },
+            edit(Edit::Remove { sweep: "sweep".into() }),
+        ],
+        _ => Vec::new(),
+    })
+    .await;
+    assert!(!summary.interrupted, "nobody stopped it before its end");
+    assert_eq!(answers, vec![Answer::Refused { why: ENDING.into() }; 5]);
+}
+
+#[tokio::test]
+async fn a_run_that_starts_nothing_more_promises_no_start() {
+    let mut bench = Bench::new().await;
+    bench.options.max_failed = std::num::NonZeroU32::new(1);
+    bench.cpu_slots = 2;
+    let executor =
+        ScriptedExecutor::new([fails(FailureReason::OutOfMemory), waits_then(last_words())]);
+    let (summary, _, answers) = ask(&bench, &plan(3), &executor, |event, keys| match event {
+        RunEvent::AttemptEnded { trial, .. } if trial.ordinal == 1 => vec![
+            wish(RunWish::Pause),
+            wish(RunWish::Resume),
+            edit(Edit::Release { trials: keys[..1].to_vec() }),
+            edit(Edit::Pardon { trials: keys[..1].to_vec() }),
+            wish(RunWish::Stop),
+        ],
+        _ => Vec::new(),
+    })
+    .await;
+    assert_eq!((summary.failed, summary.left), (1, 1));
+    for refused in &answers[..2] {
+        assert!(matches!(refused, Answer::Refused { why } if why.contains("nothing more starts")));
+    }
+    let next = |count| Answer::Granted { count, when: When::NextRun };
+    assert_eq!(answers[2..], [next(0), next(1), granted(1)]);
+}
+
+#[tokio::test]
+async fn a_paused_run_promises_a_start_once_it_is_resumed_and_none_of_what_is_not_its() {
+    let mut bench = Bench::new().await;
+    bench.options.limit = Some(1);
+    let executor = ScriptedExecutor::new([waits_then(last_words())]);
+    let (_, _, answers) = ask(&bench, &plan(2), &executor, |event, keys| match event {
+        event if begins(event) => vec![
+            edit(Edit::Release { trials: keys[1..].to_vec() }),
+            wish(RunWish::Pause),
+            edit(Edit::Release { trials: keys[..1].to_vec() }),
+            wish(RunWish::Stop),
+        ],
+        _ => Vec::new(),
+    })
+    .await;
+    assert_eq!(answers[0], Answer::Granted { count: 0, when: When::NextRun }, "beyond the limit");
+    assert_eq!(answers[2], Answer::Granted { count: 0, when: When::OnceResumed });
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ impl Frame {
         let face = Typeface::new(Weight::Regular, TICK_SIZE)?;
         for mark in round_marks(self.y, 6) {
             let (_, y) = self.spot(self.x.0, mark.at);
-            canvas.line(&[(self.left, y), (self.right, y)], 1.5, GRID, None)?;
+            canvas.line(&[(self.left, y), (self.right, y)], 1.5, GRID, None);
             let at = (self.left - 14.0, y + TICK_SIZE * 0.36);
             canvas.words(&mark.words, &face, at, Anchor::Right, FAINT_INK);
         }
@@ -61,11 +61,11 @@ impl Frame {
         name: &str,
     ) -> Result<(), ChartError> {
         let face = Typeface::new(Weight::Regular, TICK_SIZE)?;
-        canvas.line(&[(self.left, self.bottom), (self.right, self.bottom)], 2.0, INK, None)?;
+        canvas.line(&[(self.left, self.bottom), (self.right, self.bottom)], 2.0, INK, None);
         let mut free_from = f64::NEG_INFINITY;
         for mark in marks {
             let (x, _) = self.spot(mark.at, self.y.0);
-            canvas.line(&[(x, self.bottom), (x, self.bottom + 8.0)], 2.0, INK, None)?;
+            canvas.line(&[(x, self.bottom), (x, self.bottom + 8.0)], 2.0, INK, None);
             let half = face.width(&mark.words) / 2.0;
             if x - half >= free_from {
                 let at = (x, self.bottom + 14.0 + TICK_SIZE);

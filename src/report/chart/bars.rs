@@ -1,53 +1,43 @@
 //! Horizontal bars: names of arms are long, and lines of words are read from left to right.
 
+use super::ChartError;
 use super::axis::{Frame, TICK_SIZE, range, round_marks};
-use super::canvas::{Anchor, Canvas};
+use super::canvas::{Anchor, Canvas, Drawing};
+use super::columns::Columns;
 use super::legend::{self, Entry, Sample};
 use super::marker::{self, Fill};
 use super::palette::{self, FAINT_INK, GRID, INK, Shape};
 use super::text::{Typeface, Weight};
-use super::{ChartError, WIDTH};
 use crate::report::figure::{Bar, BarFigure};
 
-const LEFT: f64 = 48.0;
-const RIGHT: f64 = WIDTH as f64 - 60.0;
 /// Height of a bar and of the air around the bars of a row.
 const BAR: f64 = 26.0;
 const AIR: f64 = 26.0;
-/// Names wider than this are wrapped.
-const WIDEST_NAME: f64 = 460.0;
 const BELOW: f64 = 120.0;
 
 /// Draws changes by arm.
-pub(super) fn draw(figure: &BarFigure) -> Result<Vec<u8>, ChartError> {
+pub(super) fn draw(figure: &BarFigure, columns: Columns) -> Result<Drawing, ChartError> {
     let names = Typeface::new(Weight::Regular, TICK_SIZE + 2.0)?;
     let wrapped: Vec<Vec<String>> =
-        figure.rows.iter().map(|row| names.wrap(&row.name, WIDEST_NAME, 2)).collect();
+        figure.rows.iter().map(|row| names.wrap(&row.name, columns.names(), 2)).collect();
     let widest = wrapped.iter().flatten().map(|line| names.width(line)).fold(0.0, f64::max);
-    let entries = entries(figure);
     let row_height = (figure.series.len() as f64 * BAR).max(2.0 * TICK_SIZE + 8.0) + AIR;
-    let heading = &figure.heading;
-    let head = Canvas::new(WIDTH, 1).heading(&heading.title, &heading.subtitle)?;
-    let height = head
-        + legend::height(&entries, RIGHT - LEFT)?
-        + figure.rows.len() as f64 * row_height
-        + BELOW
-        + 34.0;
-    let mut canvas = Canvas::new(WIDTH, height.ceil() as u32);
-    let top = canvas.heading(&heading.title, &heading.subtitle)?;
-    let top = legend::draw(&mut canvas, &entries, (LEFT, RIGHT), top)? + 10.0;
+    let mut canvas = Canvas::new(columns);
+    let top = canvas.heading(&figure.heading.title, &figure.heading.subtitle)?;
+    let top = legend::draw(&mut canvas, &entries(figure), top)? + 10.0;
+    let (left, right) = columns.span();
     let frame = Frame {
-        left: LEFT + widest + 24.0,
-        right: RIGHT,
+        left: left + widest + 24.0,
+        right: right - 12.0,
         top,
         bottom: top + figure.rows.len() as f64 * row_height,
         x: range(figure.rows.iter().flat_map(|row| &row.bars).flat_map(extent).chain([0.0])),
         y: (0.0, 1.0),
     };
-    let marks = round_marks(frame.x, 10);
+    let marks = round_marks(frame.x, ((frame.right - frame.left) / 110.0) as usize);
     for mark in &marks {
         let (x, _) = frame.spot(mark.at, 0.0);
-        canvas.line(&[(x, frame.top), (x, frame.bottom)], 1.5, GRID, None)?;
+        canvas.line(&[(x, frame.top), (x, frame.bottom)], 1.5, GRID, None);
     }
     frame.x_axis(&mut canvas, &marks, &figure.x_label)?;
     for (place, (row, lines)) in figure.rows.iter().zip(&wrapped).enumerate() {
@@ -63,8 +53,8 @@ pub(super) fn draw(figure: &BarFigure) -> Result<Vec<u8>, ChartError> {
         }
     }
     let (zero, _) = frame.spot(0.0, 0.0);
-    canvas.line(&[(zero, frame.top), (zero, frame.bottom)], 2.0, INK, None)?;
-    canvas.into_png()
+    canvas.line(&[(zero, frame.top), (zero, frame.bottom)], 2.0, INK, None);
+    Ok(canvas.done(frame.bottom + BELOW + 24.0))
 }
 
 fn extent(bar: &Bar) -> impl Iterator<Item = f64> {
@@ -85,12 +75,12 @@ fn draw_bar(
     let half = BAR / 2.0 - 2.0;
     match bar.value {
         Some(value) => {
-            canvas.rectangle((at(0.0), y - half), (at(value), y + half), color)?;
+            canvas.rectangle((at(0.0), y - half), (at(value), y + half), color);
             if let Some(spread) = bar.spread {
                 let (low, high) = (at(value - spread), at(value + spread));
-                canvas.line(&[(low, y), (high, y)], 2.5, INK, None)?;
+                canvas.line(&[(low, y), (high, y)], 2.5, INK, None);
                 for end in [low, high] {
-                    canvas.line(&[(end, y - 6.0), (end, y + 6.0)], 2.5, INK, None)?;
+                    canvas.line(&[(end, y - 6.0), (end, y + 6.0)], 2.5, INK, None);
                 }
             }
         }
@@ -107,12 +97,12 @@ fn draw_bar(
     }
     if bar.collapsed {
         let spot = (at(0.0_f64.max(bar.value.unwrap_or(0.0))) + 36.0, y);
-        marker::draw(canvas, Shape::Circle, spot, 9.0, INK, Fill::Crossed)?;
+        marker::draw(canvas, Shape::Circle, spot, 9.0, INK, Fill::Crossed);
     }
-    match bar.published {
-        Some(value) => marker::draw(canvas, Shape::Diamond, (at(value), y), 8.5, INK, Fill::Hollow),
-        None => Ok(()),
+    if let Some(value) = bar.published {
+        marker::draw(canvas, Shape::Diamond, (at(value), y), 8.5, INK, Fill::Hollow);
     }
+    Ok(())
 }
 
 fn entries(figure: &BarFigure) -> Vec<Entry> {

@@ -1,19 +1,12 @@
-//! A white sheet of pixels with the few marks that charts are made of. Everything is drawn at
-//! twice the size and averaged, which gives smooth edges.
-
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use plotters::prelude::{BitMapBackend, DrawingBackend, RGBColor};
+//! A white sheet with the few kinds of marks that charts are made of. Knows neither pixels nor
+//! files: what draws them is [`super::raster`] and [`super::svg`].
 
 use super::ChartError;
-use super::palette::{Dash, INK, Rgb};
+use super::columns::Columns;
+use super::palette::{Dash, FAINT_INK, INK, Rgb};
 use super::text::{Typeface, Weight};
 
-/// Pixels drawn for each pixel kept, in each direction.
-const OVERSAMPLING: u32 = 2;
-/// Pixels that are looked at together.
-const BLOCK: usize = 16;
-
-/// A position in pixels from the top left corner.
+/// A position from the top left corner, in units of which [`Columns`] says how many are an inch.
 pub(super) type Spot = (f64, f64);
 
 /// Which end of a line of words its position is.
@@ -24,97 +17,77 @@ pub(super) enum Anchor {
     Right,
 }
 
-/// The sheet.
+/// What is drawn, in the order of drawing.
+#[derive(Clone, Debug)]
+pub(super) enum Mark {
+    /// An area; `opacity` 1 hides what is behind it.
+    Polygon { corners: Vec<Spot>, color: Rgb, opacity: f64 },
+    /// A disc.
+    Disc { at: Spot, radius: f64, color: Rgb },
+    /// A line through spots with round joints.
+    Line { spots: Vec<Spot>, width: f64, color: Rgb, dash: Dash },
+    /// A line of words; `at` is the left end of its base line.
+    Words { words: String, face: Typeface, at: Spot, color: Rgb },
+}
+
+/// A sheet that is being drawn on; how high it is, is known at the end.
+#[derive(Debug)]
 pub(super) struct Canvas {
-    width: u32,
-    height: u32,
-    pixels: Vec<u8>,
+    pub(super) columns: Columns,
+    marks: Vec<Mark>,
+}
+
+/// A sheet that is done.
+#[derive(Clone, Debug)]
+pub(super) struct Drawing {
+    pub(super) columns: Columns,
+    /// Height in units.
+    pub(super) height: u32,
+    pub(super) marks: Vec<Mark>,
 }
 
 impl Canvas {
-    pub(super) fn new(width: u32, height: u32) -> Self {
-        let samples = (width * OVERSAMPLING) as usize * (height * OVERSAMPLING) as usize;
-        Self { width, height, pixels: vec![255; samples * 3] }
+    pub(super) fn new(columns: Columns) -> Self {
+        Self { columns, marks: Vec::new() }
     }
 
-    /// Draws with plotters on the oversampled pixels.
-    fn plot<E: std::fmt::Display>(
-        &mut self,
-        draw: impl FnOnce(&mut BitMapBackend<'_>) -> Result<(), E>,
-    ) -> Result<(), ChartError> {
-        let size = (self.width * OVERSAMPLING, self.height * OVERSAMPLING);
-        let mut backend = BitMapBackend::with_buffer(&mut self.pixels, size);
-        draw(&mut backend).map_err(|error| ChartError::Draw(error.to_string()))
+    pub(super) fn done(self, height: f64) -> Drawing {
+        Drawing { columns: self.columns, height: height.ceil() as u32, marks: self.marks }
     }
 
     /// Fills the polygon through `corners`.
-    pub(super) fn polygon(&mut self, corners: &[Spot], color: Rgb) -> Result<(), ChartError> {
-        if !corners.iter().all(is_drawable) {
-            return Ok(());
+    pub(super) fn polygon(&mut self, corners: &[Spot], color: Rgb) {
+        self.area(corners, color, 1.0);
+    }
+
+    /// Fills the polygon through `corners`, so that what is behind shows through.
+    pub(super) fn area(&mut self, corners: &[Spot], color: Rgb, opacity: f64) {
+        if corners.iter().all(is_drawable) {
+            self.marks.push(Mark::Polygon { corners: corners.to_vec(), color, opacity });
         }
-        let corners: Vec<(i32, i32)> = corners.iter().map(oversampled).collect();
-        self.plot(|backend| backend.fill_polygon(corners, &rgb(color)))
     }
 
     /// Fills the rectangle between two corners.
-    pub(super) fn rectangle(&mut self, a: Spot, b: Spot, color: Rgb) -> Result<(), ChartError> {
-        self.polygon(&[a, (b.0, a.1), b, (a.0, b.1)], color)
+    pub(super) fn rectangle(&mut self, a: Spot, b: Spot, color: Rgb) {
+        self.polygon(&[a, (b.0, a.1), b, (a.0, b.1)], color);
     }
 
     /// Fills a disc.
-    pub(super) fn disc(&mut self, at: Spot, radius: f64, color: Rgb) -> Result<(), ChartError> {
-        if !is_drawable(&at) {
-            return Ok(());
-        }
-        let radius = (radius * f64::from(OVERSAMPLING)).round() as u32;
-        self.plot(|backend| backend.draw_circle(oversampled(&at), radius, &rgb(color), true))
-    }
-
-    /// Draws a line through `spots` with round joints.
-    pub(super) fn line(
-        &mut self,
-        spots: &[Spot],
-        width: f64,
-        color: Rgb,
-        dash: Dash,
-    ) -> Result<(), ChartError> {
-        match dash {
-            Some((ink, gap)) => {
-                for piece in dashed(spots, ink, gap) {
-                    self.whole_line(&piece, width, color)?;
-                }
-                Ok(())
-            }
-            None => self.whole_line(spots, width, color),
+    pub(super) fn disc(&mut self, at: Spot, radius: f64, color: Rgb) {
+        if is_drawable(&at) {
+            self.marks.push(Mark::Disc { at, radius, color });
         }
     }
 
-    fn whole_line(&mut self, spots: &[Spot], width: f64, color: Rgb) -> Result<(), ChartError> {
-        for pair in spots.windows(2) {
-            let (a, b) = (pair[0], pair[1]);
-            let length = (b.0 - a.0).hypot(b.1 - a.1);
-            if length > 0.0 {
-                let (nx, ny) = ((b.1 - a.1) / length, (a.0 - b.0) / length);
-                let (nx, ny) = (nx * width / 2.0, ny * width / 2.0);
-                let corners = [
-                    (a.0 + nx, a.1 + ny),
-                    (b.0 + nx, b.1 + ny),
-                    (b.0 - nx, b.1 - ny),
-                    (a.0 - nx, a.1 - ny),
-                ];
-                self.polygon(&corners, color)?;
-            }
+    /// Draws a line through those of `spots` that can be drawn.
+    pub(super) fn line(&mut self, spots: &[Spot], width: f64, color: Rgb, dash: Dash) {
+        let spots: Vec<Spot> = spots.iter().copied().filter(is_drawable).collect();
+        if spots.len() > 1 {
+            self.marks.push(Mark::Line { spots, width, color, dash });
         }
-        // Thin lines show no gap where they bend.
-        if width >= 2.5 {
-            for spot in spots.iter().skip(1).take(spots.len().saturating_sub(2)) {
-                self.disc(*spot, width / 2.0, color)?;
-            }
-        }
-        Ok(())
     }
 
-    /// Sets a line of words with `at` on its base line; returns its width.
+    /// Sets a line of words with `at` on its base line.
     pub(super) fn words(
         &mut self,
         words: &str,
@@ -122,153 +95,39 @@ impl Canvas {
         at: Spot,
         anchor: Anchor,
         color: Rgb,
-    ) -> f64 {
+    ) {
         let width = face.width(words);
         let left = match anchor {
             Anchor::Left => at.0,
             Anchor::Middle => at.0 - width / 2.0,
             Anchor::Right => at.0 - width,
         };
-        let factor = f64::from(OVERSAMPLING);
-        let (columns, rows) = (self.width * OVERSAMPLING, self.height * OVERSAMPLING);
-        let pixels = &mut self.pixels;
-        face.scaled(factor).draw(words, left * factor, at.1 * factor, |x, y, coverage| {
-            let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { return };
-            if x < columns && y < rows {
-                let start = (y as usize * columns as usize + x as usize) * 3;
-                for (sample, ink) in
-                    pixels[start..start + 3].iter_mut().zip([color.0, color.1, color.2])
-                {
-                    let (paper, ink) = (f32::from(*sample), f32::from(ink));
-                    *sample = (paper + (ink - paper) * coverage).round() as u8;
-                }
-            }
-        });
-        width
+        let at = (left, at.1);
+        if !words.is_empty() && is_drawable(&at) {
+            self.marks.push(Mark::Words { words: words.to_owned(), face: face.clone(), at, color });
+        }
     }
 
     /// Sets title and subtitle in the left top corner; returns where the next thing may begin.
     pub(super) fn heading(&mut self, title: &str, subtitle: &str) -> Result<f64, ChartError> {
-        let (margin, mut y) = (48.0, 30.0);
-        let room = f64::from(self.width) - 2.0 * margin;
+        let (margin, mut y) = (self.columns.margin(), self.columns.margin() - 18.0);
+        let room = self.columns.width() - 2.0 * margin;
         let parts = [
-            (title, Weight::SemiBold, 36.0, INK),
-            (subtitle, Weight::Regular, 26.0, super::palette::FAINT_INK),
+            (title, Weight::SemiBold, 36.0, INK, 2),
+            (subtitle, Weight::Regular, 26.0, FAINT_INK, self.columns.subtitle_lines()),
         ];
-        for (words, weight, size, color) in parts {
+        for (words, weight, size, color, lines) in parts {
             let face = Typeface::new(weight, size)?;
-            for line in face.wrap(words, room, 2) {
+            for line in face.wrap(words, room, lines) {
                 y += size * 1.35;
                 self.words(&line, &face, (margin, y), Anchor::Left, color);
             }
         }
         Ok(y + 26.0)
     }
-
-    /// Returns the sheet as PNG.
-    pub(super) fn into_png(self) -> Result<Vec<u8>, ChartError> {
-        let image = image::RgbImage::from_raw(self.width, self.height, self.averaged())
-            .ok_or_else(|| ChartError::Draw("the sheet has lost its size".to_owned()))?;
-        let mut bytes = std::io::Cursor::new(Vec::new());
-        // Flat areas shrink best without a filter.
-        let encoder = PngEncoder::new_with_quality(
-            &mut bytes,
-            CompressionType::Default,
-            FilterType::NoFilter,
-        );
-        image.write_with_encoder(encoder).map_err(|error| ChartError::Draw(error.to_string()))?;
-        Ok(bytes.into_inner())
-    }
-
-    /// The mean of the samples of each pixel.
-    fn averaged(&self) -> Vec<u8> {
-        let step = OVERSAMPLING as usize;
-        let stride = self.width as usize * step * 3;
-        let blank = vec![255; stride];
-        let mut kept = Vec::with_capacity(self.pixels.len() / (step * step));
-        for rows in self.pixels.chunks_exact(stride * step) {
-            // Most of a chart is paper.
-            let mut x = 0;
-            while x < self.width as usize {
-                let end = (x + BLOCK).min(self.width as usize);
-                let (from, to) = (x * step * 3, end * step * 3);
-                if rows.chunks_exact(stride).all(|row| row[from..to] == blank[from..to]) {
-                    kept.extend_from_slice(&blank[..(end - x) * 3]);
-                } else {
-                    (x..end).for_each(|x| kept.extend(mean_of(rows, stride, x * step * 3)));
-                }
-                x = end;
-            }
-        }
-        kept
-    }
 }
 
-/// The mean over the samples of the pixel whose first sample begins at `corner`.
-fn mean_of(rows: &[u8], stride: usize, corner: usize) -> [u8; 3] {
-    let mut sums = [0u32; 3];
-    for row in rows.chunks_exact(stride) {
-        for sample in row[corner..].chunks_exact(3).take(OVERSAMPLING as usize) {
-            for (sum, value) in sums.iter_mut().zip(sample) {
-                *sum += u32::from(*value);
-            }
-        }
-    }
-    let samples = OVERSAMPLING * OVERSAMPLING;
-    sums.map(|sum| ((sum + samples / 2) / samples) as u8)
-}
-
-fn rgb(color: Rgb) -> RGBColor {
-    RGBColor(color.0, color.1, color.2)
-}
-
-/// Positions beyond any sheet would overflow plotters' integers.
+/// Positions beyond any sheet would overflow the integers of what draws them.
 fn is_drawable(spot: &Spot) -> bool {
     [spot.0, spot.1].iter().all(|c| c.is_finite() && c.abs() < 20_000.0)
-}
-
-fn oversampled(spot: &Spot) -> (i32, i32) {
-    let factor = f64::from(OVERSAMPLING);
-    ((spot.0 * factor).round() as i32, (spot.1 * factor).round() as i32)
-}
-
-/// Cuts a line into its dashes.
-fn dashed(spots: &[Spot], ink: f64, gap: f64) -> Vec<Vec<Spot>> {
-    let mut pieces: Vec<Vec<Spot>> = Vec::new();
-    let (mut inked, mut left) = (true, ink);
-    let mut piece: Vec<Spot> = spots.first().copied().into_iter().collect();
-    for pair in spots.windows(2) {
-        let ((mut x, mut y), end) = (pair[0], pair[1]);
-        loop {
-            let rest = (end.0 - x).hypot(end.1 - y);
-            if !rest.is_finite() || rest <= left {
-                left -= if rest.is_finite() { rest } else { 0.0 };
-                piece.push(end);
-                break;
-            }
-            (x, y) = (x + (end.0 - x) * left / rest, y + (end.1 - y) * left / rest);
-            piece.push((x, y));
-            if inked {
-                pieces.push(std::mem::take(&mut piece));
-            }
-            inked = !inked;
-            left = if inked { ink } else { gap };
-            piece = vec![(x, y)];
-        }
-    }
-    if inked && piece.len() > 1 {
-        pieces.push(piece);
-    }
-    pieces
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dashes_go_on_around_corners() {
-        let pieces = dashed(&[(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)], 8.0, 4.0);
-        assert_eq!(pieces, [vec![(0.0, 0.0), (8.0, 0.0)], vec![(10.0, 2.0), (10.0, 10.0)]]);
-    }
 }

@@ -31,18 +31,13 @@ pub(super) enum Sample {
     Marker(Shape, Fill),
 }
 
-/// Draws entries from left to right between `left` and `right`, below `top`; returns where the
-/// next thing may begin.
-pub(super) fn draw(
-    canvas: &mut Canvas,
-    entries: &[Entry],
-    (left, right): (f64, f64),
-    top: f64,
-) -> Result<f64, ChartError> {
+/// Draws entries from left to right below `top`; returns where the next thing may begin.
+pub(super) fn draw(canvas: &mut Canvas, entries: &[Entry], top: f64) -> Result<f64, ChartError> {
     if entries.is_empty() {
         return Ok(top);
     }
     let face = Typeface::new(Weight::Regular, SIZE)?;
+    let (left, right) = canvas.columns.span();
     let columns = columns(&face, entries, right - left);
     let mut y = top + ROW / 2.0;
     for (at, entry) in entries.iter().enumerate() {
@@ -52,22 +47,12 @@ pub(super) fn draw(
         }
         let x = left + columns[column];
         let end = columns.get(column + 1).map_or(right, |next| left + next - FAR);
-        sample(canvas, entry, (x, y))?;
+        sample(canvas, entry, (x, y));
         let name = face.wrap(&entry.name, end - x - SAMPLE - NEAR + 1.0, 1).remove(0);
         let base = (x + SAMPLE + NEAR, y + SIZE * 0.36);
         canvas.words(&name, &face, base, Anchor::Left, INK);
     }
     Ok(y + ROW / 2.0 + 16.0)
-}
-
-/// Returns how high a legend is.
-pub(super) fn height(entries: &[Entry], width: f64) -> Result<f64, ChartError> {
-    if entries.is_empty() {
-        return Ok(0.0);
-    }
-    let face = Typeface::new(Weight::Regular, SIZE)?;
-    let rows = entries.len().div_ceil(columns(&face, entries, width).len());
-    Ok(rows as f64 * ROW + 16.0)
 }
 
 /// Where entries stand: the left end of each column.
@@ -91,19 +76,18 @@ fn columns(face: &Typeface, entries: &[Entry], room: f64) -> Vec<f64> {
     (0..count as usize).map(|at| at as f64 * (room + FAR) / count).collect()
 }
 
-fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) -> Result<(), ChartError> {
+fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) {
     let middle = (x + SAMPLE / 2.0, y);
     match entry.sample {
         Sample::Line(dash, mark) => {
-            canvas.line(&[(x, y), (x + SAMPLE, y)], 4.0, entry.color, dash)?;
-            match mark {
-                Some((shape, fill)) => marker::draw(canvas, shape, middle, 9.0, entry.color, fill),
-                None => Ok(()),
+            canvas.line(&[(x, y), (x + SAMPLE, y)], 4.0, entry.color, dash);
+            if let Some((shape, fill)) = mark {
+                marker::draw(canvas, shape, middle, 9.0, entry.color, fill);
             }
         }
         Sample::Bar => canvas.rectangle((x, y - 11.0), (x + SAMPLE, y + 11.0), entry.color),
         Sample::Marker(shape, fill) => {
-            marker::draw(canvas, shape, (x + SAMPLE - 14.0, y), 9.0, entry.color, fill)
+            marker::draw(canvas, shape, (x + SAMPLE - 14.0, y), 9.0, entry.color, fill);
         }
     }
 }

@@ -1,33 +1,27 @@
-//! Line charts: values against a setting, metrics over the updates.
+//! Values against a setting.
 
-use super::axis::{Frame, LABEL_SIZE, Mark, range, round_marks};
-use super::canvas::{Anchor, Canvas, Spot};
-use super::legend::{self, Entry, Sample};
+use super::ChartError;
+use super::axis::{Frame, LABEL_SIZE, Mark, range};
+use super::canvas::{Anchor, Canvas, Drawing, Spot};
+use super::columns::Columns;
+use super::legend::{self, Entry};
 use super::marker::{self, Fill};
 use super::palette::{self, Dash, FAINT_INK, tint};
+use super::panels::{Panels, y_range};
 use super::text::{Typeface, Weight};
-use super::{ChartError, WIDTH};
-use crate::report::figure::{CurveFigure, Heading, Line, LineFigure, Origin, Panel, Point};
+use crate::report::figure::{Line, LineFigure, Origin, Panel, Point};
 
 /// Lines of the paper are dashed whatever their style.
 pub(super) const PAPER_DASH: Dash = Some((12.0, 10.0));
 
-const LEFT: f64 = 48.0;
-const RIGHT: f64 = WIDTH as f64 - 48.0;
-/// Width of the numbers left of an axis.
-const NUMBERS: f64 = 70.0;
-/// Height of the axes themselves.
-const PANEL_HEIGHT: f64 = 560.0;
-/// Below the axes: numbers and the name of the axis.
-const BELOW: f64 = 130.0;
-const BETWEEN: f64 = 60.0;
-const RADIUS: f64 = 9.5;
+/// Of markers.
+pub(super) const RADIUS: f64 = 9.5;
 /// Marks what diverged.
 pub(super) const DAGGER: &str = "†";
 
 /// Draws values against a setting.
-pub(super) fn draw_lines(figure: &LineFigure) -> Result<Vec<u8>, ChartError> {
-    let mut sheet = Sheet::new(&figure.heading, entries(figure), figure.panels.len(), 2)?;
+pub(super) fn draw(figure: &LineFigure, columns: Columns) -> Result<Drawing, ChartError> {
+    let mut sheet = Panels::new(columns, &figure.heading, &entries(figure), figure.panels.len())?;
     let marks: Vec<Mark> =
         figure.ticks.iter().map(|tick| Mark { at: tick.at, words: tick.label.clone() }).collect();
     let x = range(figure.ticks.iter().map(|tick| tick.at));
@@ -38,104 +32,19 @@ pub(super) fn draw_lines(figure: &LineFigure) -> Result<Vec<u8>, ChartError> {
         levels(canvas, &frame, panel)?;
         frame.x_axis(canvas, &marks, &figure.x_label)?;
         for line in &panel.lines {
-            spreads(canvas, &frame, line, offset(panel, line))?;
+            spreads(canvas, &frame, line, offset(panel, line));
         }
         for line in &panel.lines {
             with_markers(canvas, &frame, line, offset(panel, line))?;
         }
     }
-    sheet.canvas.into_png()
+    Ok(sheet.done())
 }
 
-/// Draws metrics over the updates.
-pub(super) fn draw_curves(figure: &CurveFigure) -> Result<Vec<u8>, ChartError> {
-    let mut entries: Vec<(usize, Entry)> = Vec::new();
-    for line in figure.panels.iter().flat_map(|panel| &panel.lines) {
-        if !entries.iter().any(|(style, _)| *style == line.style) {
-            let sample = Sample::Line(palette::dash(line.style), None);
-            let color = palette::color(line.style);
-            entries.push((line.style, Entry { name: line.name.clone(), color, sample }));
-        }
-    }
-    let mut entries: Vec<Entry> = entries.into_iter().map(|(_, entry)| entry).collect();
-    entries.extend(collapsed(&figure.panels));
-    let mut sheet = Sheet::new(&figure.heading, entries, figure.panels.len(), 2)?;
-    for (place, panel) in figure.panels.iter().enumerate() {
-        let xs = panel.lines.iter().flat_map(|line| &line.points).map(|point| point.x);
-        let last = xs.filter(|x| x.is_finite()).fold(1.0, f64::max);
-        let frame = sheet.frame(place, (0.0, last), y_range(panel));
-        frame.y_axis(&mut sheet.canvas, &panel.y_label)?;
-        frame.x_axis(&mut sheet.canvas, &round_marks(frame.x, 5), "update")?;
-        for line in &panel.lines {
-            let spots = spots(&frame, line, 0.0);
-            let color = palette::color(line.style);
-            if let [only] = spots[..] {
-                sheet.canvas.disc(only, 5.0, color)?;
-            }
-            sheet.canvas.line(&spots, 3.0, color, palette::dash(line.style))?;
-        }
-        for line in &panel.lines {
-            ends(&mut sheet.canvas, &frame, line)?;
-        }
-    }
-    sheet.canvas.into_png()
-}
-
-/// Marks where the course of what diverged or collapsed ends.
-fn ends(canvas: &mut Canvas, frame: &Frame, line: &Line) -> Result<(), ChartError> {
-    let color = palette::color(line.style);
-    for point in line.points.iter().filter(|point| point.collapsed) {
-        let spot = frame.spot(point.x, point.y);
-        marker::draw(canvas, palette::shape(line.style), spot, RADIUS, color, Fill::Crossed)?;
-    }
-    daggers(canvas, frame, line, 0.0)
-}
-
-/// The legend's entry for what collapsed, where anything did.
-fn collapsed(panels: &[Panel]) -> Option<Entry> {
+/// Whether anything collapsed.
+pub(super) fn collapsed(panels: &[Panel]) -> bool {
     let mut points = panels.iter().flat_map(|panel| &panel.lines).flat_map(|line| &line.points);
-    points.any(|point| point.collapsed).then(legend::collapsed_entry)
-}
-
-/// A canvas with heading and legend, and room for panels below.
-struct Sheet {
-    canvas: Canvas,
-    top: f64,
-    columns: usize,
-}
-
-impl Sheet {
-    fn new(
-        heading: &Heading,
-        entries: Vec<Entry>,
-        panels: usize,
-        most_columns: usize,
-    ) -> Result<Self, ChartError> {
-        let columns = panels.clamp(1, most_columns);
-        let rows = panels.div_ceil(columns).max(1);
-        // How high the heading is depends on its words, so it is set on a trial sheet first.
-        let head = Canvas::new(WIDTH, 1).heading(&heading.title, &heading.subtitle)?;
-        let legend = legend::height(&entries, RIGHT - LEFT)?;
-        let height = head + legend + rows as f64 * row_height() + 24.0;
-        let mut canvas = Canvas::new(WIDTH, height.ceil() as u32);
-        let top = canvas.heading(&heading.title, &heading.subtitle)?;
-        let top = legend::draw(&mut canvas, &entries, (LEFT, RIGHT), top)?;
-        Ok(Self { canvas, top, columns })
-    }
-
-    fn frame(&self, place: usize, x: (f64, f64), y: (f64, f64)) -> Frame {
-        let columns = self.columns as f64;
-        let width = (RIGHT - LEFT - BETWEEN * (columns - 1.0)) / columns;
-        let (row, column) = (place / self.columns, place % self.columns);
-        let left = LEFT + column as f64 * (width + BETWEEN);
-        let top = self.top + row as f64 * row_height() + 64.0;
-        let (left, right) = (left + NUMBERS, left + width);
-        Frame { left, right, top, bottom: top + PANEL_HEIGHT, x, y }
-    }
-}
-
-fn row_height() -> f64 {
-    64.0 + PANEL_HEIGHT + BELOW
+    points.any(|point| point.collapsed)
 }
 
 /// One entry a line; the paper's stand after ours.
@@ -152,24 +61,8 @@ fn entries(figure: &LineFigure) -> Vec<Entry> {
             }
         }
     }
-    entries.extend(collapsed(&figure.panels));
+    entries.extend(collapsed(&figure.panels).then(legend::collapsed_entry));
     entries
-}
-
-/// What the lines take up; levels count only where they are close by.
-fn y_range(panel: &Panel) -> (f64, f64) {
-    let points = panel.lines.iter().flat_map(|line| &line.points);
-    let extent = |point: &Point| {
-        let spread = point.spread.unwrap_or(0.0);
-        let ends = [point.y, point.y - spread, point.y + spread];
-        ends.into_iter().chain(point.seeds.clone())
-    };
-    let (low, high) = range(points.clone().flat_map(extent));
-    let near = panel.levels.iter().map(|level| level.at).filter(|at| {
-        let slack = (high - low) * 0.4;
-        (low - slack..high + slack).contains(at)
-    });
-    range(points.flat_map(extent).chain(near))
 }
 
 fn levels(canvas: &mut Canvas, frame: &Frame, panel: &Panel) -> Result<(), ChartError> {
@@ -177,7 +70,7 @@ fn levels(canvas: &mut Canvas, frame: &Frame, panel: &Panel) -> Result<(), Chart
     for level in panel.levels.iter().filter(|l| (frame.y.0..frame.y.1).contains(&l.at)) {
         let (_, y) = frame.spot(frame.x.0, level.at);
         let ends = [(frame.left, y), (frame.right, y)];
-        canvas.line(&ends, 2.0, FAINT_INK, Some((3.0, 6.0)))?;
+        canvas.line(&ends, 2.0, FAINT_INK, Some((3.0, 6.0)));
         let words = free_place(frame, panel, y, face.width(&level.label));
         canvas.words(&level.label, &face, (words.left, words.base), Anchor::Left, FAINT_INK);
     }
@@ -236,7 +129,7 @@ fn offset(panel: &Panel, line: &Line) -> f64 {
     (place as f64 - (panel.lines.len() as f64 - 1.0) / 2.0) * step
 }
 
-fn spots(frame: &Frame, line: &Line, offset: f64) -> Vec<Spot> {
+pub(super) fn spots(frame: &Frame, line: &Line, offset: f64) -> Vec<Spot> {
     drawable(line).map(|point| spot(frame, point, offset)).collect()
 }
 
@@ -250,24 +143,23 @@ fn spot(frame: &Frame, point: &Point, offset: f64) -> Spot {
 }
 
 /// Standard deviations as bars, seeds as small dots beside them.
-fn spreads(canvas: &mut Canvas, frame: &Frame, line: &Line, offset: f64) -> Result<(), ChartError> {
+fn spreads(canvas: &mut Canvas, frame: &Frame, line: &Line, offset: f64) {
     let color = palette::color(line.style);
     for point in &line.points {
         for seed in &point.seeds {
             let (x, y) = frame.spot(point.x, *seed);
-            canvas.disc((x + offset + 16.0, y), 3.5, tint(color, 0.55))?;
+            canvas.disc((x + offset + 16.0, y), 3.5, tint(color, 0.55));
         }
         if let Some(spread) = point.spread {
             let (x, low) = frame.spot(point.x, point.y - spread);
             let (_, high) = frame.spot(point.x, point.y + spread);
             let x = x + offset;
-            canvas.line(&[(x, low), (x, high)], 2.5, color, None)?;
+            canvas.line(&[(x, low), (x, high)], 2.5, color, None);
             for end in [low, high] {
-                canvas.line(&[(x - 6.0, end), (x + 6.0, end)], 2.5, color, None)?;
+                canvas.line(&[(x - 6.0, end), (x + 6.0, end)], 2.5, color, None);
             }
         }
     }
-    Ok(())
 }
 
 fn with_markers(
@@ -282,15 +174,20 @@ fn with_markers(
         Origin::Ours => (4.0, palette::dash(line.style), Fill::Solid),
         Origin::Paper => (2.5, PAPER_DASH, Fill::Hollow),
     };
-    canvas.line(&course, width, color, dash)?;
+    canvas.line(&course, width, color, dash);
     for point in drawable(line) {
         let fill = if point.collapsed { Fill::Crossed } else { fill };
-        marker::draw(canvas, shape, spot(frame, point, offset), RADIUS, color, fill)?;
+        marker::draw(canvas, shape, spot(frame, point, offset), RADIUS, color, fill);
     }
     daggers(canvas, frame, line, offset)
 }
 
-fn daggers(canvas: &mut Canvas, frame: &Frame, line: &Line, offset: f64) -> Result<(), ChartError> {
+pub(super) fn daggers(
+    canvas: &mut Canvas,
+    frame: &Frame,
+    line: &Line,
+    offset: f64,
+) -> Result<(), ChartError> {
     let color = palette::color(line.style);
     let face = Typeface::new(Weight::SemiBold, LABEL_SIZE)?;
     for point in line.points.iter().filter(|point| point.diverged) {

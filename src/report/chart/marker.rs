@@ -1,6 +1,5 @@
 //! Markers: a shape beside every colour.
 
-use super::ChartError;
 use super::canvas::{Canvas, Spot};
 use super::palette::{Rgb, Shape, WHITE};
 
@@ -23,24 +22,24 @@ pub(super) fn draw(
     radius: f64,
     color: Rgb,
     fill: Fill,
-) -> Result<(), ChartError> {
-    blot(canvas, shape, at, radius + 2.5, WHITE)?;
-    blot(canvas, shape, at, radius, color)?;
+) {
+    blot(canvas, shape, at, radius + 2.5, WHITE);
+    blot(canvas, shape, at, radius, color);
     match fill {
-        Fill::Solid => Ok(()),
+        Fill::Solid => {}
         Fill::Hollow => blot(canvas, shape, at, inner(shape, radius), WHITE),
         Fill::Crossed => {
-            blot(canvas, shape, at, inner(shape, radius), WHITE)?;
-            cross(canvas, at, radius + 5.0, color)
+            blot(canvas, shape, at, inner(shape, radius), WHITE);
+            cross(canvas, at, radius + 5.0, color);
         }
     }
 }
 
 /// Draws a cross.
-fn cross(canvas: &mut Canvas, (x, y): Spot, radius: f64, color: Rgb) -> Result<(), ChartError> {
+fn cross(canvas: &mut Canvas, (x, y): Spot, radius: f64, color: Rgb) {
     let reach = radius * std::f64::consts::FRAC_1_SQRT_2;
-    canvas.line(&[(x - reach, y - reach), (x + reach, y + reach)], 3.0, color, None)?;
-    canvas.line(&[(x - reach, y + reach), (x + reach, y - reach)], 3.0, color, None)
+    canvas.line(&[(x - reach, y - reach), (x + reach, y + reach)], 3.0, color, None);
+    canvas.line(&[(x - reach, y + reach), (x + reach, y - reach)], 3.0, color, None);
 }
 
 /// The same width of line for all shapes: a corner's line is longer than a side's.
@@ -53,23 +52,17 @@ fn inner(shape: Shape, radius: f64) -> f64 {
     }
 }
 
-fn blot(
-    canvas: &mut Canvas,
-    shape: Shape,
-    (x, y): Spot,
-    r: f64,
-    color: Rgb,
-) -> Result<(), ChartError> {
+fn blot(canvas: &mut Canvas, shape: Shape, (x, y): Spot, r: f64, color: Rgb) {
     // Sizes that look alike.
     match shape {
         Shape::Circle => canvas.disc((x, y), r, color),
         Shape::Square => {
             let r = r * 0.88;
-            canvas.rectangle((x - r, y - r), (x + r, y + r), color)
+            canvas.rectangle((x - r, y - r), (x + r, y + r), color);
         }
         Shape::Diamond => {
             let r = r * 1.2;
-            canvas.polygon(&[(x, y - r), (x + r, y), (x, y + r), (x - r, y)], color)
+            canvas.polygon(&[(x, y - r), (x + r, y), (x, y + r), (x - r, y)], color);
         }
         Shape::Triangle => canvas.polygon(&triangle(x, y, r * 1.2, -1.0), color),
         Shape::TriangleDown => canvas.polygon(&triangle(x, y, r * 1.2, 1.0), color),

@@ -1,9 +1,11 @@
-//! Words on a chart, in the embedded font: measuring, wrapping, and the pixels of a line. Glyphs
-//! are placed here and not by plotters, whose placement leaves out their side bearings.
+//! Words on a chart, in the embedded font: measuring, wrapping, and the pixels or outlines of a
+//! line. Glyphs are placed here and not by plotters, whose placement leaves out their side bearings.
+
+use std::fmt::Write;
 
 use std::sync::LazyLock;
 
-use ab_glyph::{Font, FontRef, Glyph, InvalidFont, PxScale, ScaleFont, point};
+use ab_glyph::{Font, FontRef, Glyph, InvalidFont, OutlineCurve, Point, PxScale, ScaleFont, point};
 
 static REGULAR: LazyLock<Result<FontRef<'static>, InvalidFont>> = LazyLock::new(|| {
     FontRef::try_from_slice(include_bytes!("../../../assets/fonts/Inter-Regular.otf"))
@@ -19,11 +21,23 @@ pub(super) enum Weight {
     SemiBold,
 }
 
-/// A font at a size in pixels per em.
-#[derive(Clone)]
+/// A font at a size in units per em.
+#[derive(Clone, Debug)]
 pub(super) struct Typeface {
+    weight: Weight,
+    size: f64,
     font: &'static FontRef<'static>,
     scale: PxScale,
+}
+
+/// A glyph's outline in units of its font, upwards from the base line.
+pub(super) struct Outlined {
+    /// The same for the same glyph of the same font, and for no other.
+    pub(super) name: String,
+    /// As SVG's `d`.
+    pub(super) path: String,
+    /// Where it stands, in units of the font from the left end of the line.
+    pub(super) x: f64,
 }
 
 impl Typeface {
@@ -36,13 +50,13 @@ impl Typeface {
         // ab_glyph scales by the height of a line, people think in ems.
         let em = font.units_per_em().unwrap_or(1000.0);
         let scale = PxScale::from(size as f32 * font.height_unscaled() / em);
-        Ok(Self { font, scale })
+        Ok(Self { weight, size, font, scale })
     }
 
     /// Returns the same font, `factor` times as large.
     pub(super) fn scaled(&self, factor: f64) -> Self {
         let scale = PxScale { x: self.scale.x * factor as f32, y: self.scale.y * factor as f32 };
-        Self { font: self.font, scale }
+        Self { size: self.size * factor, scale, ..self.clone() }
     }
 
     /// Returns the width of a line in pixels.
@@ -94,6 +108,25 @@ impl Typeface {
         }
     }
 
+    /// Returns the outlines of a line, and the size of a unit of the font.
+    pub(super) fn outlined(&self, text: &str) -> (f64, Vec<Outlined>) {
+        let em = self.font.units_per_em().unwrap_or(1000.0);
+        let prefix = match self.weight {
+            Weight::Regular => 'r',
+            Weight::SemiBold => 's',
+        };
+        let whole = Self { scale: PxScale::from(self.font.height_unscaled()), ..self.clone() };
+        let glyphs = whole.place(text, 0.0, 0.0).0.into_iter().filter_map(|glyph| {
+            let curves = self.font.outline(glyph.id)?.curves;
+            Some(Outlined {
+                name: format!("{prefix}{}", glyph.id.0),
+                path: path(&curves),
+                x: f64::from(glyph.position.x),
+            })
+        });
+        (self.size / f64::from(em), glyphs.collect())
+    }
+
     fn place(&self, text: &str, x: f64, y: f64) -> (Vec<Glyph>, f64) {
         let font = self.font.as_scaled(self.scale);
         let mut glyphs: Vec<Glyph> = Vec::new();
@@ -108,6 +141,36 @@ impl Typeface {
         }
         (glyphs, f64::from(across) - x)
     }
+}
+
+/// An outline as SVG's `d`.
+fn path(curves: &[OutlineCurve]) -> String {
+    let mut path = String::new();
+    let mut at: Option<Point> = None;
+    let write = |path: &mut String, command: char, points: &[Point]| {
+        path.push(command);
+        for (place, point) in points.iter().enumerate() {
+            let gap = if place > 0 { " " } else { "" };
+            let _ = write!(path, "{gap}{} {}", point.x.round(), point.y.round());
+        }
+    };
+    for curve in curves {
+        let (start, end) = match curve {
+            OutlineCurve::Line(a, b)
+            | OutlineCurve::Quad(a, _, b)
+            | OutlineCurve::Cubic(a, _, _, b) => (*a, *b),
+        };
+        if at != Some(start) {
+            write(&mut path, 'M', &[start]);
+        }
+        match curve {
+            OutlineCurve::Line(_, b) => write(&mut path, 'L', &[*b]),
+            OutlineCurve::Quad(_, c, b) => write(&mut path, 'Q', &[*c, *b]),
+            OutlineCurve::Cubic(_, c, d, b) => write(&mut path, 'C', &[*c, *d, *b]),
+        }
+        at = Some(end);
+    }
+    path
 }
 
 #[cfg(test)]
