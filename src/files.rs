@@ -7,11 +7,25 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+/// The usual mode; the umask takes its part.
+const USUAL: u32 = 0o666;
+/// For the owner only.
+const PRIVATE: u32 = 0o600;
+
 /// Writes a file whole or not at all: aside, synced, renamed, folder synced.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, USUAL)
+}
+
+/// Does the same with a file that only its owner may read.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, PRIVATE)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    aside(folder, bytes)?.persist(path).map_err(|error| error.error)?;
+    aside(folder, bytes, mode)?.persist(path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()
 }
 
@@ -39,7 +53,7 @@ pub fn write_together(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), 
         if path.is_dir() {
             return Err(failed(&path)(io::ErrorKind::IsADirectory.into()));
         }
-        let aside = aside(folder, bytes).map_err(failed(&path))?;
+        let aside = aside(folder, bytes, USUAL).map_err(failed(&path))?;
         ready.push((path, aside));
     }
     for (path, aside) in ready {
@@ -49,10 +63,9 @@ pub fn write_together(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), 
 }
 
 /// Writes a file under a name of its own, which goes unless it is renamed.
-fn aside(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    // The usual mode, less the umask; temporary files are private by default.
+fn aside(folder: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let mut aside = tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o666))
+        .permissions(fs::Permissions::from_mode(mode))
         .tempfile_in(folder)?;
     aside.write_all(bytes)?;
     aside.as_file().sync_all()?;

@@ -24,6 +24,7 @@ pub mod provenance;
 pub mod published;
 pub mod report;
 pub mod schedule;
+pub mod serve;
 pub mod spec;
 pub mod store;
 #[cfg(feature = "torch")]

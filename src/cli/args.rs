@@ -126,6 +126,8 @@ pub enum Verb {
     Gc(GcArgs),
     /// The database: check, back up, vacuum.
     Db(DbArgs),
+    /// Shows the sweeps in a browser, live.
+    Serve(ServeArgs),
 }
 
 /// Options of verbs that read.
@@ -150,6 +152,21 @@ pub enum Form {
     Text,
     /// For programs: one JSON document with `"schema": 1`.
     Json,
+}
+
+/// `serve`.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Port to listen on; 0 takes a free one.
+    #[arg(short, long, value_name = "N", default_value_t = 7007)]
+    pub port: u16,
+    /// Address to listen on. Beyond this machine every request needs the token, and nothing is
+    /// encrypted: a tunnel (`ssh -L 7007:localhost:7007 HOST`) is safer.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub listen: std::net::IpAddr,
+    /// A further name by which browsers may call this machine.
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
 }
 
 /// `init`.

@@ -28,7 +28,6 @@ mod plan;
 mod planning;
 mod preflight;
 mod probe;
-mod progress;
 mod provenance;
 mod reading;
 mod remove;
@@ -37,6 +36,7 @@ mod run;
 mod said;
 #[cfg(test)]
 mod samples;
+mod serve;
 pub mod shipped;
 mod show;
 mod status;
@@ -96,6 +96,7 @@ pub fn dispatch(args: Args, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         Verb::Gc(args) => gc::run(&args, &places, ui),
         Verb::Db(args) => db::run(&args, &places, ui),
         Verb::Explain(args) => explain::run(&args, &places, ui),
+        Verb::Serve(args) => serve::run(&args, &places, ui),
     }
 }
 

@@ -1,24 +1,18 @@
 //! `report`: charts and tables of a sweep.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::args::{ReportArgs, ReportColumns, ReportFormat};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::Changes;
-use super::reading::{self, Reading};
+use super::reading::Reading;
 use super::sweep_file::SweepFile;
 use super::{planning, shipped};
 use crate::plan::Limit;
-use crate::report::{self, Columns, Format, Gathered, SweepFacts};
-use crate::spec::run::Source;
-use crate::store::WorkerUse;
+use crate::report::{self, Columns, Format, Gathered};
 use crate::store::rows::{SweepRow, TrialRow};
 use crate::ui::Ui;
-
-/// Metrics whose course is drawn.
-const CURVES: [&str; 4] = ["loss", "knn_probe_top1", "embedding_std_relative", "effective_rank"];
 
 pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let reading = Reading::open_existing(places)?;
@@ -59,40 +53,9 @@ fn columns(asked: ReportColumns) -> Columns {
 
 /// Reads all rows that the sweep's report is a function of.
 fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
-    let store = &reading.store;
-    let trials = reading.wait(store.trials(&sweep))?;
-    let keys = reading::keys(&trials);
-    let finals = reading.wait(store.finals(&sweep.eval_key, &keys))?;
-    let mut curves = BTreeMap::new();
-    for metric in CURVES {
-        let series = reading.wait(store.series(metric, &keys))?;
-        if !series.is_empty() {
-            curves.insert(metric.to_owned(), series);
-        }
-    }
-    let facts = SweepFacts {
-        file: shipped_file(&sweep, &trials),
-        scale: sweep.facts.scale,
-        name: sweep.name,
-        description: sweep.facts.description,
-        reproduces: sweep.facts.reproduces,
-        report_metric: sweep.facts.report_metric,
-        report_spread: sweep.facts.report_spread,
-        axes: sweep.facts.axes,
-        classes: classes(sweep.facts.eval.data.as_ref(), &trials),
-        eval: sweep.facts.eval,
-        workers: several(&reading.wait(store.workers_of(&keys))?),
-        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-    };
-    Ok(Gathered::new(facts, trials, finals, curves))
-}
-
-/// Returns the workers in words, where there is more than one.
-fn several(workers: &[WorkerUse]) -> Vec<String> {
-    match workers {
-        [] | [_] => Vec::new(),
-        several => several.iter().map(|used| used.worker.words()).collect(),
-    }
+    let mut gathered = reading.wait(report::gather(&reading.store, sweep.clone()))?;
+    gathered.sweep.file = shipped_file(&sweep, &gathered.trials);
+    Ok(gathered)
 }
 
 /// Returns the file of the sweep as `run` takes it, where it ships and was run as it is: a `--set`
@@ -106,13 +69,4 @@ fn shipped_file(sweep: &SweepRow, trials: &[TrialRow]) -> Option<String> {
     let planned = plan.trials.iter().map(|trial| &trial.train_key);
     let same = plan.eval_key == sweep.eval_key && planned.eq(trials.iter().map(|t| &t.train_key));
     same.then(|| file.path.display().to_string())
-}
-
-/// Returns how many classes the evaluation tells apart, where the data set alone says so.
-fn classes(evaluated_on: Option<&Source>, trials: &[TrialRow]) -> Option<u32> {
-    let source = evaluated_on.or_else(|| trials.first().map(|trial| &trial.run.data.source))?;
-    match source {
-        Source::Shapes { .. } | Source::Cifar10 => Some(10),
-        Source::Idx { .. } | Source::ImageFolder { .. } => None,
-    }
 }

@@ -14,13 +14,14 @@ use super::places::Places;
 use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::watch::{self, Life, Screen};
-use super::{JSON_SCHEMA, json_text, progress};
+use super::{JSON_SCHEMA, json_text};
 use crate::drive::orphans;
 use crate::exec::local::LocalExecutor;
 use crate::ids::TrainKey;
 use crate::outcome::Verdict;
 use crate::plan::cost::History;
-use crate::protocol::Progress;
+use crate::protocol::folder::AttemptFolder;
+use crate::protocol::{Progress, progress};
 use crate::store::WorkerUse;
 use crate::store::rows::{AttemptRow, SweepRow, TrialRow, TrialState};
 use crate::ui::style::{Role, Style};
@@ -154,7 +155,8 @@ fn gather(
             Controller::Alive { .. } => HashSet::new(),
         };
         let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
-        let progress = live.filter_map(|live| Some((live.id, progress::of(live)?))).collect();
+        let at = |live: &AttemptRow| progress::last_of(&AttemptFolder::at(&live.folder));
+        let progress = live.filter_map(|live| Some((live.id, at(live)?))).collect();
         Ok(Standing { sweep, trials, attempts, workers, cost, held, interrupted, progress })
     };
     sweeps.into_iter().map(stand).collect()
@@ -224,7 +226,7 @@ pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
             attempt.device,
             progress
                 .get(&attempt.id)
-                .map(|at| format!(", {}", progress::text(at)))
+                .map(|at| format!(", {}", words::progress(at)))
                 .unwrap_or_default()
         ));
     }

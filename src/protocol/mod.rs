@@ -5,6 +5,7 @@ pub mod exhibit;
 pub mod folder;
 pub mod lock;
 pub mod process;
+pub mod progress;
 pub mod tail;
 
 use std::collections::BTreeMap;

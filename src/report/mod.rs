@@ -10,6 +10,7 @@ mod entry;
 pub mod estimate;
 pub mod figure;
 pub mod floor;
+mod gather;
 pub mod gathered;
 mod latex;
 mod metric;
@@ -39,6 +40,7 @@ use serde_json::json;
 
 pub use chart::Columns;
 pub use figure::Figure;
+pub use gather::gather;
 pub use gathered::{Gathered, SweepFacts};
 pub use provenance::Provenance;
 pub use records::Records;

@@ -5,7 +5,7 @@
 //! `events` (what workers tell), `finish` (an end with its last events), `edit` and `wished` (what
 //! people wish), `early` (what policies decided), `tidy` (checkpoints that nothing needs), `read`
 //! (sweeps, trials, attempts), `results` (what reports need), `artifacts` (files), `snapshot` (one
-//! state).
+//! state), `watch` (what changed since).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
 
@@ -27,6 +27,7 @@ mod standing;
 mod sync;
 mod tidy;
 mod upkeep;
+mod watch;
 mod wished;
 mod write;
 
@@ -42,6 +43,7 @@ pub use finish::LastLines;
 pub use provenance::{InvocationRow, WorkerUse};
 pub use tidy::OldCheckpoint;
 pub use upkeep::{AskedFor, BackupError, Finding, Weight};
+pub use watch::{Seen, Wish};
 pub use write::NewAttempt;
 
 /// Name of the database in the state folder.

@@ -141,7 +141,7 @@ impl Store {
     }
 
     /// Returns `false` where a writer has made the file and not yet its tables.
-    async fn is_migrated(&self, file: &Path) -> Result<bool, StoreError> {
+    pub(super) async fn is_migrated(&self, file: &Path) -> Result<bool, StoreError> {
         let failed = |error| explain(file.to_owned(), error);
         let table = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
         let tables: i64 = sqlx::query_scalar(table).fetch_one(&self.pool).await.map_err(failed)?;

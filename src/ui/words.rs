@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::protocol::{Progress, Stage};
+
 /// Returns `8.1 s`, `12m 04s`, `3h 05m` or `2d 07h`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -59,9 +61,38 @@ pub fn plural(number: usize, noun: &str) -> String {
     format!("{} {noun}{ending}", count(number as u64))
 }
 
+/// Returns where training is in a few words.
+pub fn progress(progress: &Progress) -> String {
+    match progress.stage {
+        Stage::Load => "reads images".to_owned(),
+        Stage::Evaluate => "evaluates".to_owned(),
+        Stage::Train => {
+            let done = progress.update as f64 / (progress.updates.max(1)) as f64;
+            let speed = count(progress.images_per_s.max(0.0).round() as u64);
+            let Progress { epoch, epochs, .. } = progress;
+            format!("epoch {epoch} of {epochs}, {}, {speed} images/s", percent(done))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_is_told_by_epoch_share_and_speed() {
+        let at = Progress {
+            stage: Stage::Train,
+            update: 30,
+            updates: 120,
+            epoch: 2,
+            epochs: 4,
+            loss: None,
+            images_per_s: 3120.4,
+        };
+        assert_eq!(progress(&at), "epoch 2 of 4, 25.0 %, 3,120 images/s");
+        assert_eq!(progress(&Progress { stage: Stage::Load, ..at }), "reads images");
+    }
 
     #[test]
     fn durations_change_their_unit_with_their_size() {

@@ -21,6 +21,7 @@ mod migrations;
 mod process;
 mod remains;
 mod reports;
+mod serve;
 mod store;
 mod sweeps;
 mod tables;

@@ -3,18 +3,16 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-use crate::protocol::folder::AttemptFolder;
-use crate::protocol::{EventLine, Progress, Stage, WorkerEvent};
-use crate::store::rows::AttemptRow;
-use crate::ui::words;
+use super::folder::AttemptFolder;
+use super::{EventLine, Progress, WorkerEvent};
 
 /// Bytes that are looked through.
 const TAKEN: u64 = 32 << 10;
 
 /// Returns the last progress that the attempt told; `None` where it told none lately, since this is
 /// a courtesy only.
-pub(super) fn of(attempt: &AttemptRow) -> Option<Progress> {
-    let mut file = File::open(AttemptFolder::at(&attempt.folder).events()).ok()?;
+pub fn last_of(attempt: &AttemptFolder) -> Option<Progress> {
+    let mut file = File::open(attempt.events()).ok()?;
     let length = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAKEN))).ok()?;
     let mut bytes = Vec::new();
@@ -35,20 +33,6 @@ fn last(text: &str) -> Option<Progress> {
     })
 }
 
-/// Returns it in a few words.
-pub(super) fn text(progress: &Progress) -> String {
-    match progress.stage {
-        Stage::Load => "reads images".to_owned(),
-        Stage::Evaluate => "evaluates".to_owned(),
-        Stage::Train => {
-            let done = progress.update as f64 / (progress.updates.max(1)) as f64;
-            let speed = words::count(progress.images_per_s.max(0.0).round() as u64);
-            let Progress { epoch, epochs, .. } = progress;
-            format!("epoch {epoch} of {epochs}, {}, {speed} images/s", words::percent(done))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +49,6 @@ mod tests {
         let whole = line(1, 1) + &line(2, 2) + note;
         let told = last(&format!("cut off\"}}\n{whole}{}", &line(4, 3)[..40])).unwrap();
         assert_eq!(told.epoch, 2);
-        assert_eq!(text(&told), "epoch 2 of 4, 25.0 %, 3,120 images/s");
         assert_eq!(last(note), None);
     }
 }

@@ -1,0 +1,63 @@
+//! Reads the rows that a report is a function of. Knows the store, and nothing of what is drawn.
+
+use std::collections::BTreeMap;
+
+use super::gathered::{Gathered, SweepFacts};
+use crate::ids::TrainKey;
+use crate::spec::run::Source;
+use crate::store::rows::{SweepRow, TrialRow};
+use crate::store::{Store, StoreError, WorkerUse};
+
+/// Metrics whose course is drawn.
+const CURVES: [&str; 4] = ["loss", "knn_probe_top1", "embedding_std_relative", "effective_rank"];
+
+/// Reads all rows of a sweep's report. Which file it was planned from is left open: the store keeps
+/// the text and not the name.
+///
+/// # Errors
+///
+/// SQLite's own, or a stored value that this version cannot read.
+pub async fn gather(store: &Store, sweep: SweepRow) -> Result<Gathered, StoreError> {
+    let trials = store.trials(&sweep).await?;
+    let keys: Vec<TrainKey> = trials.iter().map(|trial| trial.train_key.clone()).collect();
+    let finals = store.finals(&sweep.eval_key, &keys).await?;
+    let mut curves = BTreeMap::new();
+    for metric in CURVES {
+        let series = store.series(metric, &keys).await?;
+        if !series.is_empty() {
+            curves.insert(metric.to_owned(), series);
+        }
+    }
+    let facts = SweepFacts {
+        file: None,
+        scale: sweep.facts.scale,
+        name: sweep.name,
+        description: sweep.facts.description,
+        reproduces: sweep.facts.reproduces,
+        report_metric: sweep.facts.report_metric,
+        report_spread: sweep.facts.report_spread,
+        axes: sweep.facts.axes,
+        classes: classes(sweep.facts.eval.data.as_ref(), &trials),
+        eval: sweep.facts.eval,
+        workers: several(&store.workers_of(&keys).await?),
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+    };
+    Ok(Gathered::new(facts, trials, finals, curves))
+}
+
+/// Returns the workers in words, where there is more than one.
+fn several(workers: &[WorkerUse]) -> Vec<String> {
+    match workers {
+        [] | [_] => Vec::new(),
+        several => several.iter().map(|used| used.worker.words()).collect(),
+    }
+}
+
+/// Returns how many classes the evaluation tells apart, where the data set alone says so.
+fn classes(evaluated_on: Option<&Source>, trials: &[TrialRow]) -> Option<u32> {
+    let source = evaluated_on.or_else(|| trials.first().map(|trial| &trial.run.data.source))?;
+    match source {
+        Source::Shapes { .. } | Source::Cifar10 => Some(10),
+        Source::Idx { .. } | Source::ImageFolder { .. } => None,
+    }
+}

@@ -1,0 +1,143 @@
+//! What all requests share: the store, the rosters that were read, who watches, the secret.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::http::StatusCode;
+use tokio::sync::{Mutex, watch};
+
+use super::error::{Refusal, causes};
+use super::guard::Rules;
+use super::pulse::Pulse;
+use super::roster::Roster;
+use super::token::Token;
+use crate::ids::TrainKey;
+use crate::store::Store;
+
+/// What all requests share.
+#[derive(Clone)]
+pub(super) struct House(Arc<Rooms>);
+
+impl std::ops::Deref for House {
+    type Target = Rooms;
+
+    fn deref(&self) -> &Rooms {
+        &self.0
+    }
+}
+
+/// See [`House`].
+pub(super) struct Rooms {
+    pub(super) store: Store,
+    pub(super) pulse: Pulse,
+    pub(super) token: Token,
+    pub(super) rules: Rules,
+    /// Turns true when the server stops.
+    pub(super) stopping: watch::Receiver<bool>,
+    rosters: Mutex<HashMap<String, Kept>>,
+}
+
+/// A roster, and of which state of the database it is.
+struct Kept {
+    version: i64,
+    roster: Arc<Roster>,
+}
+
+impl House {
+    /// Puts it together. Call it within a runtime.
+    pub(super) fn new(
+        store: Store,
+        token: Token,
+        rules: Rules,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self(Arc::new(Rooms {
+            pulse: Pulse::start(store.clone()),
+            store,
+            token,
+            rules,
+            stopping,
+            rosters: Mutex::new(HashMap::new()),
+        }))
+    }
+
+    /// Returns a sweep's trials as they are now.
+    pub(super) async fn roster(&self, name: &str) -> Result<Arc<Roster>, Refusal> {
+        // Held while it is read, so that many who ask at once have it read once.
+        let mut rosters = self.rosters.lock().await;
+        // Before anything is read: what is read after it is at least as new.
+        let version = self.store.data_version().await?;
+        if let Some(kept) = rosters.get(name).filter(|kept| kept.version == version) {
+            return Ok(Arc::clone(&kept.roster));
+        }
+        self.store.check_schema().await?;
+        let Some(sweep) = self.store.sweep(name).await? else {
+            rosters.remove(name);
+            drop(rosters);
+            return Err(self.no_sweep(name).await);
+        };
+        let roster = match rosters.get(name) {
+            Some(kept) => kept.roster.refreshed(&self.store, sweep).await?,
+            None => Roster::read(&self.store, sweep).await?,
+        };
+        let roster = Arc::new(roster);
+        rosters.insert(name.to_owned(), Kept { version, roster: Arc::clone(&roster) });
+        Ok(roster)
+    }
+
+    async fn no_sweep(&self, name: &str) -> Refusal {
+        let names = match self.store.sweeps().await {
+            Ok(sweeps) => sweeps.into_iter().map(|sweep| sweep.name).collect::<Vec<_>>(),
+            Err(error) => return error.into(),
+        };
+        let there = match names.as_slice() {
+            [] => "there is no sweep yet: start with `byol-sweep run FILE`".to_owned(),
+            names => format!("there is {}", names.join(", ")),
+        };
+        Refusal::not_found(format!("there is no sweep `{name}`"), there)
+    }
+
+    /// Returns a sweep's trials and the place of the one whose key begins so.
+    pub(super) async fn trial(
+        &self,
+        name: &str,
+        prefix: &str,
+    ) -> Result<(Arc<Roster>, usize), Refusal> {
+        let roster = self.roster(name).await?;
+        if let Some(place) = prefix.parse::<TrainKey>().ok().and_then(|key| roster.place(&key)) {
+            return Ok((roster, place));
+        }
+        let mut found = (0..roster.rows.len()).filter(|place| {
+            let row = &roster.rows[*place];
+            prefix.len() >= 4 && row.trial.train_key.as_str().starts_with(prefix)
+        });
+        let (first, second) = (found.next(), found.next());
+        match (first, second) {
+            (Some(place), None) => Ok((roster, place)),
+            (Some(_), Some(_)) => Err(Refusal::not_found(
+                format!("several trials of {name} have keys that begin with {prefix}"),
+                "give more digits",
+            )),
+            (None, _) => Err(Refusal::not_found(
+                format!("{name} asks for no trial {prefix}"),
+                "its file may have changed since; the list of its trials has those it asks for now",
+            )),
+        }
+    }
+}
+
+/// Runs what computes for long on a thread where it holds up nobody.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "a computation broke off", causes(&error))
+    })
+}
+
+/// Returns the time on the wall, in milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,210 @@
+//! A sweep's trials, kept up to date: what never changes is read once, and after that only the
+//! trials whose attempts began or ended, or of which people wish something else.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::look::Look;
+use crate::filter::Subject;
+use crate::ids::{GroupKey, TrainKey};
+use crate::plan::Label;
+use crate::store::rows::{EarlyStopRow, SweepRow, TrialRow, Wished};
+use crate::store::{Seen, Store, StoreError, Wish};
+
+/// A trial with its results and wishes.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) trial: TrialRow,
+    pub(super) finals: BTreeMap<String, f64>,
+    pub(super) wish: Wish,
+}
+
+impl Row {
+    /// Returns how it looks.
+    pub(super) fn look(&self) -> Look {
+        Look::of(&self.trial, self.wish.held_ms.is_some())
+    }
+
+    /// Returns it as filters see it.
+    pub(super) fn subject(&self) -> Subject {
+        let wished = Wished { held_ms: self.wish.held_ms, tags: self.wish.tags.clone() };
+        Subject::new(&self.trial, Some(&self.finals), Some(&wished))
+    }
+
+    /// Returns what people call it, without the seed; equal cells of a plan are one trial with
+    /// several names.
+    pub(super) fn cell(&self) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for name in self.trial.labels.iter().map(Label::text) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if names.is_empty() { "base".to_owned() } else { names.join(" = ") }
+    }
+}
+
+/// Trials that differ only in the seed.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) cell: String,
+    /// Places of its trials in the roster.
+    pub(super) places: Vec<usize>,
+}
+
+/// A sweep's trials at one time.
+#[derive(Clone, Debug)]
+pub(super) struct Roster {
+    pub(super) sweep: SweepRow,
+    /// By their numbers.
+    pub(super) rows: Vec<Arc<Row>>,
+    /// In the order of their first trials.
+    pub(super) groups: Arc<Vec<Group>>,
+    /// All seeds, rising.
+    pub(super) seeds: Arc<Vec<u64>>,
+    places: Arc<HashMap<TrainKey, usize>>,
+    seen: Seen,
+    wishes: HashMap<TrainKey, Wish>,
+    stops: HashMap<TrainKey, EarlyStopRow>,
+}
+
+impl Roster {
+    /// Reads all of a sweep.
+    pub(super) async fn read(store: &Store, sweep: SweepRow) -> Result<Self, StoreError> {
+        // What is seen first is never newer than what is read after it: nothing is missed later.
+        let seen = store.seen().await?;
+        let wishes = store.all_wishes().await?;
+        let stops = stops(store, &sweep).await?;
+        let trials = store.trials(&sweep).await?;
+        let keys: Vec<TrainKey> = trials.iter().map(|trial| trial.train_key.clone()).collect();
+        let mut finals = finals(store, &sweep, &keys).await?;
+        let rows: Vec<Arc<Row>> = trials
+            .into_iter()
+            .map(|trial| {
+                let finals = finals.remove(&trial.train_key).unwrap_or_default();
+                let wish = wishes.get(&trial.train_key).cloned().unwrap_or_default();
+                Arc::new(Row { trial, finals, wish })
+            })
+            .collect();
+        let places = keys.into_iter().zip(0..).collect();
+        let (groups, seeds) = layout(&rows);
+        Ok(Self {
+            sweep,
+            rows,
+            groups: Arc::new(groups),
+            seeds: Arc::new(seeds),
+            places: Arc::new(places),
+            seen,
+            wishes,
+            stops,
+        })
+    }
+
+    /// Returns it as it is now; `sweep` is its row of now.
+    pub(super) async fn refreshed(
+        &self,
+        store: &Store,
+        sweep: SweepRow,
+    ) -> Result<Self, StoreError> {
+        let is_same = (sweep.id, sweep.revision) == (self.sweep.id, self.sweep.revision);
+        if !is_same {
+            return Self::read(store, sweep).await;
+        }
+        let (seen, touched) = store.since(&self.seen).await?;
+        let wishes = store.all_wishes().await?;
+        let stops = stops(store, &sweep).await?;
+        let mut keys: HashSet<TrainKey> = touched.into_iter().collect();
+        keys.extend(differing(&self.wishes, &wishes));
+        keys.extend(differing(&self.stops, &stops));
+        keys.retain(|key| self.places.contains_key(key));
+        let keys: Vec<TrainKey> = keys.into_iter().collect();
+        let mut now = Self { sweep, seen, wishes, stops, ..self.clone() };
+        now.update(store, &keys).await?;
+        Ok(now)
+    }
+
+    /// Reads these trials again.
+    async fn update(&mut self, store: &Store, keys: &[TrainKey]) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let policy = self.sweep.facts.early_stop.as_ref();
+        let known = store.known_to(&self.sweep.name, policy, &self.sweep.eval_key, keys).await?;
+        let mut finals = finals(store, &self.sweep, keys).await?;
+        for (key, known) in known {
+            let Some(place) = self.places.get(&key) else { continue };
+            let row = Arc::make_mut(&mut self.rows[*place]);
+            row.finals = finals.remove(&key).unwrap_or_default();
+            row.wish = self.wishes.get(&key).cloned().unwrap_or_default();
+            row.trial.state = known.state;
+            row.trial.attempts = known.attempts;
+            row.trial.verdict = known.verdict;
+            row.trial.failure = known.failure;
+            row.trial.early_stop = known.early_stop;
+        }
+        Ok(())
+    }
+
+    /// Returns the place of a trial.
+    pub(super) fn place(&self, key: &TrainKey) -> Option<usize> {
+        self.places.get(key).copied()
+    }
+
+    /// Returns how many trials look so, for each look that any has.
+    pub(super) fn counts(&self) -> Vec<(Look, usize)> {
+        let mut counts: BTreeMap<Look, usize> = BTreeMap::new();
+        for row in &self.rows {
+            *counts.entry(row.look()).or_default() += 1;
+        }
+        counts.into_iter().collect()
+    }
+}
+
+/// Returns the trials in groups, and their seeds.
+fn layout(rows: &[Arc<Row>]) -> (Vec<Group>, Vec<u64>) {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut at: HashMap<&GroupKey, usize> = HashMap::new();
+    let mut seeds: Vec<u64> = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        let group = *at.entry(&row.trial.group_key).or_insert_with(|| {
+            groups.push(Group { cell: row.cell(), places: Vec::new() });
+            groups.len() - 1
+        });
+        groups[group].places.push(place);
+        seeds.push(row.trial.run.seed);
+    }
+    for group in &mut groups {
+        group.places.sort_by_key(|place| rows[*place].trial.run.seed);
+    }
+    seeds.sort_unstable();
+    seeds.dedup();
+    (groups, seeds)
+}
+
+async fn finals(
+    store: &Store,
+    sweep: &SweepRow,
+    keys: &[TrainKey],
+) -> Result<HashMap<TrainKey, BTreeMap<String, f64>>, StoreError> {
+    let finals = store.finals(&sweep.eval_key, keys).await?;
+    Ok(finals.into_iter().map(|finals| (finals.train_key, finals.values)).collect())
+}
+
+async fn stops(
+    store: &Store,
+    sweep: &SweepRow,
+) -> Result<HashMap<TrainKey, EarlyStopRow>, StoreError> {
+    match &sweep.facts.early_stop {
+        Some(policy) => store.early_stops(&sweep.name, policy).await,
+        None => Ok(HashMap::new()),
+    }
+}
+
+/// Returns the keys whose values are not the same in both.
+fn differing<V: PartialEq>(
+    one: &HashMap<TrainKey, V>,
+    other: &HashMap<TrainKey, V>,
+) -> Vec<TrainKey> {
+    let all: HashSet<&TrainKey> = one.keys().chain(other.keys()).collect();
+    all.into_iter().filter(|key| one.get(*key) != other.get(*key)).cloned().collect()
+}

@@ -1,0 +1,479 @@
+//! The live page as a browser gets it: real servers over real state folders, asked over HTTP. Shell
+//! scripts stand in for the worker.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use byol_sweep::outcome::{FailureReason, Outcome};
+use byol_sweep::plan::{Limit, Plan, Request, expand};
+use byol_sweep::spec;
+use byol_sweep::store::rows::AttemptKind;
+use byol_sweep::store::{DATABASE, Edit, NewAttempt, Store};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sqlx::Connection;
+
+use crate::terminal::{Terminal, assert_code, stderr};
+
+/// Far more than anything here takes, on a machine that is busy with other things.
+const BOUND: Duration = Duration::from_secs(60);
+
+const SWEEP: &str = r#"
+schema = 1
+name = "tiny"
+description = "Two sizes of a batch"
+[base]
+method = "byol"
+data.name = "shapes"
+encoder.name = "convnet"
+epochs = 1
+update_batch_size = 64
+[grid]
+batch_size = [64, 32]
+[replicates]
+seeds = [0, 1]
+[retry]
+max = 0
+"#;
+
+fn fixture(worker: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers").join(worker)
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Returns a folder in which the sweep was run to its end by this worker.
+fn folder(worker: &str, code: i32) -> Terminal {
+    let terminal = Terminal::new();
+    terminal.write("tiny.toml", SWEEP);
+    let worker = fixture(worker).display().to_string();
+    let run = format!("run tiny.toml --devices cpu -j 1 --worker {worker}");
+    assert_code(&terminal.type_in(&run), code);
+    terminal
+}
+
+/// A server, ended with the test whatever happens.
+pub(crate) struct Serving {
+    child: Child,
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) address: String,
+    pub(crate) token: String,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _over = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// What came back.
+struct Answer {
+    status: u16,
+    headers: ureq::http::HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
+    config.timeout_global(Some(BOUND)).build().new_agent()
+}
+
+fn answer(response: ureq::http::Response<ureq::Body>) -> Answer {
+    let (parts, mut body) = response.into_parts();
+    let body = body.read_to_string().unwrap();
+    Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+}
+
+impl Serving {
+    pub(crate) fn start(terminal: &Terminal, rest: &str) -> Self {
+        let mut command = terminal.command(&format!("serve --port 0 {rest}"));
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (address, token) = line.trim().split_once("/#token=").unwrap();
+        let port = address.rsplit_once(':').unwrap().1;
+        let address = format!("http://127.0.0.1:{port}");
+        Self { child, address, token: token.to_owned() }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.get_with(path, &[])
+    }
+
+    fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = agent().get(format!("{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.call().unwrap())
+    }
+
+    fn post_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = agent().post(format!("{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.send_empty().unwrap())
+    }
+
+    /// Asks for a page that must be there.
+    #[track_caller]
+    fn page(&self, path: &str) -> String {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.body
+    }
+
+    /// Sends a path as it is written, which no client does.
+    fn raw(&self, path: &str) -> String {
+        let host = self.address.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(host).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut back = String::new();
+        stream.read_to_string(&mut back).unwrap();
+        back
+    }
+
+    fn interrupt(mut self) -> Option<i32> {
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).unwrap();
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(begun.elapsed() < BOUND, "it does not end");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Returns the key of a trial.
+fn key(terminal: &Terminal, number: usize) -> String {
+    let output = terminal.type_in("ls --json");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    document["trials"][number - 1]["key"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_page_shows_what_the_store_has() {
+    let terminal = folder("finishes.sh", 0);
+    let serving = Serving::start(&terminal, "");
+    let index = serving.page("/");
+    assert!(index.contains("href=\"/sweeps/tiny\"") && index.contains("4 of 4"), "{index}");
+    let sweep = serving.page("/sweeps/tiny");
+    assert!(sweep.contains("Two sizes of a batch"), "{sweep}");
+    assert_eq!(sweep.matches("75.0</a>").count(), 4, "a cell a trial: {sweep}");
+    assert_eq!(sweep.matches("75.0<span class=\"muted\"> ± 0.0").count(), 2, "{sweep}");
+    let key = key(&terminal, 1);
+    assert!(sweep.contains(&format!("href=\"/sweeps/tiny/trials/{key}\"")), "{sweep}");
+    for prefix in [key.as_str(), &key[..8]] {
+        let trial = serving.page(&format!("/sweeps/tiny/trials/{prefix}"));
+        for told in ["batch_size=64", "linear_top1", "75.0 %", "ready", "curve-loss", "finished"] {
+            assert!(trial.contains(told), "{told}: {trial}");
+        }
+    }
+    assert_eq!(serving.page(&format!("/sweeps/tiny/trials/{key}/logs/1/stderr")), "");
+}
+
+#[test]
+fn pages_load_and_do_only_what_is_theirs() {
+    let terminal = folder("finishes.sh", 0);
+    let serving = Serving::start(&terminal, "");
+    let key = key(&terminal, 1);
+    for path in ["/", "/sweeps/tiny", &format!("/sweeps/tiny/trials/{key}"), "/nowhere"] {
+        let answer = serving.get(path);
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        for inline in ["style=", "<style", "onclick", "javascript:", "http://", "https://", "//"] {
+            let body = answer.body.replace("href=\"//", "BAD");
+            assert!(!body.contains(inline), "{path} has {inline}: {body}");
+        }
+        for loaded in answer.body.split("/assets/").skip(1) {
+            let file = format!("/assets/{}", loaded.split('"').next().unwrap());
+            let asset = serving.get(&file);
+            assert_eq!(asset.status, 200, "{file}");
+            assert!(asset.header("cache-control").contains("immutable"));
+        }
+    }
+}
+
+#[test]
+fn filters_and_pages_live_in_the_address() {
+    let terminal = folder("finishes.sh", 0);
+    let serving = Serving::start(&terminal, "");
+    let half = serving.page("/sweeps/tiny?where=seed+%3D%3D+1&view=list");
+    assert!(half.contains("2 of 4 trials"), "{half}");
+    assert_eq!(half.matches("<tr id=").count(), 2, "{half}");
+    assert!(half.contains("value=\"seed == 1\""), "it stands in its field: {half}");
+    let sorted = serving.page("/sweeps/tiny?view=list&sort=-number");
+    let at = |number: u32| sorted.find(&format!("<tr id=\"t{number}\"")).unwrap();
+    assert!(at(4) < at(1), "{sorted}");
+    assert!(sorted.contains("aria-sort=\"descending\""));
+    let none = serving.page("/sweeps/tiny?where=seed+%3D%3D+9");
+    assert!(none.contains("No trial of tiny matches"), "{none}");
+    let wrong = serving.get("/sweeps/tiny?where=batch_siz+%3D%3D+1");
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.body.contains("did you mean `batch_size`?"), "{}", wrong.body);
+    for query in ["page=x", "page=-1", "view=circle"] {
+        let answer = serving.get(&format!("/sweeps/tiny?{query}"));
+        assert_eq!(answer.status, 400, "{query}: {}", answer.body);
+    }
+    assert!(serving.page("/sweeps/tiny?page=999").contains("75.0</a>"), "the last page there is");
+}
+
+#[test]
+fn what_failed_stands_first_and_says_why() {
+    let terminal = folder("exits_1.sh", 100);
+    let serving = Serving::start(&terminal, "");
+    let page = serving.page("/sweeps/tiny");
+    let (failures, trials) =
+        (page.find("id=\"failures\"").unwrap(), page.find("id=\"trials\"").unwrap());
+    assert!(failures < trials);
+    let section = &page[failures..trials];
+    assert_eq!(section.matches("<li id=\"failed").count(), 4, "{section}");
+    assert!(section.contains("<strong>"), "{section}");
+}
+
+#[test]
+fn what_is_not_there_is_told_with_what_is() {
+    let terminal = folder("finishes.sh", 0);
+    let serving = Serving::start(&terminal, "");
+    let missing = serving.get("/sweeps/nine");
+    assert_eq!(missing.status, 404);
+    assert!(missing.body.contains("there is tiny"), "{}", missing.body);
+    let key = key(&terminal, 1);
+    for path in [
+        "/sweeps/tiny/trials/ffff",
+        "/sweeps/tiny/trials/1",
+        &format!("/sweeps/tiny/trials/{key}/logs/9/stderr"),
+        &format!("/sweeps/tiny/trials/{key}/logs/1/spec.json"),
+        "/assets/0000000000000000/style.css",
+    ] {
+        assert_eq!(serving.get(path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn no_address_leads_out_of_the_pages() {
+    let terminal = folder("finishes.sh", 0);
+    let serving = Serving::start(&terminal, "");
+    let key = key(&terminal, 1);
+    for path in [
+        "/../../../../etc/hostname",
+        "/assets/../../Cargo.toml",
+        "/assets/..%2f..%2fserve.token/style.css",
+        "/sweeps/..%2f..%2fserve.token",
+        &format!("/sweeps/tiny/trials/{key}/logs/1/..%2f..%2fspec.json"),
+        &format!("/sweeps/tiny/trials/{key}/logs/..%2f1/stderr"),
+        &format!("/sweeps/tiny/trials/..%2f..%2f{key}"),
+        "/sweeps/%00",
+        "/sweeps/%ff",
+    ] {
+        let back = serving.raw(path);
+        let status: u16 = back.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!((400..500).contains(&status), "{path}: {back}");
+        assert!(!back.contains(&serving.token) && !back.contains("\"format\""), "{path}: {back}");
+    }
+}
+
+#[test]
+fn strangers_are_refused_whatever_they_ask_for() {
+    let terminal = folder("finishes.sh", 0);
+    let serving = Serving::start(&terminal, "");
+    assert_eq!(serving.get_with("/", &[("Host", "evil.example")]).status, 421);
+    assert_eq!(serving.get_with("/", &[("Host", "10.0.0.1")]).status, 421);
+    assert_eq!(serving.get_with("/", &[("Host", "localhost:1234")]).status, 200);
+    let bearer = format!("Bearer {}", serving.token);
+    let own = serving.address.as_str();
+    let login = |origin: &str, bearer: &str| {
+        serving.post_with("/login", &[("Origin", origin), ("Authorization", bearer)]).status
+    };
+    assert_eq!(login("http://evil.example", &bearer), 403);
+    assert_eq!(login("null", &bearer), 403);
+    assert_eq!(serving.post_with("/login", &[("Authorization", &bearer)]).status, 403);
+    assert_eq!(login(own, "Bearer 0000"), 401);
+    assert_eq!(login(own, &bearer), 303);
+    let named = Serving::start(&terminal, "--host gpu-box");
+    assert_eq!(named.get_with("/", &[("Host", "GPU-box:80")]).status, 200);
+}
+
+#[test]
+fn the_network_reads_with_the_token_of_this_start_alone() {
+    let terminal = folder("finishes.sh", 0);
+    let before = Serving::start(&terminal, "--listen 0.0.0.0");
+    let old = format!("Bearer {}", before.token);
+    assert_eq!(before.get_with("/", &[("Authorization", &old)]).status, 200);
+    drop(before);
+    let serving = Serving::start(&terminal, "--listen 0.0.0.0");
+    for path in ["/", "/sweeps/tiny", "/events"] {
+        let shut = serving.get(path);
+        assert_eq!(shut.status, 401, "{path}");
+        assert!(!shut.body.contains("tiny"), "{}", shut.body);
+        assert_eq!(serving.get_with(path, &[("Authorization", &old)]).status, 401, "{path}");
+    }
+    let own = serving.address.as_str();
+    let stale = serving.post_with("/login", &[("Origin", own), ("Authorization", &old)]);
+    assert!(stale.status == 401 && stale.body.contains("printed when it was started last"));
+    let bearer = format!("Bearer {}", serving.token);
+    let entered = serving.post_with("/login", &[("Origin", own), ("Authorization", &bearer)]);
+    let cookie = entered.header("set-cookie").to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    assert!(!cookie.contains(&serving.token), "{cookie}");
+    let pair = cookie.split(';').next().unwrap();
+    assert_eq!(serving.get_with("/sweeps/tiny", &[("Cookie", pair)]).status, 200);
+    assert_eq!(serving.get_with("/", &[("Cookie", "byol-sweep=0000")]).status, 401);
+    let kept = fs::read_to_string(terminal.path().join(".byol-sweep/serve.token")).unwrap();
+    assert_eq!(kept.trim(), serving.token);
+}
+
+#[test]
+fn what_cannot_be_served_is_told_with_a_code() {
+    let nothing = Terminal::new();
+    let output = nothing.type_in("serve --port 0");
+    assert_code(&output, 4);
+    assert!(stderr(&output).contains("there is no sweep in"), "{}", stderr(&output));
+    let terminal = folder("finishes.sh", 0);
+    let serving = Serving::start(&terminal, "");
+    let port = serving.address.rsplit_once(':').unwrap().1;
+    let output = terminal.type_in(&format!("serve --port {port}"));
+    assert_code(&output, 1);
+    assert!(
+        stderr(&output).contains("is in use: choose another with --port"),
+        "{}",
+        stderr(&output)
+    );
+    let output = terminal.type_in("serve --port 0 --listen 192.0.2.1");
+    assert_code(&output, 1);
+    assert!(stderr(&output).contains("an address of this machine?"), "{}", stderr(&output));
+    assert_code(&terminal.type_in("serve --port 99999"), 2);
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_told_of_at_the_start_and_later() {
+    let terminal = folder("finishes.sh", 0);
+    let serving = Serving::start(&terminal, "");
+    serving.page("/sweeps/tiny");
+    let file = terminal.path().join(".byol-sweep").join(DATABASE);
+    block_on(async {
+        let url = format!("sqlite://{}", file.display());
+        let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let newer = "INSERT INTO _sqlx_migrations
+                     (version, description, success, checksum, execution_time)
+                     VALUES (9999, 'of the future', 1, x'00', 0)";
+        sqlx::query(newer).execute(&mut db).await.unwrap();
+        db.close().await.unwrap();
+    });
+    for path in ["/", "/sweeps/tiny"] {
+        let answer = serving.get(path);
+        assert_eq!(answer.status, 503, "{path}: {}", answer.body);
+        assert!(answer.body.contains("was written by a newer byol-sweep; upgrade"));
+    }
+    let output = terminal.type_in("serve --port 0");
+    assert_code(&output, 1);
+    assert!(stderr(&output).contains("newer byol-sweep; upgrade"), "{}", stderr(&output));
+}
+
+#[test]
+fn the_end_waits_for_nobody_who_watches() {
+    let terminal = folder("finishes.sh", 0);
+    let serving = Serving::start(&terminal, "");
+    let watching = agent().get(format!("{}/events", serving.address)).call().unwrap();
+    assert_eq!(watching.status(), 200);
+    let token = terminal.path().join(".byol-sweep/serve.token");
+    assert!(token.exists());
+    assert_eq!(serving.interrupt(), Some(0));
+    assert!(!token.exists(), "it is worth nothing any more");
+}
+
+#[test]
+fn whoever_watches_is_told_of_changes_and_then_sees_them() {
+    let terminal = folder("finishes.sh", 0);
+    let serving = Serving::start(&terminal, "");
+    let mut watching = agent().get(format!("{}/events", serving.address)).call().unwrap();
+    let mut lines = BufReader::new(watching.body_mut().as_reader()).lines();
+    let mut next = || lines.find(|line| line.as_ref().unwrap().starts_with("event: change"));
+    assert!(next().is_some(), "the first look tells once");
+    assert!(!serving.page("/sweeps/tiny?view=list").contains("best-one"));
+    assert_code(&terminal.type_in("tag 2 --add best-one"), 0);
+    assert!(next().is_some());
+    assert!(serving.page("/sweeps/tiny?view=list").contains("<span class=\"tag\">best-one</span>"));
+    terminal.write("tiny.toml", SWEEP.replace("[0, 1]", "[0, 1, 2]"));
+    let worker = fixture("finishes.sh").display().to_string();
+    let run = format!("run tiny.toml --devices cpu -j 1 --worker {worker}");
+    assert_code(&terminal.type_in(&run), 0);
+    assert!(next().is_some());
+    assert!(serving.page("/sweeps/tiny").contains("6 of 6"), "a changed file is seen too");
+}
+
+const EVIL: &str = "<script>alert('x')</script>\"&";
+
+/// Makes a store in which every text of people is markup.
+fn evil(terminal: &Terminal) -> Plan {
+    let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
+    let mut plan = expand(&spec::parse("tiny.toml", SWEEP).unwrap(), &request).unwrap();
+    plan.meta.name = EVIL.to_owned();
+    plan.meta.description = EVIL.to_owned();
+    for label in plan.trials.iter_mut().flat_map(|trial| &mut trial.labels) {
+        label.arm = Some(EVIL.to_owned());
+    }
+    let keys: Vec<_> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
+    block_on(async {
+        let store = Store::open(&terminal.path().join(".byol-sweep")).await.unwrap();
+        store.sync_plan(&plan, 1).await.unwrap();
+        let add = vec![EVIL.to_owned()];
+        store.edit(&Edit::Tag { trials: keys.clone(), add, remove: vec![] }, 1).await.unwrap();
+        let attempt = NewAttempt {
+            train_key: keys[0].clone(),
+            kind: AttemptKind::Train,
+            eval_key: plan.eval_key.clone(),
+            device: byol_sweep::ids::DeviceId::Cpu,
+            threads: 1,
+            started_ms: 1,
+        };
+        let row = store.begin_attempt(attempt).await.unwrap();
+        fs::create_dir_all(&row.folder).unwrap();
+        fs::write(row.folder.join("stderr.log"), EVIL).unwrap();
+        let outcome = Outcome::Failed { reason: FailureReason::Panicked, detail: EVIL.to_owned() };
+        store.end_attempt(row.id, &outcome, 2).await.unwrap();
+        store.close().await;
+    });
+    plan
+}
+
+#[test]
+fn markup_in_any_text_of_people_stays_text() {
+    let terminal = Terminal::new();
+    let plan = evil(&terminal);
+    let serving = Serving::start(&terminal, "");
+    let sweep = "/sweeps/%3Cscript%3Ealert%28%27x%27%29%3C%2Fscript%3E%22%26";
+    let index = serving.page("/");
+    assert!(index.contains(&format!("href=\"{sweep}\"")), "{index}");
+    let trial = format!("{sweep}/trials/{}", plan.trials[0].train_key);
+    let filtered = format!("{sweep}?where=%3Cscript%3Ealert%281%29");
+    let list = format!("{sweep}?view=list");
+    for path in ["/", sweep, &list, &trial, &filtered, "/sweeps/%3Cscript%3E"] {
+        let answer = serving.get(path);
+        assert!(answer.body.contains("&lt;script&gt;"), "{path}: {}", answer.body);
+        let body = answer.body.replace("<script src=\"/assets/", "");
+        assert!(!body.contains("<script"), "{path}: {body}");
+        assert!(!body.contains("('x')</script>\"&\""), "{path}: {body}");
+    }
+    let log = serving.get(&format!("{trial}/logs/1/stderr"));
+    assert_eq!(log.header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(log.body, EVIL);
+}
