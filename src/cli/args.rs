@@ -356,12 +356,21 @@ pub struct ReportArgs {
     /// Folder to write to (default: reports/NAME).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What to write: png, svg, md, tex, csv, json, rows [default: all but svg].
+    /// What to write: html, md, tex, png, svg, csv, json, rows [default: all but
+    /// svg].
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', hide_possible_values = true)]
     pub format: Vec<ReportFormat>,
     /// How many columns of a page charts are wide: 1 is 3.25 inches, 2 is 6.75.
     #[arg(long, value_name = "N", default_value = "2", hide_possible_values = true)]
     pub columns: ReportColumns,
+    /// Leads with another metric than the sweep file says; goes to reports/NAME-METRIC.
+    #[arg(long, value_name = "NAME")]
+    pub metric: Option<String>,
+    /// Writes nothing: says which files of kept reports do not follow from their rows, and ends
+    /// with 3 if any. FOLDER is a report or holds several [default: reports].
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "reports",
+        conflicts_with_all = ["sweep", "out", "format", "columns", "metric"])]
+    pub check: Option<PathBuf>,
 }
 
 /// How wide charts are.
@@ -384,6 +393,8 @@ pub enum ReportFormat {
     Svg,
     /// The page with tables, for people.
     Md,
+    /// All of it, for a browser.
+    Html,
     /// The tables for a paper.
     Tex,
     /// Results for spreadsheets.

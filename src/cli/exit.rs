@@ -8,7 +8,7 @@ use crate::exec::devices::DeviceError;
 use crate::export::ExportError;
 use crate::import::ImportError;
 use crate::plan::PlanError;
-use crate::report::BuildError;
+use crate::report::{BuildError, WriteError};
 use crate::spec::SpecError;
 use crate::verbs::VerbError;
 
@@ -58,7 +58,9 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
         || error.is::<DeviceError>()
         || error.downcast_ref().is_some_and(ExportError::is_usage)
         || error.downcast_ref().is_some_and(ImportError::is_usage)
-        || matches!(error.downcast_ref(), Some(FetchError::Unknown { .. }));
+        || matches!(error.downcast_ref(), Some(FetchError::Unknown { .. }))
+        || matches!(error.downcast_ref(), Some(BuildError::UnknownMetric { .. }))
+        || matches!(error.downcast_ref(), Some(WriteError::NotAFolder(_)));
     if rejected {
         return ExitCode::Usage;
     }

@@ -148,7 +148,6 @@ impl Bench<'_> {
             images: Images { train: &place, eval: eval.as_deref() },
             options: Options::default(),
             commands: mpsc::channel(1).1,
-            device_news: mpsc::channel(1).1,
             expected: &|_| None,
         };
         drive::run(request, &mut watch, stops).await?;

@@ -3,22 +3,32 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{ReportArgs, ReportColumns, ReportFormat};
-use super::exit::ExitCode;
+use super::exit::{ExitCode, NothingMatched};
 use super::places::Places;
 use super::planning::Changes;
 use super::reading::Reading;
 use super::sweep_file::SweepFile;
 use super::{planning, shipped};
+use crate::import;
 use crate::plan::Limit;
-use crate::report::{self, Columns, Format, Gathered};
+use crate::report::{
+    self, CheckError, Checked, Columns, Fault, FaultKind, Format, Gathered, SweepFacts,
+};
 use crate::store::rows::{SweepRow, TrialRow};
 use crate::ui::Ui;
 
 pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    if let Some(folder) = &args.check {
+        return check(folder, ui);
+    }
     let reading = Reading::open_existing(places)?;
-    let sweep = reading.sweep(&args.sweep)?;
-    let folder = args.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(&sweep.name));
-    let report = report::build(&gather(&reading, sweep)?)?;
+    let imported = import::imported(&places.state)?;
+    let mut gathered = gather(&reading, reading.sweep(&args.sweep)?)?.beside(imported);
+    let sweep = &mut gathered.sweep;
+    sweep.asked_metric = args.metric.clone().filter(|metric| *metric != sweep.report_metric);
+    let folder =
+        args.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(usual_name(sweep)));
+    let report = report::build(&gathered)?;
     let files = report::write(&report, &folder, &formats(&args.format), columns(args.columns))?;
     ui.print(&report::terminal::text(&report))?;
     ui.note("");
@@ -26,6 +36,59 @@ pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
         ui.note(&format!("wrote {}", file.display()));
     }
     Ok(ExitCode::Success)
+}
+
+/// A report of another metric stands beside the one that the sweep file asks for.
+fn usual_name(sweep: &SweepFacts) -> String {
+    match &sweep.asked_metric {
+        Some(metric) => format!("{}-{}", sweep.name, metric.replace('_', "-")),
+        None => sweep.name.clone(),
+    }
+}
+
+/// Compares kept reports with their rows.
+fn check(folder: &Path, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+    if !folder.is_dir() {
+        return Err(NothingMatched(format!("there is no folder {}", folder.display())).into());
+    }
+    let kept = report::kept(folder)?;
+    if kept.is_empty() {
+        let text = format!(
+            "{} holds no report: a report that is kept has its rows.jsonl beside it",
+            folder.display()
+        );
+        return Err(NothingMatched(text).into());
+    }
+    let mut code = ExitCode::Success;
+    for folder in kept {
+        let (said, followed) = match report::check(&folder) {
+            Ok(checked) => verdict(&folder, &checked),
+            Err(error @ CheckError::Read { .. }) => return Err(error.into()),
+            Err(error) => (format!("{error}\n"), false),
+        };
+        ui.print(&said)?;
+        if !followed {
+            code = ExitCode::Different;
+        }
+    }
+    Ok(code)
+}
+
+/// Says what came of a check, and whether all was well.
+fn verdict(folder: &Path, checked: &Checked) -> (String, bool) {
+    let place = folder.display();
+    if checked.faults.is_empty() {
+        return (format!("{place}: {} files follow from their rows\n", checked.followed), true);
+    }
+    let line = |fault: &Fault| {
+        let what = match fault.kind {
+            FaultKind::Differs => "does not follow from the rows",
+            FaultKind::Missing => "is missing",
+            FaultKind::LeftOver => "is of an earlier report: the rows give no such figure",
+        };
+        format!("{place}/{} {what}\n", fault.name)
+    };
+    (checked.faults.iter().map(line).collect(), false)
 }
 
 fn formats(asked: &[ReportFormat]) -> Vec<Format> {
@@ -36,6 +99,7 @@ fn formats(asked: &[ReportFormat]) -> Vec<Format> {
         ReportFormat::Png => Format::Png,
         ReportFormat::Svg => Format::Svg,
         ReportFormat::Md => Format::Markdown,
+        ReportFormat::Html => Format::Html,
         ReportFormat::Tex => Format::Tex,
         ReportFormat::Csv => Format::Csv,
         ReportFormat::Json => Format::Json,

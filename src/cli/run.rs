@@ -87,7 +87,6 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
             images: Images { train: &train, eval: eval_path.as_deref() },
             options: options(args),
             commands,
-            device_news: mpsc::channel(1).1,
             expected: &|trial| expected.get(&trial.train_key).copied(),
         };
         let mut observer = ui.watch(&plan.meta.report_metric);

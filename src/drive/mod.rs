@@ -43,7 +43,6 @@ use crate::schedule::policy::Backoff;
 use crate::store::Store;
 
 pub use error::DriveError;
-pub use inbox::DeviceNews;
 pub use names::name;
 pub use order::{Images, work};
 pub use todo::{Ended, RetryFailed, Standing, standing};
@@ -69,8 +68,6 @@ pub struct RunRequest<'a, E> {
     pub options: Options,
     /// What it is asked while it runs; a closed channel is as good as one that stays silent.
     pub commands: Commands,
-    /// What becomes of its devices; likewise.
-    pub device_news: DeviceNews,
     /// The device time that a trial is expected to take.
     pub expected: &'a dyn Fn(&PlannedTrial) -> Option<Millis>,
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::agenda::{Agenda, RunJob};
 use super::clock::Clock;
+use super::command::Command;
 use super::early::EarlyWatch;
 use super::error::DriveError;
 use super::event::{RunEvent, RunSummary, TrialName};
 use super::gpus::{GpuWatch, Look};
-use super::inbox::{Inbox, Letter};
+use super::inbox::Inbox;
 use super::live::LiveAttempt;
 use super::recover::{Recovered, recover};
 use super::signals::StopSource;
@@ -62,7 +63,7 @@ pub(super) enum Origin {
 /// What ended a wait.
 enum Woken {
     Stop(StopRequest),
-    Letter(Letter),
+    Command(Command),
     Time,
 }
 
@@ -72,17 +73,8 @@ impl<'a, E: Executor> Run<'a, E> {
         request: RunRequest<'a, E>,
         observer: &'a mut dyn Observer,
     ) -> Result<(Self, Inbox), DriveError> {
-        let RunRequest {
-            plan,
-            store,
-            executor,
-            slots,
-            images,
-            options,
-            commands,
-            device_news,
-            expected,
-        } = request;
+        let RunRequest { plan, store, executor, slots, images, options, commands, expected } =
+            request;
         let clock = Clock::start();
         store.sync_plan(plan, clock.wall_ms()).await?;
         let planned: HashMap<&TrainKey, &PlannedTrial> =
@@ -130,7 +122,7 @@ impl<'a, E: Executor> Run<'a, E> {
             slots: count,
         });
         run.take_over(recovered, name).await?;
-        Ok((run, Inbox::new(commands, device_news)))
+        Ok((run, Inbox::new(commands)))
     }
 
     /// Runs until nothing is left to do or the user has had enough.
@@ -148,13 +140,13 @@ impl<'a, E: Executor> Run<'a, E> {
             let woken = tokio::select! {
                 biased;
                 request = stop.next() => Woken::Stop(request),
-                letter = inbox.next() => Woken::Letter(letter),
+                command = inbox.next() => Woken::Command(command),
                 () = self.executor.changed() => Woken::Time,
                 () = tokio::time::sleep(self.pause()) => Woken::Time,
             };
             match woken {
                 Woken::Stop(request) => self.stop(request).await?,
-                Woken::Letter(letter) => self.open(letter).await?,
+                Woken::Command(command) => self.answer(command).await?,
                 Woken::Time => {}
             }
             self.watch_disk().await?;
@@ -165,7 +157,7 @@ impl<'a, E: Executor> Run<'a, E> {
         }
         // What was asked for at the last moment is written down and answered, if no longer obeyed.
         while let Some(command) = inbox.unheard() {
-            self.open(Letter::Command(command)).await?;
+            self.answer(command).await?;
         }
         let RunSummary { done, failed, left, pruned, .. } = self.summary;
         // Those that were left running have no conclusion.
@@ -174,16 +166,11 @@ impl<'a, E: Executor> Run<'a, E> {
         Ok(self.summary.clone())
     }
 
-    async fn open(&mut self, letter: Letter) -> Result<(), DriveError> {
-        match letter {
-            Letter::Command(command) => {
-                let answer = self.obey(command.request).await?;
-                // Who asked may have left.
-                let _gone = command.answer.send(answer);
-                Ok(())
-            }
-            Letter::Device(device, state) => self.give(Input::Device { device, state }).await,
-        }
+    async fn answer(&mut self, command: Command) -> Result<(), DriveError> {
+        let answer = self.obey(command.request).await?;
+        // Who asked may have left.
+        let _gone = command.answer.send(answer);
+        Ok(())
     }
 
     fn pause(&self) -> std::time::Duration {

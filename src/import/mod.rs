@@ -8,6 +8,7 @@ mod read;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use error::ImportError;
@@ -17,7 +18,7 @@ pub use read::read;
 use crate::plan::{Label, value_text};
 
 /// A value that somebody else measured.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Imported {
     /// What the import is called: one name for all rows of a file.
     pub import: String,

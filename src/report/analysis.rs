@@ -25,7 +25,7 @@ pub(super) const EVALUATIONS: [&str; 2] = ["linear_top1", "knn_top1"];
 /// What the rows say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Analysis {
-    /// The sweep's report metric.
+    /// The metric that the report leads with.
     pub metric: String,
     /// What stands behind a mean.
     pub spread: SpreadKind,
@@ -109,13 +109,13 @@ pub fn analyse(gathered: &Gathered) -> Analysis {
     let reference = Reference::of(gathered);
     let mut cells: Vec<Cell> = groups(&gathered.trials)
         .into_iter()
-        .map(|(label, trials)| cell(label, &trials, &sweep.report_metric, &finals, table))
+        .map(|(label, trials)| cell(label, &trials, sweep.lead_metric(), &finals, table))
         .collect();
     if let Some(reference) = reference {
         set_changes(&mut cells, reference);
         test_changes(&mut cells);
     }
-    let metric = sweep.report_metric.as_str();
+    let metric = sweep.lead_metric();
     let with_result = gathered.trials.iter().filter(|trial| value_of(trial, metric).is_some());
     let classes = sweep.classes.or_else(|| known_classes(gathered));
     Analysis {

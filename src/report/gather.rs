@@ -40,6 +40,7 @@ pub async fn gather(store: &Store, sweep: SweepRow) -> Result<Gathered, StoreErr
         classes: classes(sweep.facts.eval.data.as_ref(), &trials),
         eval: sweep.facts.eval,
         workers: several(&store.workers_of(&keys).await?),
+        asked_metric: None,
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
     };
     Ok(Gathered::new(facts, trials, finals, curves))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::import::Imported;
 use crate::spec::eval::EvalSpec;
 use crate::spec::sweep::{Scale, SpreadKind};
 use crate::store::rows::{Finals, Series, TrialRow};
@@ -25,6 +26,8 @@ pub struct Gathered {
     pub finals: Vec<Finals>,
     /// Name of a metric to its course in each trial, thinned.
     pub curves: BTreeMap<String, Vec<Series>>,
+    /// Other people's results of its cells.
+    pub imported: Vec<Imported>,
 }
 
 /// What a report says about its sweep.
@@ -56,9 +59,19 @@ pub struct SweepFacts {
     /// The worker binaries that finished trials, where there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workers: Vec<String>,
+    /// Metric that the report leads with instead, where somebody asked for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_metric: Option<String>,
     /// Version of byol-sweep that read the rows from the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+}
+
+impl SweepFacts {
+    /// Returns the metric that the report leads with.
+    pub fn lead_metric(&self) -> &str {
+        self.asked_metric.as_deref().unwrap_or(&self.report_metric)
+    }
 }
 
 /// A file of rows that cannot be read.
@@ -88,6 +101,7 @@ enum Line {
     Trial { trial: Box<TrialRow> },
     Finals { finals: Finals },
     Series { metric: String, series: Series },
+    Imported { imported: Imported },
 }
 
 impl Gathered {
@@ -101,7 +115,16 @@ impl Gathered {
         for series in curves.values_mut().flatten() {
             series.points = thinned(&series.points);
         }
-        Self { sweep, trials, finals, curves }
+        Self { sweep, trials, finals, curves, imported: Vec::new() }
+    }
+
+    /// Sets other people's results beside ours: those of a cell of this sweep.
+    #[must_use]
+    pub fn beside(mut self, imported: Vec<Imported>) -> Self {
+        let labels = || self.trials.iter().flat_map(|trial| &trial.labels);
+        let is_ours = |row: &Imported| labels().any(|label| row.is_of(label));
+        self.imported = imported.into_iter().filter(is_ours).collect();
+        self
     }
 
     /// Returns the rows as JSON, one a line.
@@ -113,8 +136,10 @@ impl Gathered {
         let curves = self.curves.iter().flat_map(|(metric, all)| {
             all.iter().cloned().map(|series| Line::Series { metric: metric.clone(), series })
         });
+        let imported = self.imported.iter().cloned().map(|imported| Line::Imported { imported });
+        let rows = trials.chain(finals).chain(curves).chain(imported);
         let mut text = String::new();
-        for line in std::iter::once(sweep).chain(trials).chain(finals).chain(curves) {
+        for line in std::iter::once(sweep).chain(rows) {
             text += &serde_json::to_string(&line).expect("plain data serialises");
             text.push('\n');
         }
@@ -127,7 +152,7 @@ impl Gathered {
     /// A line that is no row, another format, no line about the sweep.
     pub fn from_jsonl(text: &str) -> Result<Self, RowsError> {
         let mut found: Option<SweepFacts> = None;
-        let (mut trials, mut finals) = (Vec::new(), Vec::new());
+        let (mut trials, mut finals, mut imported) = (Vec::new(), Vec::new(), Vec::new());
         let mut curves: BTreeMap<String, Vec<Series>> = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
             let line = serde_json::from_str(line)
@@ -138,9 +163,11 @@ impl Gathered {
                 Line::Trial { trial } => trials.push(*trial),
                 Line::Finals { finals: row } => finals.push(row),
                 Line::Series { metric, series } => curves.entry(metric).or_default().push(series),
+                Line::Imported { imported: row } => imported.push(row),
             }
         }
-        Ok(Self::new(found.ok_or(RowsError::NoSweep)?, trials, finals, curves))
+        let sweep = found.ok_or(RowsError::NoSweep)?;
+        Ok(Self::new(sweep, trials, finals, curves).beside(imported))
     }
 }
 

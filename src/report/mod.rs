@@ -5,6 +5,7 @@ pub mod analysis;
 mod bootstrap;
 pub mod cell;
 pub mod chart;
+pub mod check;
 mod digits;
 mod entry;
 pub mod estimate;
@@ -12,6 +13,8 @@ pub mod figure;
 pub mod floor;
 mod gather;
 pub mod gathered;
+mod html;
+mod imports;
 mod latex;
 mod metric;
 mod page;
@@ -31,20 +34,23 @@ mod significance;
 mod summary;
 pub mod table;
 pub mod terminal;
+pub mod trials;
 mod words;
 pub mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
 pub use chart::Columns;
+pub use check::{CheckError, Checked, Fault, FaultKind, check, kept};
 pub use figure::Figure;
 pub use gather::gather;
-pub use gathered::{Gathered, SweepFacts};
+pub use gathered::{Gathered, RowsError, SweepFacts};
 pub use provenance::Provenance;
 pub use records::Records;
 pub use table::TableInfo;
+pub use trials::Trials;
 pub use write::{Format, WriteError, write};
 
 use crate::spec::smoke::tried_by;
@@ -63,6 +69,8 @@ pub struct Report {
     pub tables: Vec<TableInfo>,
     /// Charts.
     pub figures: Vec<Figure>,
+    /// Every trial by itself.
+    pub trials: Trials,
     /// The results for programs.
     pub records: Records,
     /// The rows that it was drawn from, as [`Gathered::to_jsonl`] writes them.
@@ -117,6 +125,18 @@ pub enum BuildError {
         /// How they stand, in words.
         states: String,
     },
+    /// Trials have results, and none of this name.
+    #[error("the sweep `{sweep}` has no metric `{metric}`: it has {known}{hint}")]
+    UnknownMetric {
+        /// Name of the sweep.
+        sweep: String,
+        /// What was asked for.
+        metric: String,
+        /// What there is, in words.
+        known: String,
+        /// The nearest name, in words.
+        hint: String,
+    },
 }
 
 /// Builds a report. A sweep that is half done gives one that says what is missing.
@@ -126,6 +146,9 @@ pub enum BuildError {
 pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
     let analysis = analysis::analyse(gathered);
     if analysis.with_result == 0 {
+        if let Some(error) = unknown_metric(gathered, &analysis.metric) {
+            return Err(error);
+        }
         return Err(BuildError::NothingToReport {
             sweep: gathered.sweep.name.clone(),
             metric: analysis.metric,
@@ -145,9 +168,34 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
         },
         tables: results::tables(gathered, &analysis),
         figures: figure::figures(gathered, &analysis),
+        trials: Trials::of(gathered),
         records: Records::of(gathered, &analysis, &provenance),
         rows,
         provenance,
+    })
+}
+
+/// How near a name must be to be what was meant.
+const NEAR: f64 = 0.6;
+
+/// Tells what metrics there are, where there are any.
+fn unknown_metric(gathered: &Gathered, metric: &str) -> Option<BuildError> {
+    let values = gathered.finals.iter().flat_map(|row| &row.values);
+    let known: BTreeSet<&str> =
+        values.filter(|(_, value)| value.is_finite()).map(|(name, _)| name.as_str()).collect();
+    if known.is_empty() || known.contains(metric) {
+        return None;
+    }
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::normalized_damerau_levenshtein(metric, name), name))
+        .filter(|(similarity, _)| *similarity >= NEAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    Some(BuildError::UnknownMetric {
+        sweep: gathered.sweep.name.clone(),
+        metric: metric.to_owned(),
+        known: known.iter().copied().collect::<Vec<_>>().join(", "),
+        hint: nearest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?")),
     })
 }
 
@@ -174,7 +222,8 @@ fn commands(sweep: &SweepFacts) -> Vec<String> {
 }
 
 fn report_command(sweep: &SweepFacts) -> String {
-    format!("byol-sweep report {}", sweep.name)
+    let metric = sweep.asked_metric.as_ref().map(|metric| format!(" --metric {metric}"));
+    format!("byol-sweep report {}{}", sweep.name, metric.unwrap_or_default())
 }
 
 fn states(gathered: &Gathered) -> String {
@@ -246,6 +295,29 @@ mod tests {
             "the sweep `cifar10-batch` has no `linear_top1` yet: of 30 trials, 1 not started, \
              28 done without it, 1 failed; `byol-sweep run` goes on with it"
         );
+    }
+
+    #[test]
+    fn another_metric_leads_where_it_is_asked_for() {
+        let mut gathered = samples::batch_sweep();
+        gathered.sweep.asked_metric = Some("knn_top1".to_owned());
+        let report = build(&gathered).unwrap();
+        assert_eq!(table(&report, "results").title, "Results: kNN top-1");
+        assert_eq!(report.provenance.command, "byol-sweep report cifar10-batch --metric knn_top1");
+        assert_eq!(build(&Gathered::from_jsonl(&report.rows).unwrap()).unwrap(), report);
+    }
+
+    #[test]
+    fn a_metric_that_nothing_has_is_told_with_the_nearest_name() {
+        let mut gathered = samples::batch_sweep();
+        gathered.sweep.asked_metric = Some("linear_topl".to_owned());
+        let error = build(&gathered).unwrap_err().to_string();
+        let told =
+            "the sweep `cifar10-batch` has no metric `linear_topl`: it has floor_calibrated_";
+        assert!(error.starts_with(told), "{error}");
+        assert!(error.ends_with("; did you mean `linear_top1`?"), "{error}");
+        gathered.sweep.asked_metric = Some("zzz".to_owned());
+        assert!(!build(&gathered).unwrap_err().to_string().contains("did you mean"));
     }
 
     #[test]

@@ -5,7 +5,6 @@ use flate2::Crc;
 
 /// Signature, and the first chunk with its 13 bytes.
 const START: usize = 8 + 12 + 13;
-#[cfg(test)]
 /// Length, kind and checksum of a chunk.
 const FRAME: usize = 12;
 const TEXT: &[u8; 4] = b"iTXt";
@@ -31,7 +30,6 @@ fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes(), kind.as_slice(), data, &checksum.sum().to_be_bytes()].concat()
 }
 
-#[cfg(test)]
 /// Returns the words of a picture, as its chunks hold them; none of what is no PNG.
 pub(super) fn of(png: &[u8]) -> Vec<&[u8]> {
     let mut found = Vec::new();

@@ -54,7 +54,7 @@ impl Provenance {
     pub(super) fn comment(&self) -> String {
         let mut text = "<!--\n".to_owned();
         for (name, entry) in self.entries() {
-            text += &format!("{name}: {}\n", entry.replace('>', "&gt;"));
+            text += &format!("{name}: {}\n", entry.replace('<', "&lt;").replace('>', "&gt;"));
         }
         text + "-->\n"
     }

@@ -8,6 +8,8 @@ use super::cell::Cell;
 use super::digits::rounded;
 use super::estimate::Estimate;
 use super::gathered::Gathered;
+use super::imports;
+use super::metric::Metric;
 use super::provenance::Provenance;
 use super::settings;
 
@@ -130,6 +132,7 @@ fn entries(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<(String
         let change = cell.change.as_ref().and_then(|change| change.published);
         add("paper_change", json!(change.map(|change| change / 100.0)));
     }
+    entries.extend(imports::records(gathered, Metric(&analysis.metric), cell));
     entries
 }
 

@@ -1,4 +1,4 @@
-//! The report's tables: results beside the paper's, levels to compare with, what is missing.
+//! The report's tables: results beside the paper's and other people's, levels to compare with, what is missing.
 
 use super::analysis::{Analysis, EVALUATIONS};
 use super::cell::Cell;
@@ -6,6 +6,7 @@ use super::entry;
 use super::estimate::Estimate;
 use super::floor::{FloorKind, Floors};
 use super::gathered::Gathered;
+use super::imports;
 use super::metric::Metric;
 use super::reproduction::table as reproduction;
 use super::settings;
@@ -53,6 +54,7 @@ fn results(gathered: &Gathered, analysis: &Analysis) -> TableInfo {
         Column::numbers("paper (%)").spare(1),
         Column::numbers("change in the paper (points)"),
     ]);
+    let columns = columns.chain(imports::columns(gathered, metric));
     TableInfo {
         id: "results",
         title: format!("Results: {}", metric.words()),
@@ -94,6 +96,7 @@ fn result_row(gathered: &Gathered, analysis: &Analysis, cell: &Cell) -> Vec<Stri
         cell.published.as_ref().map(printed).unwrap_or_default(),
         printed_change(cell).unwrap_or_default(),
     ]);
+    row.extend(imports::entries(gathered, metric, cell));
     row
 }
 
@@ -192,6 +195,7 @@ fn footnotes(gathered: &Gathered, analysis: &Analysis) -> Vec<String> {
     let left_out = "They have no result, and no mean or figure counts them.";
     notes.extend(marked(cells, "§ stopped early", left_out, |cell| cell.stopped_early));
     notes.extend(paper_notes(gathered, analysis));
+    notes.extend(imports::notes(gathered, Metric(&analysis.metric)));
     notes
 }
 

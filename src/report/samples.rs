@@ -42,6 +42,7 @@ impl Sample {
             },
             classes: Some(10),
             workers: Vec::new(),
+            asked_metric: None,
             version: None,
         };
         Self(Gathered::new(sweep, Vec::new(), Vec::new(), BTreeMap::new()))

@@ -195,7 +195,7 @@ fn markdown_row<'a>(entries: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Keeps an entry in its cell, and its words from being read as markup.
-fn escaped(entry: &str) -> String {
+pub(super) fn escaped(entry: &str) -> String {
     let mut text = String::with_capacity(entry.len());
     for character in entry.chars() {
         match character {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::chart::{self, Columns};
 use super::page::{self, Pictures};
-use super::{Figure, Report, latex, png_text};
+use super::{Figure, Report, html, latex, png_text};
 use crate::files::{Unwritten, write_together};
 
 /// A kind of file.
@@ -13,6 +13,8 @@ use crate::files::{Unwritten, write_together};
 pub enum Format {
     /// `report.md`.
     Markdown,
+    /// `index.html`: all of it, for a browser.
+    Html,
     /// `tables.tex`: the tables for a paper.
     Tex,
     /// One picture a figure.
@@ -29,13 +31,25 @@ pub enum Format {
 
 impl Format {
     /// What is written unless something else is asked for: a drawing would be there twice.
-    pub const USUAL: [Self; 6] =
-        [Self::Markdown, Self::Tex, Self::Png, Self::Csv, Self::Json, Self::Rows];
+    pub const USUAL: [Self; 7] =
+        [Self::Markdown, Self::Html, Self::Tex, Self::Png, Self::Csv, Self::Json, Self::Rows];
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Markdown,
+        Self::Html,
+        Self::Tex,
+        Self::Png,
+        Self::Svg,
+        Self::Csv,
+        Self::Json,
+        Self::Rows,
+    ];
 
     /// Returns what `--format` calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Markdown => "md",
+            Self::Html => "html",
             Self::Tex => "tex",
             Self::Png => "png",
             Self::Svg => "svg",
@@ -95,7 +109,7 @@ pub fn write(
 }
 
 /// Returns the names of a report's files and what they hold.
-fn files(
+pub(super) fn files(
     report: &Report,
     formats: &[Format],
     columns: Columns,
@@ -109,6 +123,13 @@ fn files(
             Format::Markdown => {
                 let page = page::markdown(report, pictures);
                 files.push(("report.md".to_owned(), page.into_bytes()));
+            }
+            Format::Html => {
+                let page = html::page(report).map_err(|source| WriteError::Chart {
+                    file: "index.html".to_owned(),
+                    source,
+                })?;
+                files.push(("index.html".to_owned(), page.into_bytes()));
             }
             Format::Tex => files.push(("tables.tex".to_owned(), latex::page(report).into_bytes())),
             Format::Png => {
@@ -167,6 +188,7 @@ mod tests {
             names,
             [
                 "report.md",
+                "index.html",
                 "tables.tex",
                 "accuracy-by-tau-base.png",
                 "curves.png",
@@ -214,10 +236,7 @@ mod tests {
     #[test]
     fn every_file_but_the_table_of_numbers_tells_its_rows() {
         let report = build(&samples::tau_sweep()).unwrap();
-        for (name, bytes) in
-            files(&report, &[Format::USUAL.as_slice(), &[Format::Svg]].concat(), Columns::Two)
-                .unwrap()
-        {
+        for (name, bytes) in files(&report, &Format::ALL, Columns::Two).unwrap() {
             let holds = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
             let told = !matches!(name.as_str(), "results.csv" | "rows.jsonl");
             assert_eq!(holds(&report.provenance.rows), told, "{name}");

@@ -15,8 +15,7 @@ use super::intake::{Gate, Why};
 use super::phase::Phase;
 use super::slots::Trust;
 use super::trials::{Grave, Hold};
-use super::{Action, DeviceState, JobNo, Millis, Scheduler};
-use crate::ids::DeviceId;
+use super::{Action, JobNo, Millis, Scheduler};
 
 impl Scheduler {
     /// Draws the conclusions of an attempt's end.
@@ -62,7 +61,7 @@ impl Scheduler {
     }
 
     fn suspect(&mut self, device: usize, now: Millis, actions: &mut Vec<Action>) {
-        let in_service = self.slots.state(device) != DeviceState::Out;
+        let in_service = self.slots.is_in_service(device);
         if self.intake.gate != Gate::Open || !in_service {
             return;
         }
@@ -171,27 +170,13 @@ impl Scheduler {
     fn clear(&mut self, device: usize, actions: &mut Vec<Action>) {
         self.slots.set_trust(device, Trust::Trusted);
         self.records[device] = Record::default();
-        if self.slots.state(device) != DeviceState::Out {
+        if self.slots.is_in_service(device) {
             actions.push(Action::DeviceCleared { device: self.slots.id(device).clone() });
         }
     }
 
-    pub(super) fn device_changed(
-        &mut self,
-        device: &DeviceId,
-        state: DeviceState,
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(device) = self.slots.find(device) else { return };
-        match (self.slots.state(device), state) {
-            (DeviceState::Out, _) => {}
-            (_, DeviceState::Out) => self.take_out(device, actions),
-            (_, DeviceState::Open | DeviceState::Busy) => self.slots.set_state(device, state),
-        }
-    }
-
     fn take_out(&mut self, device: usize, actions: &mut Vec<Action>) {
-        self.slots.set_state(device, DeviceState::Out);
+        self.slots.take_out(device);
         self.slots.set_trust(device, Trust::Trusted);
         self.records[device] = Record::default();
         let left = self.slots.in_service();

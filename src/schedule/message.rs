@@ -100,13 +100,6 @@ pub enum Input {
         /// The trial.
         job: JobNo,
     },
-    /// Something changed about a device.
-    Device {
-        /// Which; one that this run does not use is passed over.
-        device: DeviceId,
-        /// How it is now.
-        state: DeviceState,
-    },
     /// Of each of these devices, how many attempts may be there at a time, within its slots; none
     /// start while it is 0. What is alive goes on.
     Rooms(Vec<(DeviceId, u32)>),
@@ -145,17 +138,6 @@ pub enum Manner {
     Softly,
     /// It is killed.
     Hard,
-}
-
-/// What the world says of a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceState {
-    /// Attempts may start there.
-    Open,
-    /// Somebody else computes there, or it is not empty yet: nothing starts until it is open.
-    Busy,
-    /// Out of service until the run ends.
-    Out,
 }
 
 /// How much room the disk has.

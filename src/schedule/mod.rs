@@ -30,7 +30,7 @@ use slots::{Seat, Slots};
 use trials::Trials;
 
 pub use message::{
-    Action, DeviceState, DiskLevel, Ending, Input, Job, JobNo, Manner, Millis, Start, StopRequest,
+    Action, DiskLevel, Ending, Input, Job, JobNo, Manner, Millis, Start, StopRequest,
 };
 
 /// The state of a run. See the module for what it decides.
@@ -119,7 +119,6 @@ impl Scheduler {
             Input::Retry(job) => self.retry(job, now, actions)?,
             Input::StopJob { job, manner } => self.stop_job(job, manner, now, actions)?,
             Input::Prune { job } => self.prune(job, now, actions)?,
-            Input::Device { device, state } => self.device_changed(&device, state, actions),
             Input::Rooms(rooms) => self.slots.set_rooms(&rooms),
             Input::Disk(level) => self.disk_changed(level, now, actions),
         }

@@ -1,6 +1,5 @@
 //! Places for attempts on devices, and which one comes next. Knows nothing of trials.
 
-use super::message::DeviceState;
 use crate::ids::{DeviceId, Slot};
 
 /// What a live attempt takes up.
@@ -35,7 +34,7 @@ pub(super) struct Slots {
 #[derive(Clone, Debug)]
 struct Device {
     id: DeviceId,
-    state: DeviceState,
+    service: Service,
     trust: Trust,
     slots: Vec<(Slot, Use)>,
     taken: usize,
@@ -49,6 +48,14 @@ enum Use {
     Taken,
 }
 
+/// Whether a device is used in this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    In,
+    /// Not any more.
+    Out,
+}
+
 /// What the scheduler itself thinks of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
@@ -59,7 +66,7 @@ pub(super) enum Trust {
 
 impl Device {
     fn is_usable(&self) -> bool {
-        self.state == DeviceState::Open && self.trust == Trust::Trusted
+        self.service == Service::In && self.trust == Trust::Trusted && self.room > 0
     }
 }
 
@@ -71,7 +78,7 @@ impl Slots {
                 Some(device) => device.slots.push((slot, Use::Free)),
                 None => devices.push(Device {
                     id: slot.device.clone(),
-                    state: DeviceState::Open,
+                    service: Service::In,
                     trust: Trust::Trusted,
                     slots: vec![(slot, Use::Free)],
                     taken: 0,
@@ -132,12 +139,12 @@ impl Slots {
         }
     }
 
-    pub(super) fn state(&self, device: usize) -> DeviceState {
-        self.devices[device].state
+    pub(super) fn is_in_service(&self, device: usize) -> bool {
+        self.devices[device].service == Service::In
     }
 
-    pub(super) fn set_state(&mut self, device: usize, state: DeviceState) {
-        self.devices[device].state = state;
+    pub(super) fn take_out(&mut self, device: usize) {
+        self.devices[device].service = Service::Out;
     }
 
     pub(super) fn set_rooms(&mut self, rooms: &[(DeviceId, u32)]) {
@@ -164,7 +171,7 @@ impl Slots {
 
     /// Returns how many devices may be used now or later.
     pub(super) fn in_service(&self) -> usize {
-        self.devices.iter().filter(|device| device.state != DeviceState::Out).count()
+        self.devices.iter().filter(|device| device.service == Service::In).count()
     }
 }
 
@@ -217,14 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn only_devices_that_are_open_and_trusted_are_taken() {
+    fn only_devices_that_have_room_and_are_trusted_are_taken() {
         let mut slots = slots();
-        slots.set_state(0, DeviceState::Busy);
+        slots.set_rooms(&[(gpu(0), 0)]);
         slots.set_trust(1, Trust::Suspected);
         assert_eq!(taken(&mut slots), []);
         assert_eq!(slots.in_service(), 2);
         slots.set_trust(1, Trust::Trusted);
         assert!(slots.another_is_usable(0) && !slots.another_is_usable(1));
         assert_eq!(taken(&mut slots).len(), 2);
+        slots.take_out(0);
+        slots.set_rooms(&[(gpu(0), 2)]);
+        assert_eq!((taken(&mut slots), slots.in_service()), (Vec::new(), 1));
     }
 }

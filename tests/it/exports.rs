@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::terminal::{Terminal, assert_code, stderr, stdout};
 
 /// Four cells of two seeds; an axis of numbers, an axis of lists.
-const SWEEP: &str = r#"
+pub(crate) const SWEEP: &str = r#"
 schema = 1
 name = "tiny"
 description = "Batch size, \"and\" blur"
@@ -48,24 +48,24 @@ fn loss(trial: u32, update: u64) -> f64 {
     f64::from(trial) + 1.0 / (update as f64 + 2.0)
 }
 
-fn plan(text: &str) -> Plan {
+pub(crate) fn plan(text: &str) -> Plan {
     let sweep = spec::parse("sweep.toml", text).unwrap();
     expand(&sweep, &Request { overrides: &[], digests: &|_| None, limit: Limit::Million }).unwrap()
 }
 
 /// A folder with a store of [`SWEEP`]: six trials done, one failed, one pending.
-fn filled() -> Terminal {
+pub(crate) fn filled() -> Terminal {
     let terminal = Terminal::new();
     block_on(fill(&terminal.path().join(".byol-sweep"), &plan(SWEEP)));
     terminal
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(future)
 }
 
-async fn fill(state: &Path, plan: &Plan) {
+pub(crate) async fn fill(state: &Path, plan: &Plan) {
     let store = Store::open(state).await.unwrap();
     store.sync_plan(plan, 1_000).await.unwrap();
     for trial in plan.trials.iter().filter(|trial| trial.ordinal <= FAILED) {

@@ -4,6 +4,7 @@
 
 mod augment;
 mod bad_input;
+mod browser;
 mod cli;
 mod control;
 mod data;
@@ -20,6 +21,7 @@ mod ledger;
 mod migrations;
 mod process;
 mod remains;
+mod report_verb;
 mod reports;
 mod serve;
 mod store;

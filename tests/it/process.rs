@@ -66,7 +66,6 @@ impl Bench {
             images: Images { train: &|_| None, eval: None },
             options: self.options,
             commands: mpsc::channel(1).1,
-            device_news: mpsc::channel(1).1,
             expected: &|_| None,
         };
         let summary = tokio::time::timeout(BOUND, run(request, &mut recorder, stops)).await;

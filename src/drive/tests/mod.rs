@@ -94,7 +94,6 @@ impl Bench {
             images: Images { train: &|trial| trial.data_path.clone(), eval: None },
             options: self.options,
             commands,
-            device_news: mpsc::channel(1).1,
             expected: &|_| self.expected,
         };
         let run = run(request, observer, stops);

@@ -2,8 +2,9 @@
 
 use super::super::phase::Conclusion;
 use super::super::policy::Policy;
-use super::super::{DeviceState, DiskLevel, Input, Job, JobNo, Millis, Start};
+use super::super::{DiskLevel, Input, Job, JobNo, Millis, Start};
 use super::world::{Attempt, Manners, POLICY, World, attempt, cpu, crash, done, gpu, gpus, lost};
+use crate::ids::Slot;
 use crate::outcome::FailureReason;
 use crate::schedule::Ending;
 
@@ -83,27 +84,24 @@ fn what_the_trial_is_to_blame_for_says_nothing_of_the_device() {
 #[test]
 fn a_busy_device_is_left_alone_and_comes_back() {
     let world = World::new(vec![vec![done(5)]; 3], gpus(1), POLICY)
-        .input(3, Input::Device { device: gpu(0), state: DeviceState::Busy })
-        .input(50, Input::Device { device: gpu(0), state: DeviceState::Open })
+        .input(3, Input::Rooms(vec![(gpu(0), 0)]))
+        .input(50, Input::Rooms(vec![(gpu(0), 1)]))
         .play();
     assert!(all(&world, Conclusion::Done));
     assert_eq!(world.story[3], "50 b on cuda:0", "what was alive went on: {:#?}", world.story);
 }
 
 #[test]
-fn the_last_device_to_leave_ends_the_run() {
-    let world = World::new(vec![vec![done(5)]; 3], gpus(1), POLICY)
-        .input(3, Input::Device { device: gpu(0), state: DeviceState::Out })
-        .play();
-    let expected = [
-        "0 a on cuda:0",
-        "3 cuda:0 out, 0 left",
-        "3 b is Left",
-        "3 c is Left",
-        "5 a Done",
-        "5 a is Done",
-    ];
-    assert_eq!(world.story, expected);
+fn what_is_alive_on_the_last_device_to_leave_goes_on() {
+    let slot = |ordinal| Slot { device: gpu(0), ordinal, threads: 1 };
+    let mut scripts = vec![vec![done(50)]];
+    scripts.extend(vec![vec![NEVER]; 6]);
+    let policy = Policy { max_retries: 0, ..POLICY };
+    let world = World::new(scripts, vec![slot(0), slot(1)], policy).play();
+    assert_eq!(said(&world, "out, 0 left"), 1, "{:#?}", world.story);
+    assert_eq!(world.conclusions[&JobNo(0)], Conclusion::Done);
+    let left = world.conclusions.values().filter(|&&end| end == Conclusion::Left).count();
+    assert_eq!(left, 6, "{:#?}", world.story);
 }
 
 #[test]

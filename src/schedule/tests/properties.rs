@@ -6,9 +6,7 @@ use std::num::NonZeroU32;
 use proptest::prelude::*;
 
 use super::super::policy::{Backoff, Policy, Suspicion};
-use super::super::{
-    DeviceState, DiskLevel, Ending, Input, Job, JobNo, Manner, Millis, Start, StopRequest,
-};
+use super::super::{DiskLevel, Ending, Input, Job, JobNo, Manner, Millis, Start, StopRequest};
 use super::world::{Attempt, Manners, POLICY, World, done, gpu};
 use crate::ids::Slot;
 use crate::outcome::FailureReason;
@@ -93,7 +91,6 @@ fn any_job() -> impl Strategy<Value = Job> {
 fn any_input() -> impl Strategy<Value = Input> {
     let job = || (0..8usize).prop_map(JobNo);
     let manner = prop_oneof![Just(Manner::Softly), Just(Manner::Hard)];
-    let state = prop_oneof![4 => Just(DeviceState::Open), 4 => Just(DeviceState::Busy), 1 => Just(DeviceState::Out)];
     let level = prop_oneof![4 => Just(DiskLevel::Fine), 4 => Just(DiskLevel::Low), 1 => Just(DiskLevel::Critical)];
     prop_oneof![
         Just(Input::Pause),
@@ -103,7 +100,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         job().prop_map(Input::Retry),
         (job(), manner).prop_map(|(job, manner)| Input::StopJob { job, manner }),
         job().prop_map(|job| Input::Prune { job }),
-        (0..4u32, state).prop_map(|(index, state)| Input::Device { device: gpu(index), state }),
+        (0..4u32, 0..3u32).prop_map(|(index, room)| Input::Rooms(vec![(gpu(index), room)])),
         level.prop_map(Input::Disk),
     ]
 }
@@ -170,9 +167,7 @@ fn world(parts: Parts) -> World {
     if !critical {
         world = world.input(LIFTED, Input::Disk(DiskLevel::Fine));
     }
-    (0..4).fold(world, |world, index| {
-        world.input(LIFTED, Input::Device { device: gpu(index), state: DeviceState::Open })
-    })
+    world.input(LIFTED, Input::Rooms((0..4).map(|index| (gpu(index), u32::MAX)).collect()))
 }
 
 proptest! {

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::super::phase::Conclusion;
 use super::super::policy::{Backoff, Policy, Suspicion};
 use super::super::{
-    Action, DeviceState, DiskLevel, Ending, Input, Job, JobNo, Manner, Millis, Scheduler, Start,
-    StopRequest,
+    Action, DiskLevel, Ending, Input, Job, JobNo, Manner, Millis, Scheduler, Start, StopRequest,
 };
 use crate::ids::{DeviceId, Slot};
 use crate::outcome::{FailureReason, StopReason};
@@ -261,11 +260,14 @@ impl World {
             }
             Input::Retry(job) => self.charged[job.0] = 0,
             Input::Disk(level) => self.disk = *level,
-            Input::Device { device, state: DeviceState::Open } => {
-                self.shut.remove(device);
-            }
-            Input::Device { device, state: DeviceState::Busy | DeviceState::Out } => {
-                self.shut.insert(device.clone());
+            Input::Rooms(rooms) => {
+                for (device, room) in rooms {
+                    if *room == 0 {
+                        self.shut.insert(device.clone());
+                    } else {
+                        self.shut.remove(device);
+                    }
+                }
             }
             Input::Tick
             | Input::Adopted { .. }
@@ -274,8 +276,7 @@ impl World {
             | Input::Spoke(_)
             | Input::Ended { .. }
             | Input::StopJob { .. }
-            | Input::Prune { .. }
-            | Input::Rooms(_) => {}
+            | Input::Prune { .. } => {}
         }
     }
 
@@ -288,6 +289,9 @@ impl World {
             Input::StopJob { job, manner: Manner::Hard } => Some(job),
             _ => None,
         };
+        // Who was not alive yet may be begun by the same step.
+        let [asked, killed] =
+            [asked, killed].map(|job| job.filter(|job| self.live.contains_key(job)));
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             for action in self.scheduler.step(input, Millis(self.now)).unwrap() {

@@ -1,0 +1,247 @@
+//! The report as one page for a browser: no server, no network, no other file. Knows nothing of what
+//! the numbers mean.
+
+mod curves;
+mod markup;
+mod sheets;
+
+use markup::Markup;
+
+use super::chart::{self, ChartError, Columns};
+use super::table::{Align, TableInfo};
+use super::{Figure, Report};
+
+const STYLE: &str = include_str!("html/page.css");
+const SCRIPT: &str = include_str!("html/page.js");
+
+/// Returns the page. It says itself that nothing may be loaded, and that no script but its own runs.
+///
+/// # Errors
+/// A figure cannot be drawn.
+pub(super) fn page(report: &Report) -> Result<String, ChartError> {
+    let mut page = Markup::new();
+    page.raw("<!doctype html>\n");
+    page.comment(&report.provenance.comment());
+    page.open("html", &[("lang", "en")]);
+    head(report, &mut page);
+    page.open("body", &[]);
+    opening(report, &mut page);
+    contents(report, &mut page);
+    for figure in &report.figures {
+        draw(figure, &mut page)?;
+    }
+    for table in &report.tables {
+        set(table, &mut page);
+    }
+    sheets::write(&report.trials, &mut page);
+    closing(report, &mut page);
+    page.open("script", &[("nonce", nonce(report))]);
+    page.raw(SCRIPT);
+    page.close("script");
+    page.close("body");
+    page.close("html");
+    Ok(page.into_text())
+}
+
+/// What lets our script run and no other: nobody who chooses a name knows the digest of the rows
+/// that it will stand in.
+fn nonce(report: &Report) -> &str {
+    &report.provenance.rows
+}
+
+fn head(report: &Report, page: &mut Markup) {
+    let policy = format!(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{}'; base-uri 'none'; form-action 'none'",
+        nonce(report)
+    );
+    page.open("head", &[]);
+    page.raw("<meta charset=\"utf-8\">\n");
+    page.open("meta", &[("http-equiv", "Content-Security-Policy"), ("content", &policy)]);
+    page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    page.raw("<meta name=\"color-scheme\" content=\"light dark\">\n");
+    page.element("title", &[], &report.text.title);
+    page.open("style", &[]);
+    page.raw(STYLE);
+    page.close("style");
+    page.close("head");
+}
+
+fn opening(report: &Report, page: &mut Markup) {
+    let text = &report.text;
+    page.open("header", &[]);
+    page.element("h1", &[], &text.title);
+    if let Some(notice) = &text.notice {
+        page.element("p", &[("class", "notice")], notice);
+    }
+    page.element("p", &[("class", "description")], &text.description);
+    list(&text.summary, page);
+    page.close("header");
+}
+
+fn list(items: &[String], page: &mut Markup) {
+    if items.is_empty() {
+        return;
+    }
+    page.open("ul", &[]);
+    for item in items {
+        page.element("li", &[], item);
+    }
+    page.close("ul");
+}
+
+fn contents(report: &Report, page: &mut Markup) {
+    page.open("nav", &[("aria-label", "On this page")]);
+    let figures = report.figures.iter().map(Figure::heading);
+    let figures = figures.map(|heading| (figure_id(&heading.file), heading.title.as_str()));
+    let tables = report.tables.iter().map(|table| (table.id.to_owned(), table.title.as_str()));
+    for (id, title) in figures.chain(tables).chain([("trials".to_owned(), "Trials")]) {
+        page.element("a", &[("href", &format!("#{id}"))], title);
+    }
+    page.close("nav");
+}
+
+fn figure_id(file: &str) -> String {
+    format!("figure-{file}")
+}
+
+fn draw(figure: &Figure, page: &mut Markup) -> Result<(), ChartError> {
+    let heading = figure.heading();
+    page.open("section", &[("id", &figure_id(&heading.file))]);
+    page.element("h2", &[], &heading.title);
+    page.open("figure", &[]);
+    for (columns, class) in [(Columns::Two, "drawing wide"), (Columns::One, "drawing narrow")] {
+        page.open("div", &[("class", class)]);
+        page.drawing(&chart::svg(figure, columns)?);
+        page.close("div");
+    }
+    page.element("figcaption", &[], &heading.caption);
+    page.close("figure");
+    page.close("section");
+    Ok(())
+}
+
+fn set(table: &TableInfo, page: &mut Markup) {
+    page.open("section", &[("id", table.id)]);
+    page.element("h2", &[], &table.title);
+    page.open("div", &[("class", "scroll"), ("tabindex", "0")]);
+    page.open("table", &[("class", "sortable")]);
+    page.raw("<thead><tr>");
+    for column in &table.columns {
+        page.element("th", &[("scope", "col"), ("class", side(column.align))], &column.name);
+    }
+    page.raw("</tr></thead>\n<tbody>\n");
+    for row in &table.rows {
+        page.raw("<tr>");
+        for (column, entry) in table.columns.iter().zip(row) {
+            page.element("td", &[("class", side(column.align))], entry);
+        }
+        page.raw("</tr>\n");
+    }
+    page.raw("</tbody>\n");
+    page.close("table");
+    page.close("div");
+    list(&table.footnotes, page);
+    page.close("section");
+}
+
+fn side(align: Align) -> &'static str {
+    match align {
+        Align::Left => "words",
+        Align::Right => "number",
+    }
+}
+
+fn closing(report: &Report, page: &mut Markup) {
+    page.open("footer", &[]);
+    page.element("h2", &[], "How it was made");
+    page.element("pre", &[], &report.text.commands.join("\n"));
+    page.open("dl", &[]);
+    for (name, entry) in report.provenance.entries() {
+        page.element("dt", &[], name);
+        page.element("dd", &[], &entry);
+    }
+    page.close("dl");
+    page.close("footer");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{build, samples};
+    use super::*;
+
+    /// What a browser would take for an element or an attribute of ours.
+    const HOSTILE: &str = "</title><script>alert(1)</script><img src=x onerror=\"alert(2)\">'&amp;";
+
+    #[test]
+    fn names_are_words_wherever_they_stand() {
+        let mut gathered = samples::augmentation_sweep(2);
+        let honest = page(&build(&gathered).unwrap()).unwrap();
+        gathered.sweep.name = HOSTILE.to_owned();
+        gathered.sweep.description = HOSTILE.to_owned();
+        gathered.sweep.file = Some(HOSTILE.to_owned());
+        gathered.sweep.version = Some(HOSTILE.to_owned());
+        gathered.sweep.workers = vec![HOSTILE.to_owned(), "b".to_owned()];
+        for trial in &mut gathered.trials {
+            for arm in trial.labels.iter_mut().filter_map(|label| label.arm.as_mut()) {
+                if arm != "baseline" {
+                    arm.push_str(HOSTILE);
+                }
+            }
+        }
+        let page = page(&build(&gathered).unwrap()).unwrap();
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+        for part in ["<script", "<img", "</title", "</script"] {
+            assert_eq!(page.matches(part).count(), honest.matches(part).count(), "{part}");
+        }
+        let (_, shown) = page.split_once("-->").unwrap();
+        assert!(!shown.contains("onerror=\"") && !shown.contains("&amp;amp;amp;"));
+    }
+
+    #[test]
+    fn the_page_loads_nothing_and_says_so() {
+        let page = page(&build(&samples::tau_sweep()).unwrap()).unwrap();
+        assert!(page.contains("Content-Security-Policy\" content=\"default-src &#39;none&#39;;"));
+        for loads in ["src=", "url(", "@import", "http-equiv=\"refresh", "<link", "fetch("] {
+            assert!(!page.contains(loads), "{loads}");
+        }
+        // Names of XML dialects are no addresses.
+        let addresses = page.matches("http").count();
+        let names = page.matches("http://www.w3.org/2000/svg").count();
+        assert_eq!(addresses, names + page.matches("http-equiv").count());
+    }
+
+    #[test]
+    fn everything_that_markdown_shows_is_there() {
+        let report = build(&samples::batch_sweep()).unwrap();
+        let page = page(&report).unwrap();
+        let text = &report.text;
+        let notes = report.tables.iter().flat_map(|table| &table.footnotes);
+        let entries = report.tables.iter().flat_map(|table| table.rows.iter().flatten());
+        let captions = report.figures.iter().map(|figure| &figure.heading().caption);
+        for words in text.summary.iter().chain(notes).chain(entries).chain(captions) {
+            assert!(page.contains(&markup::escaped(words)), "{words}");
+        }
+        assert_eq!(page.matches("<figure>").count(), report.figures.len());
+        assert_eq!(page.matches("class=\"trial\"").count(), 30);
+    }
+
+    #[test]
+    fn elements_are_closed_in_the_order_that_they_were_opened() {
+        let page = page(&build(&samples::wide_sweep()).unwrap()).unwrap();
+        let alone = ["meta", "!doctype"];
+        let mut open: Vec<&str> = Vec::new();
+        let body = page.split("-->").nth(1).unwrap();
+        let (before, after) = body.split_once("<style>").unwrap();
+        let after = after.split_once("</style>").unwrap().1.split_once("<script").unwrap().0;
+        for part in [before, after].into_iter().flat_map(|part| part.split('<').skip(1)) {
+            let (tag, _) = part.split_once('>').unwrap();
+            let name = tag.split([' ', '\n']).next().unwrap();
+            match name.strip_prefix('/') {
+                Some(name) => assert_eq!(open.pop(), Some(name), "{part}"),
+                None if tag.ends_with('/') || alone.contains(&name) => {}
+                None => open.push(name),
+            }
+        }
+        assert_eq!(open, ["html", "body"]);
+    }
+}
