@@ -154,6 +154,61 @@ if (door) {
   if (token()) enter(token()).then((entered) => entered || wrong());
 }
 
+// What acts is asked first: the server says in words what it would do and with how many trials.
+document.documentElement.classList.add('script');
+const ask = document.getElementById('ask');
+async function question(address) {
+  const answer = await fetch(address, { cache: 'no-store' });
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const form = page.querySelector('form[data-act]');
+  if (!form) return;
+  ask.replaceChildren(form);
+  if (!token()) {
+    tell('Acting needs the token: open the link that `byol-sweep serve` printed.');
+    form.querySelector('[type=submit]').disabled = true;
+  }
+  ask.showModal();
+}
+const tell = (words) => { document.getElementById('ask-said').textContent = words; };
+document.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-ask], [data-close]');
+  if (!button) return;
+  if ('close' in button.dataset) ask.close();
+  else question(button.dataset.ask);
+});
+ask.addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const { act, verb, where, trial, count } = form.dataset;
+  const submit = form.querySelector('[type=submit]');
+  submit.disabled = true;
+  tell('…');
+  try {
+    const answer = await fetch(act, {
+      method: 'POST',
+      headers: { ...bearer(), 'Content-Type': 'application/json' },
+      body: JSON.stringify({ verb, where, trial, count: Number(count) }),
+    });
+    const text = await answer.text();
+    if (answer.ok) {
+      submit.remove();
+      tell(text);
+      form.querySelector('[data-close]').textContent = 'Close';
+      form.querySelector('[data-close]').focus();
+      refresh();
+    } else {
+      const refusal = new DOMParser().parseFromString(text, 'text/html').querySelector('.notice');
+      tell(refusal ? [...refusal.querySelectorAll('h1, p:not(:last-child)')].map((part) => part.textContent).join(': ') : text);
+    }
+  } catch {
+    tell('The server does not answer.');
+  }
+});
+
+// Meters change without anything being written.
+const every = document.querySelector('[data-every]');
+if (every) setInterval(refresh, Number(every.dataset.every));
+
 // Arrows walk through the grid; a slash goes to the filter.
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -51,18 +51,19 @@ fn measure(counts: &[usize]) -> anyhow::Result<()> {
         for &trials in counts {
             let bench = Bench::new(&place, trials)?;
             let alone = bench.spawn_alone()?;
-            let (whole, memory) = bench.run()?;
+            let Ran { whole, memory, at_a_fifth } = bench.run()?;
             let each = |time: Duration| time.as_secs_f64() * 1000.0 / trials as f64;
             println!(
-                "{trials} no-op trials, {JOBS} at a time, state {called}: {:.2} ms a trial, of which {:.2} ms are its process; controller {:.2} ms a trial, at most {:.1} MB",
+                "{trials} no-op trials, {JOBS} at a time, state {called}: {:.2} ms a trial, of which {:.2} ms are its process; controller {:.2} ms a trial, at most {:.1} MB ({:.1} MB after a fifth of the time)",
                 each(whole),
                 each(alone),
                 each(whole.saturating_sub(alone)),
                 memory as f64 / 1e6,
+                at_a_fifth as f64 / 1e6,
             );
             println!(
                 "  and once more with nothing to do: {:.0} ms",
-                bench.run()?.0.as_secs_f64() * 1000.0
+                bench.run()?.whole.as_secs_f64() * 1000.0
             );
         }
     }
@@ -71,6 +72,15 @@ fn measure(counts: &[usize]) -> anyhow::Result<()> {
         100.0 * Bench::new(&std::env::temp_dir(), JOBS)?.idle()?
     );
     Ok(())
+}
+
+/// What running a sweep took.
+struct Ran {
+    whole: Duration,
+    /// The controller's largest resident memory in bytes.
+    memory: u64,
+    /// The same in the first fifth of the time: its plan is in memory, few of its trials are done.
+    at_a_fifth: u64,
 }
 
 /// A sweep in a folder of its own.
@@ -109,20 +119,21 @@ impl Bench {
             .context("the controller starts")
     }
 
-    /// Runs the sweep; returns how long it took and the controller's largest resident memory.
-    fn run(&self) -> anyhow::Result<(Duration, u64)> {
+    fn run(&self) -> anyhow::Result<Ran> {
         let begun = Instant::now();
         let mut controller = self.controller(noop::NOOP)?;
-        let mut memory = 0;
+        let mut peaks: Vec<(Duration, u64)> = Vec::new();
         let status = loop {
             if let Some(status) = controller.try_wait()? {
                 break status;
             }
-            memory = peak_memory(controller.id()).unwrap_or(0).max(memory);
+            peaks.extend(peak_memory(controller.id()).map(|peak| (begun.elapsed(), peak)));
             std::thread::sleep(Duration::from_millis(2));
         };
         ensure!(status.success(), "the sweep ended with {status}");
-        Ok((begun.elapsed(), memory))
+        let whole = begun.elapsed();
+        let peak_until = |time| peaks.iter().rev().find(|(at, _)| *at <= time).map_or(0, |at| at.1);
+        Ok(Ran { whole, memory: peak_until(whole), at_a_fifth: peak_until(whole / 5) })
     }
 
     /// Starts as many workers, as many at a time, and nothing else.

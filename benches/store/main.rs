@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench store
 //! cargo bench --bench store -- 1000       # so many trials
+//! BYOL_SWEEP_BENCH_KEEP=FOLDER cargo bench --bench store    # only makes it, as a state folder
 //! ```
 #![expect(clippy::print_stdout, reason = "the numbers are what it is for")]
 
@@ -41,14 +42,17 @@ const ALIVE: usize = 2;
 fn main() -> anyhow::Result<()> {
     // Cargo adds `--bench`.
     let trials = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(10_000);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if let Some(keep) = std::env::var_os("BYOL_SWEEP_BENCH_KEEP") {
+        return runtime.block_on(fill(Path::new(&keep), trials));
+    }
     let place = Some(PathBuf::from("/dev/shm")).filter(|folder| folder.is_dir());
     let folder = match place {
         Some(place) => tempfile::tempdir_in(place)?,
         None => tempfile::tempdir()?,
     };
     let begun = Instant::now();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(fill(folder.path(), trials))?;
+    runtime.block_on(fill(&folder.path().join("state"), trials))?;
     println!("filling it: {:.0} s", begun.elapsed().as_secs_f64());
     report(folder.path(), trials)
 }
@@ -71,12 +75,11 @@ seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     )
 }
 
-async fn fill(folder: &Path, trials: usize) -> anyhow::Result<()> {
+async fn fill(state: &Path, trials: usize) -> anyhow::Result<()> {
     let text = sweep(trials);
-    std::fs::write(folder.join("sweep.toml"), &text)?;
     let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
     let plan = expand(&spec::parse("sweep.toml", &text)?, &request)?;
-    let store = Store::open(&folder.join("state")).await?;
+    let store = Store::open(state).await?;
     store.sync_plan(&plan, 1).await?;
     let (alive, done) = plan.trials.split_at(ALIVE);
     for trial in done {
@@ -128,6 +131,7 @@ async fn finish(store: &Store, plan: &Plan, trial: &PlannedTrial) -> anyhow::Res
 }
 
 fn report(folder: &Path, trials: usize) -> anyhow::Result<()> {
+    std::fs::write(folder.join("sweep.toml"), sweep(trials))?;
     let size = std::fs::metadata(folder.join("state").join(DATABASE))?.len();
     let points = (trials - ALIVE) as u64 * LINES * METRICS.len() as u64;
     println!("{trials} trials, {points} metric points: {:.1} MB", size as f64 / 1e6);

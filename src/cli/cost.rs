@@ -421,8 +421,10 @@ mod tests {
             group: row.group_key.clone(),
             eval_key: eval_key.clone(),
             place: place.clone(),
+            runs: 1,
             train_s: 100.0,
-            eval_s: Some(10.0),
+            evaluated: 1,
+            eval_s: 10.0,
         });
         let history = History::new(&past.collect::<Vec<_>>(), &[], &place);
         let running = Spent {

@@ -5,11 +5,11 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{DbArgs, DbVerb, Form};
-use super::controller::Controller;
 use super::exit::ExitCode;
 use super::places::Places;
 use super::reading::{Reading, runtime};
 use super::{JSON_SCHEMA, json_text};
+use crate::control::controller::Controller;
 use crate::drive::lock::{StateLock, is_held};
 use crate::protocol::folder::TrialFolder;
 use crate::store::{DATABASE, Finding, Store, Weight};

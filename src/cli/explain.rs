@@ -9,12 +9,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::args::{Form, TrialArgs};
-use super::controller::{AtWork, Controller};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
+use crate::control::controller::{AtWork, Controller};
 use crate::drive::{self, Ended, Options, RetryFailed, Standing};
 use crate::ids::AttemptNo;
 use crate::outcome::{FailureReason, Outcome};

@@ -3,7 +3,6 @@
 
 pub mod args;
 mod completions;
-mod controller;
 mod cost;
 mod csv;
 mod data;

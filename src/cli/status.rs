@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::{Form, StatusArgs};
-use super::controller::Controller;
 use super::cost::{self, Asked, Here, Outlook};
 use super::exit::{ExitCode, NothingMatched};
 use super::origin::several_workers;
@@ -15,6 +14,7 @@ use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::watch::{self, Life, Screen};
 use super::{JSON_SCHEMA, json_text};
+use crate::control::controller::Controller;
 use crate::drive::orphans;
 use crate::exec::local::LocalExecutor;
 use crate::ids::TrainKey;
@@ -49,8 +49,8 @@ const MARKED: [Verdict; 2] = [Verdict::Collapsed, Verdict::Diverged];
 pub(super) struct Standing {
     pub sweep: SweepRow,
     pub trials: Vec<TrialRow>,
-    /// Attempts of these trials, ended or not.
-    pub attempts: Vec<AttemptRow>,
+    /// Those of their attempts that have no end in the store.
+    pub open: Vec<AttemptRow>,
     /// The binaries that finished trials.
     pub workers: Vec<WorkerUse>,
     pub cost: Outlook,
@@ -65,10 +65,7 @@ pub(super) struct Standing {
 impl Standing {
     /// Returns the attempts that somebody is at, or may be.
     fn running(&self) -> impl Iterator<Item = &AttemptRow> {
-        let is_running = |attempt: &&AttemptRow| {
-            attempt.ended_ms.is_none() && !self.interrupted.contains(&attempt.train_key)
-        };
-        self.attempts.iter().filter(is_running)
+        self.open.iter().filter(|attempt| !self.interrupted.contains(&attempt.train_key))
     }
 
     /// Returns how many trials are in a state; those that were interrupted are not running.
@@ -143,29 +140,30 @@ fn gather(
     if sweeps.is_empty() && *controller == Controller::None {
         return Err(NothingMatched(reading.none_in_sight()?).into());
     }
+    let all_open = reading.wait(reading.store.live_attempts())?;
     let stand = |sweep: SweepRow| {
         let trials = reading.wait(reading.store.trials(&sweep))?;
-        let attempts = reading.wait(reading.store.attempts_of(&reading::keys(&trials)))?;
+        let of_sweep =
+            |attempt: &&AttemptRow| trials.iter().any(|trial| trial.train_key == attempt.train_key);
+        let open: Vec<AttemptRow> = all_open.iter().filter(of_sweep).cloned().collect();
         let workers = reading.wait(reading.store.workers_of(&reading::keys(&trials)))?;
         let cost = costs(&reading, &sweep, &trials, now_ms)?;
         let wished = reading.wait(reading.store.wished(&reading::keys(&trials)))?;
         let held = wished.values().filter(|wished| wished.held_ms.is_some()).count();
         let interrupted = match controller {
-            Controller::None => interrupted(&reading, &attempts)?,
+            Controller::None => interrupted(&reading, &open)?,
             Controller::Alive { .. } => HashSet::new(),
         };
-        let live = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
         let at = |live: &AttemptRow| progress::last_of(&AttemptFolder::at(&live.folder));
-        let progress = live.filter_map(|live| Some((live.id, at(live)?))).collect();
-        Ok(Standing { sweep, trials, attempts, workers, cost, held, interrupted, progress })
+        let progress = open.iter().filter_map(|live| Some((live.id, at(live)?))).collect();
+        Ok(Standing { sweep, trials, open, workers, cost, held, interrupted, progress })
     };
     sweeps.into_iter().map(stand).collect()
 }
 
 /// Finds the trials whose attempts have no end in the store and no process that lives.
-fn interrupted(reading: &Reading, attempts: &[AttemptRow]) -> anyhow::Result<HashSet<TrainKey>> {
-    let open = attempts.iter().filter(|attempt| attempt.ended_ms.is_none());
-    let open: Vec<TrainKey> = open.map(|attempt| attempt.train_key.clone()).collect();
+fn interrupted(reading: &Reading, open: &[AttemptRow]) -> anyhow::Result<HashSet<TrainKey>> {
+    let open: Vec<TrainKey> = open.iter().map(|attempt| attempt.train_key.clone()).collect();
     if open.is_empty() {
         return Ok(HashSet::new());
     }
@@ -192,8 +190,7 @@ fn costs(
 
 /// Returns a sweep's screen for people.
 pub(super) fn text(standing: &Standing, now_ms: i64, style: Style) -> String {
-    let Standing { sweep, trials, attempts: _, workers, cost, held, interrupted, progress } =
-        standing;
+    let Standing { sweep, trials, open: _, workers, cost, held, interrupted, progress } = standing;
     let name = style.paint(Role::Strong, &sweep.name);
     let mut text =
         format!("{name}: {}, {}", words::plural(trials.len(), "trial"), counts(standing, style));
@@ -309,7 +306,7 @@ pub(super) fn json(
     now_ms: i64,
 ) -> serde_json::Value {
     let sweep = |standing: &Standing| {
-        let Standing { sweep, trials, attempts: _, workers, cost, held, interrupted, progress } =
+        let Standing { sweep, trials, open: _, workers, cost, held, interrupted, progress } =
             standing;
         let counts: serde_json::Map<String, serde_json::Value> = ORDER
             .iter()
@@ -351,16 +348,13 @@ mod tests {
     use super::super::cost::Left;
     use super::super::samples;
     use super::*;
-    use crate::outcome::Outcome;
     use crate::plan::cost::{Basis, DeviceKind, Place};
     use crate::protocol::Stage;
     use crate::store::Spent;
 
     fn standing() -> Standing {
         let trials = samples::trials();
-        let finished = Outcome::Finished { verdict: Verdict::Healthy };
-        let attempts =
-            vec![samples::attempt(&trials[0], Some(finished)), samples::attempt(&trials[2], None)];
+        let open = vec![samples::attempt(&trials[2], None)];
         let kind = DeviceKind::Cpu;
         let train_key = trials[0].train_key.clone();
         let spent = Spent { train_key, kind, train_ms: 7_200_000, eval_ms: 600_000 };
@@ -381,9 +375,9 @@ mod tests {
         };
         Standing {
             sweep: samples::sweep(),
-            progress: [(attempts[1].id, progress)].into(),
+            progress: [(open[0].id, progress)].into(),
             trials,
-            attempts,
+            open,
             workers: Vec::new(),
             cost,
             held: 1,
@@ -418,7 +412,7 @@ mod tests {
     #[test]
     fn nothing_is_promised_while_nothing_runs() {
         let mut standing = standing();
-        standing.attempts.truncate(1);
+        standing.open.clear();
         assert_eq!(standing.to_go(), None);
     }
 }

@@ -2,6 +2,7 @@
 //! of JSON asks, one line answers. Knows nothing of what requests mean.
 
 mod client;
+pub mod controller;
 mod door;
 mod message;
 mod server;

@@ -8,6 +8,7 @@ mod kin;
 pub mod local;
 pub mod logs;
 mod mark;
+pub mod meters;
 pub mod nvml;
 mod remains;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 
+use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
 use nvml_wrapper::enums::device::UsedGpuMemory;
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
@@ -29,6 +30,21 @@ pub struct GpuNow {
     pub processes: Vec<(u32, Option<u64>)>,
 }
 
+/// What people want to see of a GPU; a part of a card tells less than a whole one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GpuMeter {
+    /// The card.
+    pub gpu: Gpu,
+    /// Bytes of its memory in use.
+    pub used_bytes: u64,
+    /// Share of the last moments in which something computed, in percent.
+    pub busy_percent: Option<u32>,
+    /// Degrees Celsius.
+    pub celsius: Option<u32>,
+    /// Power that it draws.
+    pub watts: Option<f64>,
+}
+
 impl Driver {
     /// Opens the driver's library; `None` where there is none or it does not answer.
     pub fn open() -> Option<Self> {
@@ -42,6 +58,11 @@ impl Driver {
     /// left out.
     pub fn look(&self) -> Vec<GpuNow> {
         self.devices().filter_map(|(_, device)| now(&device).ok()).collect()
+    }
+
+    /// Reads the meters of all GPUs; one that does not answer is left out.
+    pub fn meters(&self) -> Vec<GpuMeter> {
+        self.devices().filter_map(|(index, device)| meter(index, &device).ok()).collect()
     }
 
     /// Returns the handles of all GPUs with the index of their card.
@@ -80,6 +101,17 @@ fn now(device: &Device<'_>) -> Result<GpuNow, NvmlError> {
             .into_iter()
             .map(|process| (process.pid, bytes(process.used_gpu_memory)))
             .collect(),
+    })
+}
+
+fn meter(index: u32, device: &Device<'_>) -> Result<GpuMeter, NvmlError> {
+    let memory = device.memory_info()?;
+    Ok(GpuMeter {
+        gpu: Gpu { index, uuid: device.uuid()?, name: device.name()?, memory_bytes: memory.total },
+        used_bytes: memory.used,
+        busy_percent: device.utilization_rates().ok().map(|rates| rates.gpu),
+        celsius: device.temperature(TemperatureSensor::Gpu).ok(),
+        watts: device.power_usage().ok().map(|milliwatts| f64::from(milliwatts) / 1000.0),
     })
 }
 

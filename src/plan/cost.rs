@@ -11,21 +11,25 @@ use super::memory::{self, Work};
 use crate::ids::{DeviceId, EvalKey, GroupKey};
 use crate::spec::run::{RunSpec, Source, Target};
 
-/// A finished training run, and what it took.
+/// Finished training runs that differ in the seed alone, and what they took.
 #[derive(Clone, Debug)]
 pub struct Past {
-    /// What it trained.
+    /// What one of them trained.
     pub run: RunSpec,
     /// The same without the seed.
     pub group: GroupKey,
-    /// How it was evaluated.
+    /// How they were evaluated.
     pub eval_key: EvalKey,
     /// Where.
     pub place: Place,
-    /// Seconds of training, in all attempts.
+    /// How many they are.
+    pub runs: u32,
+    /// Seconds of training, in all attempts of all of them.
     pub train_s: f64,
-    /// Seconds of evaluation, where it is known when it began; else it is part of training.
-    pub eval_s: Option<f64>,
+    /// Those of which it is known when evaluation began; that of others is part of training.
+    pub evaluated: u32,
+    /// Seconds of their evaluation.
+    pub eval_s: f64,
 }
 
 /// Where trials compute, as far as their speed depends on it.
@@ -169,13 +173,16 @@ impl History {
     fn add(&mut self, past: &Past, scale: f64) {
         let (class, unit) = class(&past.run);
         let units = units(&past.run);
-        let (train_s, eval_s) = (past.train_s * scale, past.eval_s.map(|seconds| seconds * scale));
+        let (train_s, eval_s) = (past.train_s * scale, past.eval_s * scale);
+        let (runs, evaluated) = (f64::from(past.runs), f64::from(past.evaluated));
+        let add = |mean: &mut Mean, train: f64, eval: f64| {
+            mean.add(train_s, runs * train, eval_s, evaluated * eval);
+        };
         let work = work(&past.run);
         let group = (past.group.clone(), past.eval_key.clone());
-        self.groups.entry(group).or_default().add(train_s, 1.0, eval_s, 1.0);
-        self.classes.entry(class).or_default().add(train_s, units, eval_s, 1.0);
-        let (per_image, forward) = (work.per_image, work.forward);
-        self.work.entry(unit).or_default().add(train_s, units * per_image, eval_s, forward);
+        add(self.groups.entry(group).or_default(), 1.0, 1.0);
+        add(self.classes.entry(class).or_default(), units, 1.0);
+        add(self.work.entry(unit).or_default(), units * work.per_image, work.forward);
     }
 
     /// Returns what a trial is expected to take here; `None` where nothing comparable ever ran.
@@ -218,13 +225,11 @@ impl History {
 }
 
 impl Mean {
-    fn add(&mut self, train_s: f64, train: f64, eval_s: Option<f64>, eval: f64) {
+    fn add(&mut self, train_s: f64, train: f64, eval_s: f64, eval: f64) {
         self.train_s += train_s;
         self.train_units += train;
-        if let Some(eval_s) = eval_s {
-            self.eval_s += eval_s;
-            self.eval_units += eval;
-        }
+        self.eval_s += eval_s;
+        self.eval_units += eval;
     }
 }
 
@@ -322,8 +327,10 @@ mod tests {
             run: run.clone(),
             eval_key: protocol("{}"),
             place: cpu("a", 2),
+            runs: 1,
             train_s,
-            eval_s,
+            evaluated: u32::from(eval_s.is_some()),
+            eval_s: eval_s.unwrap_or(0.0),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What all requests share: the store, the rosters that were read, who watches, the secret.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::StatusCode;
@@ -9,10 +9,17 @@ use tokio::sync::{Mutex, watch};
 
 use super::error::{Refusal, causes};
 use super::guard::Rules;
+use super::look::Look;
 use super::pulse::Pulse;
 use super::roster::Roster;
 use super::token::Token;
+use super::who::Who;
+use crate::control::controller::Controller;
+use crate::drive::orphans;
+use crate::exec::local::LocalExecutor;
+use crate::exec::meters::{Meters, Reader};
 use crate::ids::TrainKey;
+use crate::report::{self, Report};
 use crate::store::Store;
 
 /// What all requests share.
@@ -31,11 +38,21 @@ impl std::ops::Deref for House {
 pub(super) struct Rooms {
     pub(super) store: Store,
     pub(super) pulse: Pulse,
+    pub(super) who: Arc<Who>,
     pub(super) token: Token,
     pub(super) rules: Rules,
     /// Turns true when the server stops.
     pub(super) stopping: watch::Receiver<bool>,
     rosters: Mutex<HashMap<String, Kept>>,
+    /// The report that was drawn last: its sweep, and of which state of the database it is.
+    report: Mutex<Option<(String, i64, Arc<Drawn>)>>,
+    meters: std::sync::Mutex<Reader>,
+}
+
+/// A report, or why there is none yet.
+pub(super) enum Drawn {
+    Report(Box<Report>),
+    Nothing(String),
 }
 
 /// A roster, and of which state of the database it is.
@@ -52,13 +69,17 @@ impl House {
         rules: Rules,
         stopping: watch::Receiver<bool>,
     ) -> Self {
+        let who = Arc::new(Who::of(store.state_dir().to_owned()));
         Self(Arc::new(Rooms {
-            pulse: Pulse::start(store.clone()),
+            pulse: Pulse::start(store.clone(), Arc::clone(&who)),
+            who,
             store,
             token,
             rules,
             stopping,
             rosters: Mutex::new(HashMap::new()),
+            report: Mutex::new(None),
+            meters: std::sync::Mutex::new(Reader::open()),
         }))
     }
 
@@ -84,6 +105,63 @@ impl House {
         let roster = Arc::new(roster);
         rosters.insert(name.to_owned(), Kept { version, roster: Arc::clone(&roster) });
         Ok(roster)
+    }
+
+    /// Returns a sweep's trials as they are now, with those marked that run no more though nobody
+    /// wrote it down.
+    pub(super) async fn roster_beside(
+        &self,
+        name: &str,
+        controller: &Controller,
+    ) -> Result<Arc<Roster>, Refusal> {
+        let roster = self.roster(name).await?;
+        match controller {
+            Controller::Alive { .. } => Ok(roster),
+            Controller::None => {
+                let open = roster.rows.iter().filter(|row| row.look() == Look::Running);
+                let open: Vec<TrainKey> = open.map(|row| row.trial.train_key.clone()).collect();
+                if open.is_empty() {
+                    return Ok(roster);
+                }
+                let failed = |error: &dyn std::error::Error| Refusal::internal(error);
+                let executor = LocalExecutor::without_worker().map_err(|e| failed(&e))?;
+                let alive = orphans::alive(&self.store, &executor, &open).await;
+                let alive = alive.map_err(|e| failed(&e))?;
+                let gone: Vec<TrainKey> =
+                    open.into_iter().filter(|key| !alive.contains(key)).collect();
+                Ok(if gone.is_empty() { roster } else { Arc::new(roster.interrupted(&gone)) })
+            }
+        }
+    }
+
+    /// Returns a sweep's report as it stands.
+    pub(super) async fn report(&self, name: &str) -> Result<Arc<Drawn>, Refusal> {
+        let mut kept = self.report.lock().await;
+        let version = self.store.data_version().await?;
+        if let Some((of, at, drawn)) = &*kept
+            && (of.as_str(), *at) == (name, version)
+        {
+            return Ok(Arc::clone(drawn));
+        }
+        self.store.check_schema().await?;
+        let Some(sweep) = self.store.sweep(name).await? else {
+            return Err(self.no_sweep(name).await);
+        };
+        // By a connection of its own: it reads much, and other pages wait for nothing.
+        let own = Store::open_read_only(self.store.state_dir()).await?;
+        let gathered = report::gather(own.as_ref().unwrap_or(&self.store), sweep).await?;
+        let drawn = aside(move || match report::build(&gathered) {
+            Ok(report) => Drawn::Report(Box::new(report)),
+            Err(nothing) => Drawn::Nothing(nothing.to_string()),
+        });
+        let drawn = Arc::new(drawn.await?);
+        *kept = Some((name.to_owned(), version, Arc::clone(&drawn)));
+        Ok(drawn)
+    }
+
+    /// Reads the meters of this machine. Asks the driver, which may take its time.
+    pub(super) fn meters(&self) -> Meters {
+        self.meters.lock().unwrap_or_else(PoisonError::into_inner).read()
     }
 
     async fn no_sweep(&self, name: &str) -> Refusal {

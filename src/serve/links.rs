@@ -26,6 +26,26 @@ pub(super) fn log(sweep_name: &str, key: &TrainKey, attempt: u32, stream: &str) 
     format!("{}/logs/{attempt}/{stream}", trial(sweep_name, key))
 }
 
+/// Returns the address of a sweep's figures.
+pub(super) fn figures(name: &str) -> String {
+    format!("{}/figures", sweep(name))
+}
+
+/// Returns the address of one of them.
+pub(super) fn figure(name: &str, file: &str) -> String {
+    format!("{}/{}.svg", figures(name), coded(file))
+}
+
+/// Returns the address of acts upon a sweep.
+pub(super) fn act(name: &str) -> String {
+    format!("{}/act", sweep(name))
+}
+
+/// Returns the address of the question before one.
+pub(super) fn act_with(name: &str, verb: &str, filter: &str, trial: &str) -> String {
+    with_query(&act(name), &[("verb", verb), ("where", filter), ("trial", trial)])
+}
+
 /// Returns an address with a query of these pairs, those without a value left out.
 pub(super) fn with_query(address: &str, pairs: &[(&str, &str)]) -> String {
     let pairs: Vec<String> = pairs

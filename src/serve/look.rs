@@ -11,6 +11,7 @@ pub(super) enum Look {
     Collapsed,
     Diverged,
     Running,
+    Interrupted,
     Failed,
     Pruned,
     Stopped,
@@ -22,11 +23,12 @@ pub(super) enum Look {
 impl Look {
     /// All, in the order in which people ask for them.
     #[cfg(test)]
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Done,
         Self::Collapsed,
         Self::Diverged,
         Self::Running,
+        Self::Interrupted,
         Self::Failed,
         Self::Pruned,
         Self::Stopped,
@@ -35,12 +37,14 @@ impl Look {
         Self::Pending,
     ];
 
-    /// Returns how a trial looks; one that waits may be held.
-    pub(super) fn of(trial: &TrialRow, is_held: bool) -> Self {
+    /// Returns how a trial looks; one that waits may be held, and one whose attempt has no end may
+    /// have no process either.
+    pub(super) fn of(trial: &TrialRow, is_held: bool, is_interrupted: bool) -> Self {
         match (trial.state, trial.verdict) {
             (TrialState::Done, Some(Verdict::Collapsed)) => Self::Collapsed,
             (TrialState::Done, Some(Verdict::Diverged)) => Self::Diverged,
             (TrialState::Done, Some(Verdict::Healthy) | None) => Self::Done,
+            (TrialState::Running, _) if is_interrupted => Self::Interrupted,
             (TrialState::Running, _) => Self::Running,
             (TrialState::Failed, _) => Self::Failed,
             (TrialState::Pruned, _) => Self::Pruned,
@@ -60,6 +64,7 @@ impl Look {
             Self::Collapsed => "collapsed",
             Self::Diverged => "diverged",
             Self::Running => "running",
+            Self::Interrupted => "interrupted",
             Self::Failed => "failed",
             Self::Pruned => "stopped early",
             Self::Stopped => "stopped",
@@ -76,6 +81,7 @@ impl Look {
             Self::Collapsed => "≈",
             Self::Diverged => "†",
             Self::Running => "▸",
+            Self::Interrupted => "⚡︎",
             Self::Failed => "✕",
             Self::Pruned => "§",
             Self::Stopped => "■",
@@ -92,6 +98,7 @@ impl Look {
             Self::Collapsed => "collapsed",
             Self::Diverged => "diverged",
             Self::Running => "running",
+            Self::Interrupted => "interrupted",
             Self::Failed => "failed",
             Self::Pruned => "pruned",
             Self::Stopped => "stopped",
@@ -107,7 +114,8 @@ impl Look {
             Self::Done => "state == \"done\" && verdict == \"healthy\"",
             Self::Collapsed => "verdict == \"collapsed\"",
             Self::Diverged => "verdict == \"diverged\"",
-            Self::Running => "state == \"running\"",
+            // Filters know the store alone, where it runs.
+            Self::Running | Self::Interrupted => "state == \"running\"",
             Self::Failed => "state == \"failed\"",
             Self::Pruned => "state == \"pruned\"",
             Self::Stopped => "state == \"stopped\" && !held",
@@ -126,7 +134,7 @@ mod tests {
 
     #[test]
     fn no_two_looks_share_a_word_a_sign_or_a_class() {
-        for told in [Look::word, Look::sign, Look::class, Look::filter] {
+        for told in [Look::word, Look::sign, Look::class] {
             let distinct: BTreeSet<_> = Look::ALL.into_iter().map(told).collect();
             assert_eq!(distinct.len(), Look::ALL.len(), "{distinct:?}");
         }

@@ -6,6 +6,7 @@
 //! ask for what; `roster` keeps a sweep's trials up to date without reading all of them again;
 //! `pages` turns them into text. Knows nothing of how trials are run.
 
+mod act;
 mod assets;
 mod error;
 mod events;
@@ -21,5 +22,6 @@ mod roster;
 mod routes;
 mod server;
 mod token;
+mod who;
 
 pub use server::{Listen, ServeError, Server};

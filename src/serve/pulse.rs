@@ -1,11 +1,13 @@
-//! Notices that the database changed, while somebody watches: a number is looked at a few times a
-//! second, and all who watch are told by the one who looks. Nobody looks while nobody watches.
+//! Notices that the database changed, or who is at work, while somebody watches: a number is looked
+//! at a few times a second, and all who watch are told by the one who looks. Nobody looks while
+//! nobody watches.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use super::who::Who;
 use crate::store::Store;
 
 /// Time between two looks: an update is seen within a second of its event, with time to draw it.
@@ -27,10 +29,10 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// Looks from now on. Call it within a runtime; it ends with that.
-    pub(super) fn start(store: Store) -> Self {
+    pub(super) fn start(store: Store, who: Arc<Who>) -> Self {
         let (beats, _) = watch::channel(Beat::default());
         let somebody = Arc::new(Notify::new());
-        tokio::spawn(look(store, beats.clone(), Arc::clone(&somebody)));
+        tokio::spawn(look(store, who, beats.clone(), Arc::clone(&somebody)));
         Self { beats, somebody }
     }
 
@@ -42,14 +44,14 @@ impl Pulse {
     }
 }
 
-async fn look(store: Store, beats: watch::Sender<Beat>, somebody: Arc<Notify>) {
+async fn look(store: Store, who: Arc<Who>, beats: watch::Sender<Beat>, somebody: Arc<Notify>) {
     let mut known = None;
     loop {
         if beats.receiver_count() == 0 {
             somebody.notified().await;
         }
         // A database that cannot be read is told of by the page that asks for it.
-        let now = store.data_version().await.ok();
+        let now = Some((store.data_version().await.ok(), who.look().await));
         if now != known {
             beats.send_modify(|beat| beat.count += 1);
             known = now;
@@ -68,7 +70,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let writer = Store::open(folder.path()).await.unwrap();
         let reader = Store::open_read_only(folder.path()).await.unwrap().unwrap();
-        let pulse = Pulse::start(reader);
+        let who = Arc::new(Who::of(folder.path().to_owned()));
+        let pulse = Pulse::start(reader, who);
         let mut first = pulse.watch();
         // The first look tells once, since anything may have happened before it.
         first.changed().await.unwrap();

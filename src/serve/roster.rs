@@ -17,12 +17,14 @@ pub(super) struct Row {
     pub(super) trial: TrialRow,
     pub(super) finals: BTreeMap<String, f64>,
     pub(super) wish: Wish,
+    /// Its attempt has no end in the store, and no process.
+    pub(super) is_interrupted: bool,
 }
 
 impl Row {
     /// Returns how it looks.
     pub(super) fn look(&self) -> Look {
-        Look::of(&self.trial, self.wish.held_ms.is_some())
+        Look::of(&self.trial, self.wish.held_ms.is_some(), self.is_interrupted)
     }
 
     /// Returns it as filters see it.
@@ -83,7 +85,7 @@ impl Roster {
             .map(|trial| {
                 let finals = finals.remove(&trial.train_key).unwrap_or_default();
                 let wish = wishes.get(&trial.train_key).cloned().unwrap_or_default();
-                Arc::new(Row { trial, finals, wish })
+                Arc::new(Row { trial, finals, wish, is_interrupted: false })
             })
             .collect();
         let places = keys.into_iter().zip(0..).collect();
@@ -143,6 +145,15 @@ impl Roster {
             row.trial.early_stop = known.early_stop;
         }
         Ok(())
+    }
+
+    /// Returns it with these trials interrupted.
+    pub(super) fn interrupted(&self, trials: &[TrainKey]) -> Self {
+        let mut now = self.clone();
+        for place in trials.iter().filter_map(|key| self.place(key)) {
+            Arc::make_mut(&mut now.rows[place]).is_interrupted = true;
+        }
+        now
     }
 
     /// Returns the place of a trial.

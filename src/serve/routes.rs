@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use super::error::Refusal;
 use super::guard::{self, Reach};
 use super::house::House;
-use super::{assets, events, logs, pages};
+use super::{act, assets, events, logs, pages};
 
 /// The browser's cookie.
 const COOKIE: &str = "byol-sweep";
@@ -31,6 +31,10 @@ pub(super) fn all(house: House) -> Router {
         .route("/sweeps/{sweep}", get(pages::sweep::page))
         .route("/sweeps/{sweep}/trials/{key}", get(pages::trial::page))
         .route("/sweeps/{sweep}/trials/{key}/logs/{attempt}/{stream}", get(logs::serve))
+        .route("/sweeps/{sweep}/figures", get(pages::figures::page))
+        .route("/sweeps/{sweep}/figures/{file}", get(pages::figures::file))
+        .route("/sweeps/{sweep}/act", get(act::question).post(act::act))
+        .route("/devices", get(pages::devices::page))
         .route("/events", get(events::serve))
         .route_layer(middleware::from_fn_with_state(house.clone(), may_read));
     Router::new()

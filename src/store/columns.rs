@@ -59,7 +59,7 @@ impl AttemptRecord {
 }
 
 /// An [`Outcome`], spread over columns; all empty while the attempt lives.
-#[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, FromRow)]
 pub(super) struct OutcomeColumns {
     pub(super) outcome: Option<String>,
     pub(super) verdict: Option<String>,
@@ -136,11 +136,15 @@ pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("plain data serialises")
 }
 
+/// Returns keys, each once, in the order in which they first come.
+pub(super) fn once(keys: &[TrainKey]) -> Vec<&TrainKey> {
+    let mut seen = HashSet::new();
+    keys.iter().filter(|key| seen.insert(*key)).collect()
+}
+
 /// Writes keys, each once, as the JSON array that queries take for a list.
 pub(super) fn key_list(keys: &[TrainKey]) -> String {
-    let mut seen = HashSet::new();
-    let once: Vec<&TrainKey> = keys.iter().filter(|key| seen.insert(*key)).collect();
-    to_json(&once)
+    to_json(&once(keys))
 }
 
 /// Makes a count fit SQLite's signed integers.

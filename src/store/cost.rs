@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::columns::{json, key_list, word};
+use sqlx::FromRow;
+
+use super::columns::{json, once, to_json};
 use super::{Store, StoreError};
-use crate::ids::{DeviceId, TrainKey};
+use crate::ids::{DeviceId, EvalKey, GroupKey, TrainKey};
 use crate::plan::cost::{DeviceKind, Past, Place};
 
 /// Time that the attempts of a trial took on one kind of device.
@@ -20,28 +22,49 @@ pub struct Spent {
     pub eval_ms: u64,
 }
 
-type PastRecord = (String, String, String, u32, String, Option<String>, i64, Option<i64>);
+/// Trials that differ in the seed alone and were trained alike, as they are summed up.
+#[derive(FromRow)]
+struct PastRecord {
+    #[sqlx(try_from = "String")]
+    group_key: GroupKey,
+    spec_json: String,
+    #[sqlx(try_from = "String")]
+    eval_key: EvalKey,
+    threads: u32,
+    device_json: String,
+    model: Option<String>,
+    runs: u32,
+    train_ms: i64,
+    evaluated: u32,
+    eval_ms: Option<i64>,
+}
 
 impl Store {
-    /// Returns what each trial took that was trained to its end, whichever sweeps ask for it, but
-    /// for those that diverged on the way.
+    /// Returns what trials took that were trained to their end, whichever sweeps ask for them,
+    /// but for those that diverged on the way.
     ///
     /// # Errors
     ///
     /// SQLite's own, or a stored value that this version cannot read.
     pub async fn past(&self) -> Result<Vec<Past>, StoreError> {
+        // One spec of each group is read: of 10,000 trials that is what takes the time.
         let rows: Vec<PastRecord> = sqlx::query_as(
             "SELECT t.group_key, t.spec_json, a.eval_key, a.threads, a.device_json,
                     coalesce(a.started_json ->> '$.device',
-                             i.provenance_json ->> '$.devices[0].model'),
-                    (SELECT sum(max(coalesce(b.evaluating_ms, b.ended_ms) - b.started_ms, 0))
-                     FROM attempt b
-                     WHERE b.trial_id = t.id AND b.kind = 'train' AND b.ended_ms IS NOT NULL),
-                    max(a.ended_ms - a.evaluating_ms, 0)
+                             i.provenance_json ->> '$.devices[0].model') AS model,
+                    count(*) AS runs,
+                    sum((SELECT sum(max(coalesce(b.evaluating_ms, b.ended_ms) - b.started_ms, 0))
+                         FROM attempt b
+                         WHERE b.trial_id = t.id AND b.kind = 'train' AND b.ended_ms IS NOT NULL))
+                        AS train_ms,
+                    count(a.evaluating_ms) AS evaluated,
+                    sum(max(a.ended_ms - a.evaluating_ms, 0)) AS eval_ms
              FROM attempt a
              JOIN trial t ON t.id = a.trial_id
              LEFT JOIN invocation i ON i.id = a.invocation_id
-             WHERE a.kind = 'train' AND a.outcome = 'finished' AND a.verdict <> 'diverged'",
+             WHERE a.kind = 'train' AND a.outcome = 'finished' AND a.verdict <> 'diverged'
+             GROUP BY t.group_key, a.eval_key, a.threads, a.device_json, model
+             ORDER BY min(a.id)",
         )
         .fetch_all(&self.pool)
         .await
@@ -55,31 +78,27 @@ impl Store {
     ///
     /// SQLite's own.
     pub async fn spent(&self, trials: &[TrainKey], now_ms: i64) -> Result<Vec<Spent>, StoreError> {
-        let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
-            "SELECT t.train_key, a.kind, a.device_json,
-                    max(coalesce(a.evaluating_ms, a.ended_ms, ?2) - a.started_ms, 0),
-                    coalesce(max(coalesce(a.ended_ms, ?2) - a.evaluating_ms, 0), 0)
+        let asked = once(trials);
+        let times = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(asked.key, a.kind, a.device_json,
+                 max(coalesce(a.evaluating_ms, a.ended_ms, ?2) - a.started_ms, 0),
+                 coalesce(max(coalesce(a.ended_ms, ?2) - a.evaluating_ms, 0), 0)) ORDER BY a.id)
              FROM json_each(?1) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
-             CROSS JOIN attempt a ON a.trial_id = t.id
-             ORDER BY a.id",
-        )
-        .bind(key_list(trials))
-        .bind(now_ms)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(self.sql())?;
+             CROSS JOIN attempt a ON a.trial_id = t.id",
+        );
+        let times = times.bind(to_json(&asked)).bind(now_ms);
+        let rows: Vec<(usize, String, String, u64, u64)> = self.bulk("attempt", times).await?;
         let mut all: Vec<Spent> = Vec::new();
-        let mut at: HashMap<(String, DeviceKind), usize> = HashMap::new();
-        for (key, attempt, device, before, after) in rows {
+        let mut at: HashMap<(usize, DeviceKind), usize> = HashMap::new();
+        for (trial, attempt, device, before, after) in rows {
+            let key = asked[trial];
             let kind = DeviceKind::of(&json("device_json", &device, || format!("trial {key}"))?);
-            let place = *at.entry((key.clone(), kind)).or_insert_with(|| all.len());
+            let place = *at.entry((trial, kind)).or_insert_with(|| all.len());
             if place == all.len() {
-                let train_key = word("train_key", &key, || "a trial".to_owned())?;
-                all.push(Spent { train_key, kind, train_ms: 0, eval_ms: 0 });
+                all.push(Spent { train_key: key.clone(), kind, train_ms: 0, eval_ms: 0 });
             }
             let spent = &mut all[place];
-            let (before, after) = (before.cast_unsigned(), after.cast_unsigned());
             match attempt.as_str() {
                 "train" => {
                     spent.train_ms += before;
@@ -92,17 +111,21 @@ impl Store {
     }
 }
 
-fn past(
-    (group, spec, eval_key, threads, device, model, train_ms, eval_ms): PastRecord,
-) -> Result<Past, StoreError> {
-    let of = || format!("a trial of group {group}");
-    let device: DeviceId = json("device_json", &device, of)?;
+fn past(record: PastRecord) -> Result<Past, StoreError> {
+    let of = || format!("a trial of group {}", record.group_key);
+    let device: DeviceId = json("device_json", &record.device_json, of)?;
     Ok(Past {
-        run: json("spec_json", &spec, of)?,
-        eval_key: word("eval_key", &eval_key, of)?,
-        place: Place { kind: DeviceKind::of(&device), model: model.unwrap_or_default(), threads },
-        train_s: train_ms as f64 / 1000.0,
-        eval_s: eval_ms.map(|ms| ms as f64 / 1000.0),
-        group: word("group_key", &group, || "a trial".to_owned())?,
+        run: json("spec_json", &record.spec_json, of)?,
+        place: Place {
+            kind: DeviceKind::of(&device),
+            model: record.model.unwrap_or_default(),
+            threads: record.threads,
+        },
+        runs: record.runs,
+        train_s: record.train_ms as f64 / 1000.0,
+        evaluated: record.evaluated,
+        eval_s: record.eval_ms.unwrap_or(0) as f64 / 1000.0,
+        group: record.group_key,
+        eval_key: record.eval_key,
     })
 }

@@ -10,6 +10,7 @@
 //! others see.
 
 mod artifacts;
+mod bulk;
 mod columns;
 mod cost;
 mod early;

@@ -1,6 +1,6 @@
 //! Opening: files, connection settings, versions of the schema.
 
-use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +17,10 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Rows that wait for whoever reads them: sqlx's own 50 make two threads take turns all the time.
 const ROWS: usize = 4096;
+
+/// KiB of the file that a reader keeps: it asks several things of the same rows, one after the
+/// other. SQLite's own 2 MiB do not hold a large sweep.
+const READER_KEEPS: &str = "-65536";
 
 /// How long a statement waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
@@ -65,7 +69,10 @@ impl Store {
         if !file.exists() {
             return Ok(None);
         }
-        let options = SqliteConnectOptions::new().filename(&file).read_only(true);
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .read_only(true)
+            .pragma("cache_size", READER_KEEPS);
         let store = match Self::look_into(options.clone(), &state, &file).await {
             // SQLite keeps a file of shared memory beside the database, which it cannot make in a
             // folder that is read-only or on a disk that is full.
@@ -148,18 +155,25 @@ impl Store {
         if tables == 0 {
             return Ok(false);
         }
-        let applied: Option<i64> =
-            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-                .fetch_one(&self.pool)
+        let applied: BTreeSet<i64> =
+            sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
+                .fetch_all(&self.pool)
                 .await
-                .map_err(failed)?;
-        let Some(applied) = applied else { return Ok(false) };
-        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-        match applied.cmp(&known) {
-            Ordering::Less => Err(StoreError::Older { path: file.to_owned() }),
-            Ordering::Equal => Ok(true),
-            Ordering::Greater => Err(StoreError::Newer { path: file.to_owned() }),
+                .map_err(failed)?
+                .into_iter()
+                .collect();
+        if applied.is_empty() {
+            return Ok(false);
         }
+        let known: BTreeSet<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+        // Each version counts, not the newest alone: a later release may have lacked one of ours.
+        if !applied.is_subset(&known) {
+            return Err(StoreError::Newer { path: file.to_owned() });
+        }
+        if applied != known {
+            return Err(StoreError::Older { path: file.to_owned() });
+        }
+        Ok(true)
     }
 }
 

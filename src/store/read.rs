@@ -3,39 +3,37 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use sqlx::FromRow;
+use serde::Deserialize;
 
-use super::columns::{AttemptRecord, OutcomeColumns, json, key_list, text, word};
+use super::columns::{AttemptRecord, OutcomeColumns, json, key_list, once, text, to_json, word};
 use super::rows::{AttemptRow, Known, SweepRow, TrialRow};
 use super::standing::{Facts, Wishes, stand};
 use super::{Store, StoreError};
 use crate::ids::{EvalKey, GroupKey, TrainKey};
 use crate::protocol::Started;
+use crate::spec::run::RunSpec;
 
-/// A link to a trial with the trial itself, as the tables have them.
-#[derive(FromRow)]
+/// A link to a trial with what sets the trial apart from others of its group.
+#[derive(Deserialize)]
 struct TrialRecord {
     ordinal: u32,
-    #[sqlx(try_from = "String")]
     train_key: TrainKey,
-    #[sqlx(try_from = "String")]
     group_key: GroupKey,
-    spec_json: String,
+    /// `None` where the spec is not even JSON.
+    seed: Option<u64>,
     labels_json: String,
 }
 
 /// What counts of an attempt, as the tables have it.
-#[derive(FromRow)]
+#[derive(Deserialize)]
 struct FactsRecord {
-    #[sqlx(try_from = "String")]
-    train_key: TrainKey,
+    /// The trial's place in the list that was asked for.
+    place: usize,
     number: u32,
     kind: String,
-    #[sqlx(try_from = "String")]
     eval_key: EvalKey,
     threads: u32,
     folder: String,
-    #[sqlx(flatten)]
     outcome: OutcomeColumns,
     weights: Option<String>,
     checkpoint_file: Option<String>,
@@ -43,8 +41,8 @@ struct FactsRecord {
 }
 
 impl FactsRecord {
-    fn decode(self, state: &Path) -> Result<Facts, StoreError> {
-        let name = || format!("attempt {} of trial {}", self.number, self.train_key);
+    fn decode(self, trial: &TrainKey, state: &Path) -> Result<Facts, StoreError> {
+        let name = || format!("attempt {} of trial {trial}", self.number);
         let folder = state.join(&self.folder);
         Ok(Facts {
             number: self.number,
@@ -106,17 +104,17 @@ impl Store {
     ///
     /// SQLite's own, or a stored spec that this version cannot read.
     pub async fn trials(&self, sweep: &SweepRow) -> Result<Vec<TrialRow>, StoreError> {
-        let records: Vec<TrialRecord> = sqlx::query_as(
-            "SELECT l.ordinal, t.train_key, t.group_key, t.spec_json, l.labels_json
+        let links = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(
+                 l.ordinal, t.train_key, t.group_key,
+                 CASE WHEN json_valid(t.spec_json) THEN t.spec_json ->> '$.seed' END,
+                 l.labels_json) ORDER BY l.ordinal)
              FROM sweep_trial l JOIN trial t ON t.id = l.trial_id
-             WHERE l.sweep_id = ? AND l.revision = ?
-             ORDER BY l.ordinal",
-        )
-        .bind(sweep.id)
-        .bind(sweep.revision)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(self.sql())?;
+             WHERE l.sweep_id = ? AND l.revision = ?",
+        );
+        let links = links.bind(sweep.id).bind(sweep.revision);
+        let records: Vec<TrialRecord> = self.bulk("trial", links).await?;
+        let runs = self.runs_by_group(sweep).await?;
         let keys: Vec<TrainKey> = records.iter().map(|record| record.train_key.clone()).collect();
         let policy = sweep.facts.early_stop.as_ref();
         let mut known = self.known_to(&sweep.name, policy, &sweep.eval_key, &keys).await?;
@@ -125,8 +123,12 @@ impl Store {
             .map(|record| {
                 let known = known.remove(&record.train_key).unwrap_or_default();
                 let name = || format!("trial {}", record.train_key);
+                let (Some(seed), Some(run)) = (record.seed, runs.get(&record.group_key)) else {
+                    let cause = "it has no seed".to_owned();
+                    return Err(StoreError::BadValue { column: "spec_json", of: name(), cause });
+                };
                 Ok(TrialRow {
-                    run: json("spec_json", &record.spec_json, name)?,
+                    run: RunSpec { seed, ..run.clone() },
                     labels: json("labels_json", &record.labels_json, name)?,
                     ordinal: record.ordinal,
                     train_key: record.train_key,
@@ -141,6 +143,30 @@ impl Store {
             .collect()
     }
 
+    /// Returns the spec of one trial of each group: the others of the group differ in the seed
+    /// alone, and reading specs is most of what a large sweep takes to be read.
+    async fn runs_by_group(
+        &self,
+        sweep: &SweepRow,
+    ) -> Result<HashMap<GroupKey, RunSpec>, StoreError> {
+        let records: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT t.group_key, t.train_key, t.spec_json
+             FROM sweep_trial l JOIN trial t ON t.id = l.trial_id
+             WHERE l.sweep_id = ? AND l.revision = ?
+             GROUP BY t.group_key",
+        )
+        .bind(sweep.id)
+        .bind(sweep.revision)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(self.sql())?;
+        let read = |(group, trial, spec): (String, String, String)| {
+            let name = || format!("trial {trial}");
+            Ok((word("group_key", &group, name)?, json("spec_json", &spec, name)?))
+        };
+        records.into_iter().map(read).collect()
+    }
+
     /// Returns what is known of each trial with respect to `protocol`, whichever sweeps ask for
     /// it; a trial that no plan had is pending.
     ///
@@ -152,37 +178,32 @@ impl Store {
         protocol: &EvalKey,
         trials: &[TrainKey],
     ) -> Result<HashMap<TrainKey, Known>, StoreError> {
-        let records: Vec<FactsRecord> = sqlx::query_as(
-            "SELECT t.train_key, a.number, a.kind, a.eval_key, a.threads, a.folder,
-                    a.outcome, a.verdict, a.reason, a.detail,
-                    CASE WHEN a.checkpoint_gone_ms IS NULL THEN a.checkpoint_file END
-                        AS checkpoint_file,
-                    a.checkpoint_update,
-                    (SELECT w.path FROM artifact w
-                     WHERE w.attempt_id = a.id AND w.kind = 'weights'
-                     ORDER BY w.seq DESC LIMIT 1) AS weights
-             FROM trial t JOIN attempt a ON a.trial_id = t.id
-             WHERE t.train_key IN (SELECT value FROM json_each(?))
-             ORDER BY t.id, a.number",
-        )
-        .bind(key_list(trials))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(self.sql())?;
+        let asked = once(trials);
+        let facts = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(
+                 asked.key, a.number, a.kind, a.eval_key, a.threads, a.folder,
+                 json_array(a.outcome, a.verdict, a.reason, a.detail),
+                 (SELECT w.path FROM artifact w
+                  WHERE w.attempt_id = a.id AND w.kind = 'weights'
+                  ORDER BY w.seq DESC LIMIT 1),
+                 CASE WHEN a.checkpoint_gone_ms IS NULL THEN a.checkpoint_file END,
+                 a.checkpoint_update) ORDER BY asked.key, a.number)
+             FROM json_each(?) AS asked
+             CROSS JOIN trial t ON t.train_key = asked.value
+             CROSS JOIN attempt a ON a.trial_id = t.id",
+        );
+        let records: Vec<FactsRecord> = self.bulk("attempt", facts.bind(to_json(&asked))).await?;
         let wishes = self.wishes(trials).await?;
-        let mut attempts: HashMap<TrainKey, Vec<Facts>> = HashMap::new();
+        let mut attempts: Vec<Vec<Facts>> = vec![Vec::new(); asked.len()];
         for record in records {
-            let key = record.train_key.clone();
-            attempts.entry(key).or_default().push(record.decode(&self.state)?);
+            let place = record.place;
+            attempts[place].push(record.decode(asked[place], &self.state)?);
         }
-        Ok(trials
-            .iter()
-            .map(|key| {
-                let attempts = attempts.get(key).map_or(&[][..], Vec::as_slice);
-                let wishes = wishes.get(key).copied().unwrap_or_default();
-                (key.clone(), stand(attempts, wishes, protocol))
-            })
-            .collect())
+        let known = |(key, attempts): (&TrainKey, Vec<Facts>)| {
+            let wishes = wishes.get(key).copied().unwrap_or_default();
+            (key.clone(), stand(&attempts, wishes, protocol))
+        };
+        Ok(asked.into_iter().zip(attempts).map(known).collect())
     }
 
     /// Returns what people wish of these trials, where they wish anything.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::columns::{key_list, word};
+use super::columns::{key_list, once, to_json, word};
 use super::rows::{Finals, NoteRow, Series};
 use super::{Store, StoreError};
 use crate::ids::{AttemptNo, EvalKey, TrainKey};
@@ -85,8 +85,10 @@ impl Store {
         protocol: &EvalKey,
         trials: &[TrainKey],
     ) -> Result<Vec<Finals>, StoreError> {
-        let rows: Vec<(String, String, f64)> = sqlx::query_as(
-            "SELECT t.train_key, e.name, e.value
+        let asked = once(trials);
+        // The place in the list is told for each row, and not the key: there are several a trial.
+        let rows: Vec<(i64, String, f64)> = sqlx::query_as(
+            "SELECT asked.key, e.name, e.value
              FROM json_each(?) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
              CROSS JOIN attempt a ON a.trial_id = t.id AND a.number = (
@@ -95,23 +97,18 @@ impl Store {
              CROSS JOIN evaluation e ON e.attempt_id = a.id
              ORDER BY asked.key",
         )
-        .bind(key_list(trials))
+        .bind(to_json(&asked))
         .bind(protocol.as_str())
         .fetch_all(&self.pool)
         .await
         .map_err(self.sql())?;
-        let mut all: Vec<Finals> = Vec::new();
-        for (key, name, value) in rows {
-            match all.last_mut() {
-                Some(last) if last.train_key.as_str() == key => {
-                    last.values.insert(name, value);
-                }
-                Some(_) | None => {
-                    all.push(Finals { train_key: parse(&key)?, values: [(name, value)].into() });
-                }
-            }
-        }
-        Ok(all)
+        let of_one = |rows: &[(i64, String, f64)]| {
+            let place = usize::try_from(rows[0].0).unwrap_or(usize::MAX);
+            let train_key = (*asked.get(place)?).clone();
+            let values = rows.iter().map(|(_, name, value)| (name.clone(), *value)).collect();
+            Some(Finals { train_key, values })
+        };
+        Ok(rows.chunk_by(|one, next| one.0 == next.0).filter_map(of_one).collect())
     }
 
     /// Returns the seconds that training took, for each trial that finished it: the sum over its

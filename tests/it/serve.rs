@@ -40,7 +40,7 @@ seeds = [0, 1]
 max = 0
 "#;
 
-fn fixture(worker: &str) -> PathBuf {
+pub(crate) fn fixture(worker: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers").join(worker)
 }
 
@@ -128,6 +128,24 @@ impl Serving {
             request = request.header(*name, *value);
         }
         answer(request.send_empty().unwrap())
+    }
+
+    /// Asks for something to be done, as the page does.
+    fn act(&self, token: &str, origin: &str, body: &str) -> Answer {
+        let request = agent()
+            .post(format!("{}/sweeps/tiny/act", self.address))
+            .header("Origin", origin)
+            .header("Authorization", format!("Bearer {token}"))
+            .header("Content-Type", "application/json");
+        answer(request.send(body).unwrap())
+    }
+
+    /// Does something that must succeed, and returns what was said of it.
+    #[track_caller]
+    fn does(&self, body: &str) -> String {
+        let answer = self.act(&self.token, &self.address, body);
+        assert_eq!(answer.status, 200, "{body}: {}", answer.body);
+        answer.body
     }
 
     /// Asks for a page that must be there.
@@ -476,4 +494,162 @@ fn markup_in_any_text_of_people_stays_text() {
     let log = serving.get(&format!("{trial}/logs/1/stderr"));
     assert_eq!(log.header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(log.body, EVIL);
+}
+
+fn states(terminal: &Terminal) -> Vec<String> {
+    let output = terminal.type_in("ls tiny --json");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let trials = document["trials"].as_array().unwrap().iter();
+    trials.map(|trial| trial["state"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Looks until there is something, or fails.
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(begun.elapsed() < BOUND, "not in time: {what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn acting_needs_the_token_a_page_and_the_number_that_was_shown() {
+    let terminal = folder("exits_1.sh", 100);
+    let serving = Serving::start(&terminal, "");
+    let question = serving.page("/sweeps/tiny/act?verb=retry");
+    assert!(question.contains("Retry 4 trials of tiny?"), "{question}");
+    assert!(question.contains("data-count=\"4\""), "{question}");
+    let right = "{\"verb\":\"retry\",\"where\":\"\",\"trial\":\"\",\"count\":4}";
+    let own = serving.address.as_str();
+    assert_eq!(serving.act("", own, right).status, 401);
+    let stale = serving.act(&"0".repeat(64), own, right);
+    assert!(stale.status == 401 && stale.body.contains("the token of this start"));
+    assert_eq!(serving.act(&serving.token, "http://evil.example", right).status, 403);
+    let other = serving.act(&serving.token, own, &right.replace('4', "3"));
+    assert!(other.status == 409 && other.body.contains("it is about 4 trials now, not 3"));
+    for wrong in ["", "{}", "[]", "{\"verb\":\"dance\",\"count\":4}", "{\"verb\":\"retry\"}"] {
+        let answer = serving.act(&serving.token, own, wrong);
+        assert_eq!(answer.status, 400, "{wrong}: {}", answer.body);
+    }
+    assert_eq!(states(&terminal), ["failed"; 4], "nothing was done so far");
+    assert!(serving.page("/sweeps/tiny").contains("act?verb=retry"));
+    assert!(serving.does(right).contains("4 trials forgiven: the next `byol-sweep run` starts"));
+    assert_eq!(states(&terminal), ["stopped"; 4]);
+    let again = serving.act(&serving.token, own, &right.replace('4', "0"));
+    assert!(again.status == 409 && again.body.contains("nothing to retry"), "{}", again.body);
+}
+
+#[test]
+fn trials_are_held_and_released_by_a_filter_or_by_their_key() {
+    let terminal = folder("exits_1.sh", 100);
+    let serving = Serving::start(&terminal, "");
+    let held = |terminal: &Terminal| {
+        let output = terminal.type_in("ls tiny -E held --json");
+        let document: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_default();
+        document["trials"].as_array().map_or(0, Vec::len)
+    };
+    let filter = "{\"verb\":\"pause\",\"where\":\"seed == 1\",\"count\":2}";
+    assert!(serving.does(filter).contains("2 trials held back"));
+    assert_eq!(held(&terminal), 2);
+    let key = key(&terminal, 1);
+    let one = format!("{{\"verb\":\"pause\",\"trial\":\"{key}\",\"count\":1}}");
+    assert!(serving.does(&one).contains("1 trial held back"));
+    assert_eq!(held(&terminal), 3);
+    assert!(serving.does(&one.replace("pause", "resume")).contains("1 trial may start"));
+    assert_eq!(held(&terminal), 2);
+    let wrong = "{\"verb\":\"pause\",\"where\":\"seed ==\",\"count\":2}";
+    assert_eq!(serving.act(&serving.token, &serving.address, wrong).status, 400);
+    let none = "{\"verb\":\"pause\",\"count\":4}";
+    let refused = serving.act(&serving.token, &serving.address, none);
+    assert!(refused.status == 409 && refused.body.contains("no run of tiny is at work"));
+}
+
+/// A run, ended with the test whatever happens.
+struct Run(Child);
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _over = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+#[test]
+fn a_run_at_work_is_shown_paused_resumed_and_killed() {
+    let terminal = Terminal::new();
+    terminal.write("tiny.toml", SWEEP);
+    let worker = fixture("obeys.sh").display().to_string();
+    let mut command =
+        terminal.command(&format!("run tiny.toml --devices cpu -j 1 --worker {worker}"));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+    let mut run = Run(command.spawn().unwrap());
+    eventually("a trial runs", || {
+        let output = terminal.type_in("ls tiny --json");
+        String::from_utf8(output.stdout).unwrap().contains("\"running\"").then_some(())
+    });
+    let serving = Serving::start(&terminal, "");
+    let page = serving.page("/sweeps/tiny");
+    assert!(page.contains("At work: a run of") && page.contains("act?verb=pause"), "{page}");
+    assert!(page.contains("<li id=\"run1\">"), "{page}");
+    let whole = |verb: &str| format!("{{\"verb\":\"{verb}\",\"count\":4}}");
+    assert!(serving.does(&whole("pause")).contains("nothing more starts; 1 running goes on"));
+    let page = serving.page("/sweeps/tiny");
+    assert!(page.contains(">paused</span>") && page.contains("act?verb=resume"), "{page}");
+    assert!(serving.does(&whole("resume")).contains("the run goes on"));
+    assert!(serving.does(&whole("kill")).contains("the run ends"));
+    let status = eventually("the run ends", || run.0.try_wait().unwrap());
+    assert_eq!(status.code(), Some(130));
+    eventually("nobody is at work any more", || {
+        (!serving.page("/sweeps/tiny").contains("At work")).then_some(())
+    });
+}
+
+#[test]
+fn what_nobody_is_at_does_not_run() {
+    let terminal = folder("exits_1.sh", 100);
+    let key = key(&terminal, 2);
+    block_on(async {
+        let store = Store::open(&terminal.path().join(".byol-sweep")).await.unwrap();
+        let sweep = store.sweep("tiny").await.unwrap().unwrap();
+        let attempt = NewAttempt {
+            train_key: key.parse().unwrap(),
+            kind: AttemptKind::Train,
+            eval_key: sweep.eval_key,
+            device: byol_sweep::ids::DeviceId::Cpu,
+            threads: 1,
+            started_ms: 1,
+        };
+        store.begin_attempt(attempt).await.unwrap();
+        store.close().await;
+    });
+    let serving = Serving::start(&terminal, "");
+    for path in ["/", "/sweeps/tiny", &format!("/sweeps/tiny/trials/{key}")] {
+        let page = serving.page(path);
+        assert!(page.contains("interrupted"), "{path}: {page}");
+        assert!(!page.contains("class=\"state running"), "{path}: {page}");
+    }
+}
+
+#[test]
+fn devices_and_figures_are_shown_as_they_stand() {
+    let terminal = folder("finishes.sh", 0);
+    let serving = Serving::start(&terminal, "");
+    let devices = serving.page("/devices");
+    assert!(devices.contains("id=\"cpu\"") && devices.contains("memory"), "{devices}");
+    let page = serving.page("/sweeps/tiny/figures");
+    assert!(page.contains("4 trials have a result") || page.contains("All 4"), "{page}");
+    let file = page.split("<img src=\"").nth(1).unwrap().split('"').next().unwrap();
+    let svg = serving.get(file);
+    assert_eq!((svg.status, svg.header("content-type")), (200, "image/svg+xml"));
+    assert!(svg.body.contains("<svg"), "{}", svg.body);
+    assert_eq!(serving.get("/sweeps/tiny/figures/nothing.svg").status, 404);
+    assert_eq!(serving.get("/sweeps/tiny/figures/..%2f..%2fspec.json").status, 404);
+    assert_eq!(serving.get("/sweeps/nine/figures").status, 404);
+    let failed = folder("exits_1.sh", 100);
+    let nothing = Serving::start(&failed, "").page("/sweeps/tiny/figures");
+    assert!(nothing.contains("has no `linear_top1` yet"), "{nothing}");
 }

@@ -816,18 +816,23 @@ async fn a_second_writer_waits_for_a_transaction_that_is_open() {
 
 #[tokio::test]
 async fn schemas_of_other_versions_are_refused() {
+    let newer = "newer byol-sweep; upgrade";
     let cases = [
-        ("UPDATE _sqlx_migrations SET version = version + 1000", "newer byol-sweep; upgrade"),
-        ("UPDATE _sqlx_migrations SET version = version - 1000", "older byol-sweep"),
+        ("UPDATE _sqlx_migrations SET version = version + 1000", newer),
+        ("UPDATE _sqlx_migrations SET version = version + 1000 WHERE version = 2", newer),
+        ("DELETE FROM _sqlx_migrations WHERE version > 1", "older byol-sweep"),
+        ("DELETE FROM _sqlx_migrations WHERE version = 2", "older byol-sweep"),
     ];
     for (change, message) in cases {
         let folder = tempfile::tempdir().unwrap();
         Store::open(folder.path()).await.unwrap().close().await;
         execute(&mut raw(folder.path()).await, change).await.unwrap();
         let error = Store::open_read_only(folder.path()).await.unwrap_err().to_string();
-        assert!(error.contains(message) && error.contains(DATABASE), "{error}");
-        let error = Store::open(folder.path()).await.unwrap_err().to_string();
-        assert!(error.contains("newer byol-sweep; upgrade"), "{error}");
+        assert!(error.contains(message) && error.contains(DATABASE), "{change}: {error}");
+        if message == newer {
+            let error = Store::open(folder.path()).await.unwrap_err().to_string();
+            assert!(error.contains(message), "{change}: {error}");
+        }
     }
 }
 
@@ -1018,7 +1023,8 @@ async fn what_attempts_took_is_told_by_kind_and_only_finished_training_predicts(
     let alive = store.begin_attempt(training(2)).await.unwrap();
 
     let past = store.past().await.unwrap();
-    assert_eq!((past[0].train_s, past[0].eval_s), (69.0, Some(10.0)));
+    assert_eq!((past[0].runs, past[0].train_s), (1, 69.0));
+    assert_eq!((past[0].evaluated, past[0].eval_s), (1, 10.0));
     assert_eq!((past[0].place.kind, past[0].place.threads), (DeviceKind::Gpu, 3));
     assert_eq!(past[0].run, spec(1));
     let times = |spent: &byol_sweep::store::Spent| (spent.train_ms, spent.eval_ms);
@@ -1026,6 +1032,14 @@ async fn what_attempts_took_is_told_by_kind_and_only_finished_training_predicts(
     assert_eq!(spent.iter().map(times).collect::<Vec<_>>(), [(69_000, 10_000), (3_000, 0)]);
     store.end_attempt(alive.id, &failed(), 5_000).await.unwrap();
     assert_eq!(store.past().await.unwrap().len(), 1, "what failed predicts nothing");
+
+    // Another seed, trained alike, is summed up with the first.
+    let third = store.begin_attempt(training(2)).await.unwrap();
+    store.end_attempt(third.id, &finished(), third.started_ms + 31_000).await.unwrap();
+    let past = store.past().await.unwrap();
+    assert_eq!(past.iter().map(|past| past.runs).collect::<Vec<_>>(), [2]);
+    assert_eq!(past[0].train_s, 69.0 + 4.0 + 31.0);
+    assert_eq!((past[0].evaluated, past[0].eval_s), (1, 10.0));
 }
 
 #[tokio::test]

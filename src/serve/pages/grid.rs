@@ -68,9 +68,9 @@ fn cell(
     let tint = value.filter(|_| look == Look::Done).map(|value| scale.tint(value));
     let said = value.map(|value| short(metric, value));
     let out = (!chosen.contains(place)).then_some("out");
+    let classes: Vec<&str> = ["cell", look.class()].into_iter().chain(tint).chain(out).collect();
     html! {
-        a.cell.(look.class()).(tint.unwrap_or_default()).(out.unwrap_or_default())
-            id=(format!("t{}", row.trial.ordinal))
+        a class=(classes.join(" ")) id=(format!("t{}", row.trial.ordinal))
             href=(links::trial(name, &row.trial.train_key))
             title=(title(row, look))
             aria-label=(format!("seed {seed}: {} {}", look.word(), said.as_deref().unwrap_or_default())) {

@@ -2,7 +2,10 @@
 //! cannot become markup. Parts with `data-live` are what the script puts in place of the old ones;
 //! whatever a page shows, it shows without the script too.
 
+pub(super) mod ask;
 mod chart;
+pub(super) mod devices;
+pub(super) mod figures;
 mod filter;
 mod grid;
 pub(super) mod index;
@@ -19,7 +22,9 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::error::Refusal;
+use super::links;
 use super::look::Look;
+use crate::control::controller::Controller;
 use crate::ui::words;
 
 /// A page's frame.
@@ -54,9 +59,13 @@ impl Sheet<'_> {
                                 a href=(address) { (name) }
                             }
                         }
-                        span #pulse .pulse role="status" hidden {}
+                        nav.aside aria-label="elsewhere" {
+                            a href="/devices" { "Devices" }
+                            span #pulse .pulse role="status" hidden {}
+                        }
                     }
                     main #main tabindex="-1" { (self.body) }
+                    dialog #ask aria-labelledby="ask-title" {}
                 }
             }
         };
@@ -113,6 +122,20 @@ fn bar(counts: &[(Look, usize)]) -> Markup {
             @for (look, left, width) in parts {
                 rect class=(look.class()) x=(round(left)) y="0" width=(round(width)) height="10" {}
             }
+        }
+    }
+}
+
+/// Sets one line about who is at work; nothing where nobody is.
+fn at_work(controller: &Controller) -> Markup {
+    html! {
+        @match controller {
+            Controller::None => {}
+            Controller::Alive { who, run: None } => p.muted { "At work: " (who) },
+            Controller::Alive { who, run: Some(run) } => p.muted {
+                "At work: a run of " a href=(links::sweep(&run.sweep)) { (run.sweep) } " (" (who) ")"
+                @if run.paused { ", " span.state.held { "paused" } }
+            },
         }
     }
 }

@@ -43,6 +43,7 @@ pub(super) async fn read(house: &House, roster: &Roster) -> Result<AtWork, Refus
     let mut live: Vec<(AttemptRow, usize)> = live
         .into_iter()
         .filter_map(|attempt| roster.place(&attempt.train_key).map(|place| (attempt, place)))
+        .filter(|(_, place)| !roster.rows[*place].is_interrupted)
         .collect();
     let all = live.len();
     live.truncate(MOST);

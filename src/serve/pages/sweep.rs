@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::super::act::{About, Verb};
 use super::super::error::Refusal;
 use super::super::house::{House, aside};
 use super::super::links;
@@ -17,7 +18,8 @@ use super::super::paging::Paging;
 use super::super::roster::{Group, Roster, Row};
 use super::filter::{self, Asked, View};
 use super::running::{self, AtWork};
-use super::{Sheet, bar, grid, list};
+use super::{Sheet, ask, at_work, bar, grid, list};
+use crate::control::controller::Controller;
 use crate::spec::Fault;
 use crate::ui::words;
 
@@ -31,7 +33,8 @@ pub(in super::super) async fn page(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let asked = Asked::of(query)?;
-    let roster = house.roster(&name).await?;
+    let controller = house.who.look().await;
+    let roster = house.roster_beside(&name, &controller).await?;
     let at_work = running::read(&house, &roster).await?;
     let title = roster.sweep.name.clone();
     let (body, status) = aside(move || {
@@ -41,7 +44,7 @@ pub(in super::super) async fn page(
             Err(fault) => (Vec::new(), Some(fault)),
         };
         let status = if fault.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        let view = Shown { roster, asked, address, chosen, fault };
+        let view = Shown { roster, controller, asked, address, chosen, fault };
         (view.body(&at_work), status)
     })
     .await?;
@@ -51,6 +54,7 @@ pub(in super::super) async fn page(
 /// A sweep with the trials that are asked for.
 struct Shown {
     roster: Arc<Roster>,
+    controller: Controller,
     asked: Asked,
     address: String,
     /// Places of the trials, in order.
@@ -80,6 +84,7 @@ impl Shown {
                     strong { (words::count(done as u64)) " of " (words::count(rows.len() as u64)) }
                     " trials done"
                 }
+                (at_work(&self.controller))
                 (bar(&counts))
                 ul.legend aria-label="trials by state" {
                     @for (look, count) in &counts {
@@ -91,8 +96,32 @@ impl Shown {
                         }
                     }
                 }
+                div.bar-of {
+                    p { a href=(links::figures(&sweep.name)) { "Figures and tables" } }
+                    (ask::buttons(&sweep.name, &self.verbs(), &About::default()))
+                }
             }
         }
+    }
+
+    /// Returns what can be done with the sweep as a whole.
+    fn verbs(&self) -> Vec<Verb> {
+        let run = match &self.controller {
+            Controller::Alive { run, .. } => run.as_ref(),
+            Controller::None => None,
+        };
+        let run = run.filter(|run| run.sweep == self.roster.sweep.name);
+        let has = |look: Look| self.roster.rows.iter().any(|row| row.look() == look);
+        let mut verbs = match run {
+            Some(run) if run.paused => vec![Verb::Resume, Verb::Stop, Verb::Kill],
+            Some(_) => vec![Verb::Pause, Verb::Stop, Verb::Kill],
+            None if has(Look::Running) => vec![Verb::Stop, Verb::Kill],
+            None => Vec::new(),
+        };
+        if has(Look::Failed) {
+            verbs.push(Verb::Retry);
+        }
+        verbs
     }
 
     fn failures(&self) -> Markup {
@@ -137,7 +166,21 @@ impl Shown {
                     }
                 }
                 (filter::form(asked, address, self.fault.as_ref()))
+                @if !asked.filter.is_empty() && !self.chosen.is_empty() {
+                    (self.acts_on_chosen())
+                }
                 div #shown data-live { (self.shown()) }
+            }
+        }
+    }
+
+    fn acts_on_chosen(&self) -> Markup {
+        let about = About { filter: self.asked.filter.clone(), trial: String::new() };
+        let verbs = [Verb::Pause, Verb::Resume, Verb::Stop, Verb::Kill, Verb::Retry];
+        html! {
+            div.chosen.needs-script {
+                span.muted { "These trials:" }
+                (ask::buttons(&self.roster.sweep.name, &verbs, &about))
             }
         }
     }

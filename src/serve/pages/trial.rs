@@ -8,16 +8,17 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::super::act::{About, Verb};
 use super::super::error::Refusal;
 use super::super::house::{House, aside, now_ms};
 use super::super::links;
 use super::super::logs::{self, Piece, Stream};
 use super::super::roster::Row;
-use super::{Sheet, ago, chart, running, span, state, time, value};
+use super::{Sheet, ago, ask, chart, running, span, state, time, value};
 use crate::outcome::{Outcome, Verdict};
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{Progress, progress};
-use crate::store::rows::{AttemptKind, AttemptRow, NoteRow};
+use crate::store::rows::{AttemptKind, AttemptRow, NoteRow, TrialState};
 
 /// Metrics that tell most, in this order; the others follow by name.
 const FIRST: [&str; 5] =
@@ -32,6 +33,8 @@ pub(in super::super) async fn page(
     Path((name, key)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
     let (roster, place) = house.trial(&name, &key).await?;
+    let controller = house.who.look().await;
+    let roster = house.roster_beside(&roster.sweep.name, &controller).await?;
     let row = Arc::clone(&roster.rows[place]);
     let curves = curves(&house, &row).await?;
     let attempts = house.store.attempts(&row.trial.train_key).await?;
@@ -103,7 +106,7 @@ impl Shown {
     }
 
     fn head(&self) -> Markup {
-        let Row { trial, finals, wish } = &*self.row;
+        let Row { trial, finals, wish, .. } = &*self.row;
         let alive = self.attempts.last().filter(|attempt| attempt.ended_ms.is_none());
         html! {
             section #head data-live {
@@ -123,7 +126,7 @@ impl Shown {
                         (value("knn_probe_top1", stop.bar))
                     }
                 }
-                @if let Some(alive) = alive {
+                @if let Some(alive) = alive.filter(|_| !self.row.is_interrupted) {
                     div.how {
                         (running::how_far(self.progress.as_ref()))
                         span.muted { "on " (alive.device) ", " (span(now_ms() - alive.started_ms)) }
@@ -136,7 +139,29 @@ impl Shown {
                         }
                     }
                 }
+                (ask::buttons(&self.sweep, &self.verbs(), &self.about()))
                 p.muted.keys { "trial " code { (trial.train_key) } " group " code { (trial.group_key) } }
+            }
+        }
+    }
+
+    fn about(&self) -> About {
+        About { trial: self.row.trial.train_key.to_string(), ..About::default() }
+    }
+
+    /// Returns what can be done with it.
+    fn verbs(&self) -> Vec<Verb> {
+        let is_held = self.row.wish.held_ms.is_some();
+        let hold = if is_held { Verb::Resume } else { Verb::Pause };
+        match self.row.trial.state {
+            TrialState::Done => Vec::new(),
+            TrialState::Running => vec![hold, Verb::Stop, Verb::Kill],
+            TrialState::Failed => vec![hold, Verb::Retry],
+            TrialState::Pending
+            | TrialState::Stopped
+            | TrialState::Trained
+            | TrialState::Pruned => {
+                vec![hold]
             }
         }
     }

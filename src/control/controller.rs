@@ -4,14 +4,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::control;
+use super::ask;
 use crate::drive::command::{Answer, Request};
 use crate::drive::lock::{self, Holder};
 
 /// Who works on the state folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "controller", rename_all = "snake_case")]
-pub(super) enum Controller {
+pub enum Controller {
     /// Nobody.
     None,
     /// Somebody holds the lock.
@@ -25,7 +25,8 @@ pub(super) enum Controller {
 
 /// A run at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct AtWork {
+pub struct AtWork {
+    /// Its sweep.
     pub sweep: String,
     /// Whether it starts nothing at the moment.
     pub paused: bool,
@@ -33,13 +34,13 @@ pub(super) struct AtWork {
 
 impl Controller {
     /// Looks at the lock, and asks the run that holds it.
-    pub(super) fn look(state: &Path) -> Self {
+    pub fn look(state: &Path) -> Self {
         let who = match lock::holder(state) {
             Ok(Holder::Somebody(who)) => who,
             // What cannot be told is not claimed.
             Ok(Holder::Nobody) | Err(_) => return Self::None,
         };
-        let run = match control::ask(state, &Request::Who) {
+        let run = match ask(state, &Request::Who) {
             Ok(Some(Answer::Here { sweep, paused, .. })) => Some(AtWork { sweep, paused }),
             Ok(Some(Answer::Granted { .. } | Answer::Refused { .. }) | None) | Err(_) => None,
         };
@@ -47,7 +48,7 @@ impl Controller {
     }
 
     /// Returns one line for people; nothing where nobody is at work.
-    pub(super) fn text(&self) -> Option<String> {
+    pub fn text(&self) -> Option<String> {
         match self {
             Self::None => None,
             Self::Alive { who, run: None } => Some(format!("at work: {who}")),

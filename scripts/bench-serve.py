@@ -1,0 +1,182 @@
+"""Times the live page in headless Chromium; scripts/bench-serve.sh calls it.
+
+usage: bench-serve.py PROGRAM WORKER STATE_OF_10000 FOLDER
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+PROGRAM, WORKER, LARGE, FOLDER = (str(Path(word).resolve()) for word in sys.argv[1:5])
+
+SWITCHES = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+SWEEP = """schema = 1
+name = "{name}"
+[base]
+data.name = "shapes"
+update_batch_size = 64
+batch_size = 64
+[grid]
+tau_base = {{ linspace = [0.9, 0.999, {cells}] }}
+[replicates]
+seeds = [0, 1, 2, 3, 4]
+"""
+
+
+class Browser:
+    """One window, driven by chromedriver."""
+
+    def __init__(self):
+        self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self.driver = subprocess.Popen(
+            ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        for line in self.driver.stdout:
+            if "started successfully on port" in line:
+                port = int(line.split("port")[1].strip().rstrip("."))
+                break
+        self.session = f"http://127.0.0.1:{port}/session"
+        options = {"args": SWITCHES + [f"--user-data-dir={self.profile.name}"]}
+        wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
+        self.session += "/" + self.ask("", wanted)["sessionId"]
+
+    def ask(self, path, body=None, method="POST"):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.session + path, data, method=method)
+        request.add_header("Content-Type", "application/json")
+        return json.load(urllib.request.urlopen(request, timeout=120))["value"]
+
+    def go(self, address):
+        self.ask("/url", {"url": address})
+
+    def js(self, script):
+        return self.ask("/execute/sync", {"script": script, "args": []})
+
+    def close(self):
+        self.ask("", method="DELETE")
+        self.driver.terminate()
+        self.driver.wait()
+        self.profile.cleanup()
+
+
+class Serving:
+    """The page of a state folder."""
+
+    def __init__(self, state):
+        command = [PROGRAM, "--state-dir", state, "serve", "--port", "0"]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.address = self.process.stdout.readline().split("/#")[0]
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def milliseconds(values):
+    return f"median {statistics.median(values):.0f} ms, largest {max(values):.0f} ms, of {len(values)}"
+
+
+def first_paint():
+    serving, browser = Serving(LARGE), Browser()
+    paint = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+    for name, path in [
+        ("sweeps", "/"),
+        ("grid", "/sweeps/large"),
+        ("grid, page 9", "/sweeps/large?page=9"),
+        ("list", "/sweeps/large?view=list"),
+        ("filtered", "/sweeps/large?where=tau_base%20%3E%200.95"),
+    ]:
+        times = []
+        for _ in range(12):
+            browser.go("about:blank")
+            browser.go(serving.address + path)
+            while (at := browser.js(paint)) is None:
+                time.sleep(0.02)
+            times.append(at)
+        first, *others = times
+        print(f"first paint, {name:<13} {milliseconds(others)}; the very first {first:.0f} ms")
+    browser.close()
+    serving.close()
+
+
+def run(state, name, cells, jobs="2", **how):
+    file = Path(FOLDER) / f"{name}.toml"
+    file.write_text(SWEEP.format(name=name, cells=cells))
+    command = [PROGRAM, "--quiet", "--state-dir", state, "--worker", WORKER, "run", str(file)]
+    return subprocess.Popen(command + ["--devices", "cpu", "-j", jobs], **how)
+
+
+def throughput_and_latency():
+    took = {0: [], 3: []}
+    latencies = []
+    for turn in range(3):
+        for watchers in (0, 3) if turn % 2 == 0 else (3, 0):
+            state, name = f"{FOLDER}/state-{turn}-{watchers}", f"turn-{turn}-{watchers}"
+            # A first trial of its own, so that there is something to open.
+            run(state, "first", 1).wait()
+            serving = Serving(state)
+            browsers = [Browser() for _ in range(watchers)]
+            for browser in browsers:
+                browser.go(serving.address)
+            begun = time.monotonic()
+            running = run(state, name, 60)
+            for browser in browsers:
+                browser.go(f"{serving.address}/sweeps/{name}")
+                # When each cell was seen to fill in.
+                browser.js(
+                    "window.seen = {}; const look = () => {"
+                    "for (const cell of document.querySelectorAll('.cell.done'))"
+                    " window.seen[cell.id] ??= Date.now(); };"
+                    "look(); window.before = Object.keys(window.seen);"
+                    "new MutationObserver(look)"
+                    ".observe(document.body, {subtree: true, childList: true, attributes: true});"
+                )
+            running.wait()
+            took[watchers].append(time.monotonic() - begun)
+            time.sleep(2)
+            for browser in browsers:
+                seen, before = browser.js("return [window.seen, window.before]")
+                latencies += latency(state, name, {k: v for k, v in seen.items() if k not in before})
+                browser.close()
+            serving.close()
+    for watchers, times in took.items():
+        rates = ", ".join(f"{300 / seconds:.1f}" for seconds in times)
+        print(f"trials a second while {watchers} browsers watch: {rates}")
+    latencies.sort()
+    print(
+        f"from the end of an attempt to its cell: median {statistics.median(latencies):.0f} ms,"
+        f" 95 % {latencies[len(latencies) * 95 // 100]:.0f} ms, largest {latencies[-1]:.0f} ms,"
+        f" of {len(latencies)}"
+    )
+
+
+def latency(state, name, seen):
+    """Returns the milliseconds between the stored end of each attempt and its cell."""
+    import sqlite3
+
+    query = """SELECT l.ordinal, a.ended_ms FROM attempt a
+               JOIN sweep_trial l ON l.trial_id = a.trial_id
+               JOIN sweep s ON s.id = l.sweep_id WHERE s.name = ?"""
+    ended = dict(sqlite3.connect(f"{state}/byol-sweep.db").execute(query, (name,)).fetchall())
+    return [at - ended[int(cell[1:])] for cell, at in seen.items()]
+
+
+if __name__ == "__main__":
+    first_paint()
+    throughput_and_latency()
