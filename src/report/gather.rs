@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::exhibits::choice::Wanted;
+use super::exhibits::{self, ExhibitRow, Found, read};
 use super::gathered::{Gathered, SweepFacts};
 use crate::ids::TrainKey;
 use crate::spec::run::Source;
@@ -11,7 +13,7 @@ use crate::store::{Store, StoreError, WorkerUse};
 /// Metrics whose course is drawn.
 const CURVES: [&str; 4] = ["loss", "knn_probe_top1", "embedding_std_relative", "effective_rank"];
 
-/// Reads all rows of a sweep's report. Which file it was planned from is left open: the store keeps
+/// Reads all rows of a sweep's report but those of [`exhibits`]. Which file it was planned from is left open: the store keeps
 /// the text and not the name.
 ///
 /// # Errors
@@ -44,6 +46,28 @@ pub async fn gather(store: &Store, sweep: SweepRow) -> Result<Gathered, StoreErr
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
     };
     Ok(Gathered::new(facts, trials, finals, curves))
+}
+
+/// Reads what the sweep's trials show beside numbers, reduced to what figures draw. What is missing or
+/// damaged is told in the rows.
+///
+/// # Errors
+///
+/// SQLite's own.
+pub async fn exhibits(
+    store: &Store,
+    sweep: &SweepRow,
+    gathered: &Gathered,
+) -> Result<Vec<ExhibitRow>, StoreError> {
+    let wanted = Wanted::of(gathered);
+    let mut found = Found::new();
+    for key in wanted.all() {
+        let left = store.exhibit(key, &sweep.eval_key).await?;
+        let left = left.ok_or_else(|| read::NONE_LEFT.to_owned());
+        let read = left.and_then(|left| read::read(&left.path, &left.digest));
+        found.insert(key.clone(), read);
+    }
+    Ok(exhibits::rows(&wanted, &found))
 }
 
 /// Returns the workers in words, where there is more than one.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::exhibits::ExhibitRow;
 use crate::import::Imported;
 use crate::spec::eval::EvalSpec;
 use crate::spec::sweep::{Scale, SpreadKind};
@@ -28,6 +29,8 @@ pub struct Gathered {
     pub curves: BTreeMap<String, Vec<Series>>,
     /// Other people's results of its cells.
     pub imported: Vec<Imported>,
+    /// What trials show beside numbers, reduced to what is drawn.
+    pub exhibits: Vec<ExhibitRow>,
 }
 
 /// What a report says about its sweep.
@@ -102,6 +105,7 @@ enum Line {
     Finals { finals: Finals },
     Series { metric: String, series: Series },
     Imported { imported: Imported },
+    Exhibit { exhibit: Box<ExhibitRow> },
 }
 
 impl Gathered {
@@ -115,7 +119,7 @@ impl Gathered {
         for series in curves.values_mut().flatten() {
             series.points = thinned(&series.points);
         }
-        Self { sweep, trials, finals, curves, imported: Vec::new() }
+        Self { sweep, trials, finals, curves, imported: Vec::new(), exhibits: Vec::new() }
     }
 
     /// Sets other people's results beside ours: those of a cell of this sweep.
@@ -137,7 +141,9 @@ impl Gathered {
             all.iter().cloned().map(|series| Line::Series { metric: metric.clone(), series })
         });
         let imported = self.imported.iter().cloned().map(|imported| Line::Imported { imported });
-        let rows = trials.chain(finals).chain(curves).chain(imported);
+        let exhibits = self.exhibits.iter().cloned();
+        let exhibits = exhibits.map(|row| Line::Exhibit { exhibit: Box::new(row) });
+        let rows = trials.chain(finals).chain(curves).chain(imported).chain(exhibits);
         let mut text = String::new();
         for line in std::iter::once(sweep).chain(rows) {
             text += &serde_json::to_string(&line).expect("plain data serialises");
@@ -152,7 +158,8 @@ impl Gathered {
     /// A line that is no row, another format, no line about the sweep.
     pub fn from_jsonl(text: &str) -> Result<Self, RowsError> {
         let mut found: Option<SweepFacts> = None;
-        let (mut trials, mut finals, mut imported) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut trials, mut finals) = (Vec::new(), Vec::new());
+        let (mut imported, mut exhibits) = (Vec::new(), Vec::new());
         let mut curves: BTreeMap<String, Vec<Series>> = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
             let line = serde_json::from_str(line)
@@ -164,10 +171,12 @@ impl Gathered {
                 Line::Finals { finals: row } => finals.push(row),
                 Line::Series { metric, series } => curves.entry(metric).or_default().push(series),
                 Line::Imported { imported: row } => imported.push(row),
+                Line::Exhibit { exhibit } => exhibits.push(*exhibit),
             }
         }
         let sweep = found.ok_or(RowsError::NoSweep)?;
-        Ok(Self::new(sweep, trials, finals, curves).beside(imported))
+        let rows = Self::new(sweep, trials, finals, curves).beside(imported);
+        Ok(Self { exhibits, ..rows })
     }
 }
 
