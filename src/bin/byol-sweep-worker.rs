@@ -16,7 +16,7 @@ use byol_sweep::protocol::process::ProcessId;
 use byol_sweep::protocol::{End, FORMAT, Started, Work, WorkDevice, WorkOrder, WorkerEvent};
 use byol_sweep::provenance::{About, Program};
 use byol_sweep::spec::sweep::Kernels;
-use byol_sweep::train::error::{first_line, reason_of_io, reason_of_message};
+use byol_sweep::train::error::{first_line, panic_message, reason_of_io, reason_of_message};
 use byol_sweep::train::sink::Sink;
 use byol_sweep::train::{self, StopAt, lineage, native};
 use signal_hook::consts::{SIGHUP, SIGPIPE, SIGTERM, SIGUSR1};
@@ -228,11 +228,7 @@ fn work(
         Ok(Ok(end)) => end,
         Ok(Err(error)) => failed(folder, error.reason(), error.to_string()),
         Err(panic) => {
-            let message = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("unknown panic");
+            let message = panic_message(panic.as_ref());
             failed(folder, reason_of_message(message), first_line(message))
         }
     })

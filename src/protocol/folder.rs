@@ -8,6 +8,7 @@
 //! trials/<train key>/0001/events.jsonl  out, append only
 //! trials/<train key>/0001/checkpoint.safetensors   to resume from; gone once nothing needs it
 //! trials/<train key>/0001/weights.safetensors, best.safetensors, checkpoint-epoch-0050.safetensors
+//! trials/<train key>/0001/exhibit.safetensors   what reports show of it beside numbers
 //! trials/<train key>/0001/stdout.log, stderr.log
 //! ```
 
@@ -86,6 +87,11 @@ impl AttemptFolder {
     /// Online encoder after the last update.
     pub fn weights(&self) -> PathBuf {
         self.0.join("weights.safetensors")
+    }
+
+    /// What reports show of the attempt beside its numbers.
+    pub fn exhibit(&self) -> PathBuf {
+        self.0.join("exhibit.safetensors")
     }
 
     /// The worker's standard output.

@@ -1,6 +1,7 @@
 //! What controller and worker say to each other: an order in, one event a line out, all of it in
 //! an attempt folder. Knows nothing of who writes or reads.
 
+pub mod exhibit;
 pub mod folder;
 pub mod lock;
 pub mod process;
@@ -125,7 +126,7 @@ pub enum WorkerEvent {
     },
     /// A file for reports and exports is complete on disk.
     Artifact {
-        /// What it is: `weights`, `best`, `checkpoint`.
+        /// What it is: `weights`, `best`, `checkpoint`, `exhibit`.
         artifact: String,
         /// File, relative to the attempt folder.
         file: PathBuf,

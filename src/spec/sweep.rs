@@ -130,6 +130,9 @@ pub struct Retention {
     /// A checkpoint of every so many epochs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every_epochs: Option<NonZeroU32>,
+    /// What reports show of an attempt beside its numbers.
+    #[serde(skip_serializing_if = "super::run::is_default")]
+    pub exhibit: KeepExhibit,
 }
 
 /// Whether the best encoder by the probe is kept.
@@ -141,4 +144,15 @@ pub enum KeepBest {
     No,
     /// It is.
     Yes,
+}
+
+/// Whether attempts leave images, features and neighbours for reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepExhibit {
+    /// They do.
+    #[default]
+    Yes,
+    /// They do not.
+    No,
 }

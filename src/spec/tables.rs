@@ -11,7 +11,7 @@ use super::error::{Fault, Faults, Site, Source};
 use super::eval::{KnnSpec, LinearSpec};
 use super::keys::{Key, Plain, nearest};
 use super::read::{Entry, Node, entries, number, settings, unknown_key, wrong_type};
-use super::sweep::{KeepBest, Kernels, SpreadKind, SweepMeta};
+use super::sweep::{KeepBest, KeepExhibit, Kernels, SpreadKind, SweepMeta};
 use super::value::{Setting, canonical_float};
 
 /// Names of the tables and keys that [`Tables::read`] reads.
@@ -30,9 +30,14 @@ pub(crate) const TABLES: [&str; 11] = [
 ];
 
 /// Keys of the tables that say how a sweep runs; a test holds the reference to them.
-pub const OTHER_KEYS: &[(&str, &[&str])] =
-    &[("resources", RESOURCES), ("checkpoint", CHECKPOINT), ("early_stop", super::early::KEYS)];
+pub const OTHER_KEYS: &[(&str, &[&str])] = &[
+    ("resources", RESOURCES),
+    ("checkpoint", CHECKPOINT),
+    ("report", REPORT),
+    ("early_stop", super::early::KEYS),
+];
 const RESOURCES: &[&str] = &["slots_per_device", "time_limit", "stall_limit", "deterministic"];
+const REPORT: &[&str] = &["metric", "spread", "exhibits"];
 const CHECKPOINT: &[&str] = &["every", "keep", "keep_every"];
 
 /// The only version of the file format.
@@ -112,12 +117,10 @@ impl Tables {
             }),
             "checkpoint" => checkpoint(meta, source, entry, faults),
             "early_stop" => self.early_stop.read(source, entry, faults),
-            _ => each(source, "report", entry, &["metric", "spread"], faults, |entry, faults| {
-                if entry.name == "metric" {
-                    set(&mut meta.report_metric, faults.keep(metric(entry)));
-                } else {
-                    set(&mut meta.report_spread, faults.keep(spread(entry)));
-                }
+            _ => each(source, "report", entry, REPORT, faults, |entry, faults| match entry.name {
+                "metric" => set(&mut meta.report_metric, faults.keep(metric(entry))),
+                "exhibits" => set(&mut meta.retention.exhibit, faults.keep(exhibits(entry))),
+                _ => set(&mut meta.report_spread, faults.keep(spread(entry))),
             }),
         }
     }
@@ -347,6 +350,14 @@ fn kernels(entry: &Entry<'_, '_>) -> Result<Kernels, Fault> {
         DeValue::Boolean(true) => Ok(Kernels::Deterministic),
         DeValue::Boolean(false) => Ok(Kernels::Fastest),
         _ => Err(wrong_type("resources.deterministic", "true or false", entry.node, &entry.site)),
+    }
+}
+
+fn exhibits(entry: &Entry<'_, '_>) -> Result<KeepExhibit, Fault> {
+    match entry.node.get_ref() {
+        DeValue::Boolean(true) => Ok(KeepExhibit::Yes),
+        DeValue::Boolean(false) => Ok(KeepExhibit::No),
+        _ => Err(wrong_type("report.exhibits", "true or false", entry.node, &entry.site)),
     }
 }
 

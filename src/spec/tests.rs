@@ -6,7 +6,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 use super::parse;
 use crate::plan::{Limit, Request, expand};
-use crate::spec::sweep::SpreadKind;
+use crate::spec::sweep::{KeepExhibit, SpreadKind};
 
 /// Returns the error of a file as a terminal without colours shows it.
 fn shown(rest: &str) -> String {
@@ -396,7 +396,7 @@ fn the_other_tables_have_their_defaults_and_values() {
     let plain = parse("sweep.toml", &text("")).unwrap().tables;
     assert_eq!((plain.linear.epochs, plain.linear.holdout, plain.knn.k), (80, 0.1, 200));
     assert_eq!(plain.meta.checkpoint_every.as_secs(), 600);
-    let said = "[eval]\nlinear = { epochs = 5, learning_rates = [1] }\nknn.k = 20\ndata = { name = \"idx\", path = \"x\" }\n[resources]\nslots_per_device = 2\ntime_limit = \"12h\"\n[report]\nmetric = \"knn_top1\"\nspread = \"bca95\"";
+    let said = "[eval]\nlinear = { epochs = 5, learning_rates = [1] }\nknn.k = 20\ndata = { name = \"idx\", path = \"x\" }\n[resources]\nslots_per_device = 2\ntime_limit = \"12h\"\n[report]\nmetric = \"knn_top1\"\nspread = \"bca95\"\nexhibits = false";
     let said = parse("sweep.toml", &text(said)).unwrap().tables;
     assert_eq!((said.linear.epochs, said.linear.batch_size, said.knn.k), (5, 256, 20));
     assert_eq!((said.meta.resources.slots_per_device, said.eval_data.len()), (2, 2));
@@ -404,6 +404,8 @@ fn the_other_tables_have_their_defaults_and_values() {
     assert_eq!(said.meta.report_metric, "knn_top1");
     assert_eq!(plain.meta.report_spread, SpreadKind::Sd);
     assert_eq!(said.meta.report_spread, SpreadKind::Bca95);
+    assert_eq!(plain.meta.retention.exhibit, KeepExhibit::Yes);
+    assert_eq!(said.meta.retention.exhibit, KeepExhibit::No);
     let error = parse("sweep.toml", &text("[report]\nspread = \"sem\"")).unwrap_err().to_string();
     assert!(
         error.contains("`report.spread` takes \"sd\", \"t95\" or \"bca95\", not \"sem\""),

@@ -1,5 +1,6 @@
 //! Why an attempt could not go on, and which failure that is for the controller.
 
+use std::any::Any;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -121,6 +122,12 @@ pub fn reason_of_message(message: &str) -> FailureReason {
     } else {
         FailureReason::Panicked
     }
+}
+
+/// Returns what a panic said.
+pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown panic")
 }
 
 /// Returns the first line: libtorch appends a C++ backtrace to its messages.

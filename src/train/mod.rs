@@ -8,6 +8,7 @@ pub mod diagnostics;
 pub mod error;
 pub mod eval;
 pub mod evaluate;
+pub mod exhibit;
 pub mod features;
 mod keep;
 pub mod lineage;
@@ -36,8 +37,10 @@ use crate::outcome::Verdict;
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{End, Progress, Stage, Work, WorkDevice, WorkOrder, WorkerEvent};
 use crate::spec::run::{DataSpec, Precision};
+use crate::spec::sweep::KeepExhibit;
 use error::TrainError;
 use evaluate::LabelledImages;
+use exhibit::Subject;
 use method::Model;
 use poll::Poll;
 use pretrain::{Pretrained, Run};
@@ -148,7 +151,22 @@ fn work(
     let seed = order.run.seed;
     let mut values = evaluate::encoder(&model, &labelled, &order.eval, seed, device, "", poll)?;
     values.extend(evaluate::floor(&order.run, &labelled, &order.eval, device, poll)?);
-    sink.send(WorkerEvent::Evaluated { values })?;
+    told.borrow_mut().1.send(WorkerEvent::Evaluated { values })?;
+    match order.retention.exhibit {
+        KeepExhibit::No => {}
+        KeepExhibit::Yes => {
+            let subject = Subject {
+                run: &order.run,
+                trained_on: &set.train,
+                judged_on: eval_set.as_ref().unwrap_or(set.as_ref()),
+                seen_as: &eval_data,
+                model: &model,
+                device,
+            };
+            let made = exhibit::attempted(|| exhibit::of(subject, poll));
+            exhibit::leave(made, folder, sink)?;
+        }
+    }
     Ok(End::Finished { verdict })
 }
 

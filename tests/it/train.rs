@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use byol_sweep::data::{self, Dataset};
+use byol_sweep::augment::Frame;
+use byol_sweep::data::{self, Dataset, Split};
 use byol_sweep::ids::AttemptNo;
 use byol_sweep::outcome::Verdict;
 use byol_sweep::plan::{Limit, Plan, Request, expand};
+use byol_sweep::protocol::exhibit::Exhibit;
 use byol_sweep::protocol::folder::AttemptFolder;
 use byol_sweep::protocol::tail::Tail;
 use byol_sweep::protocol::{End, EventLine, FORMAT, Work, WorkDevice, WorkOrder, WorkerEvent};
@@ -20,6 +22,8 @@ use byol_sweep::spec::sweep::Kernels;
 use byol_sweep::train::checkpoint;
 use byol_sweep::train::diagnostics;
 use byol_sweep::train::evaluate::{self, LabelledImages};
+use byol_sweep::train::exhibit;
+use byol_sweep::train::features;
 use byol_sweep::train::loader::Loader;
 use byol_sweep::train::method::Model;
 use byol_sweep::train::net::Mode;
@@ -27,6 +31,7 @@ use byol_sweep::train::poll::Poll;
 use byol_sweep::train::pretrain;
 use byol_sweep::train::probe::Probe;
 use byol_sweep::train::sink::Sink;
+use byol_sweep::train::stream::ImageStream;
 use byol_sweep::train::{self, StopAt};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -256,7 +261,7 @@ fn what_is_kept_is_the_same_wherever_training_was_stopped_and_changes_nothing() 
     let whole = Attempt::train(&plan, None, &never);
     assert!(whole.weight_bytes() == Attempt::train(&plan_with(""), None, &never).weight_bytes());
     let expected = newest([&whole]);
-    assert_eq!(expected.keys().collect::<Vec<_>>(), ["best", "checkpoint", "weights"]);
+    assert_eq!(expected.keys().collect::<Vec<_>>(), ["best", "checkpoint", "exhibit", "weights"]);
     assert!(expected["checkpoint"].0.starts_with("checkpoint-epoch-0002.safetensors "));
     let top1: Vec<f64> = whole.series().iter().map(|(_, v)| v["knn_probe_top1"]).collect();
     let best = top1.iter().copied().fold(f64::MIN, f64::max);
@@ -273,6 +278,145 @@ fn what_is_kept_is_the_same_wherever_training_was_stopped_and_changes_nothing() 
     let middle = whole.folder.path().join("checkpoint-epoch-0002.safetensors");
     let rest = Attempt::train(&plan, Some(middle), &never);
     assert!(rest.weight_bytes() == whole.weight_bytes());
+}
+
+fn exhibit_of(attempt: &Attempt) -> Exhibit {
+    let (told, bytes) = newest([attempt]).remove("exhibit").unwrap();
+    assert!(told.starts_with("exhibit.safetensors "), "{told}");
+    assert!(bytes.len() < 1_000_000, "{} bytes", bytes.len());
+    Exhibit::from_bytes(&bytes).unwrap()
+}
+
+/// Values in [0, 1] of channels last as the nearest of 256 levels.
+fn levels(normalised: &[f32], run: &RunSpec) -> Vec<u8> {
+    let (mean, std) = (run.data.mean, run.data.std);
+    let level = |(at, value): (usize, &f32)| {
+        (255.0 * (f64::from(*value) * std[at % 3] + mean[at % 3])).round() as u8
+    };
+    normalised.iter().enumerate().map(level).collect()
+}
+
+#[test]
+fn an_exhibit_shows_the_views_that_training_saw() {
+    for settings in ["", "augment.remove=[\"crop\",\"color_jitter\"]", "augment.only=[\"flip\"]"] {
+        let plan = plan_with(settings);
+        let run = &plan.trials[0].run;
+        let shown = exhibit_of(&Attempt::train(&plan, None, &never)).views;
+        assert_eq!((shown.numbers.len(), shown.epoch), (6, 0));
+        let trained_on = images(run).train.clone();
+        // Two updates and a half are the first epoch.
+        let order = ImageStream::new(run.seed, 40).take(0, 40);
+        let batches = views(run, 0..3);
+        let side = run.data.image_size as usize;
+        for (at, number) in shown.numbers.iter().enumerate() {
+            let place = order.iter().position(|seen| seen.image == *number).unwrap();
+            for (views, shown) in batches.iter().zip([&shown.first, &shown.second]) {
+                let seen: Vec<f32> = views
+                    .get(place as i64)
+                    .permute([1, 2, 0])
+                    .contiguous()
+                    .view([-1])
+                    .try_into()
+                    .unwrap();
+                assert_eq!(shown.side, side);
+                let apart = |(a, b): (&u8, u8)| a.abs_diff(b);
+                let shown = shown.iter().nth(at).unwrap();
+                let most = shown.iter().zip(levels(&seen, run)).map(apart).max().unwrap();
+                // Undoing the normalisation may round a value that lies between two levels.
+                assert!(most <= 1, "{settings}: image {number} differs by {most}");
+            }
+            let original = &trained_on.get(*number as usize).unwrap().rgb;
+            assert_eq!(shown.originals.iter().nth(at).unwrap(), &original[..]);
+        }
+    }
+}
+
+#[test]
+fn an_exhibit_shows_what_the_encoder_makes_of_test_images() {
+    let plan = plan_with("");
+    let run = &plan.trials[0].run;
+    let attempt = Attempt::train(&plan, None, &never);
+    let shown = exhibit_of(&attempt);
+    assert_eq!((shown.classes.names.len(), shown.classes.of), (10, 10));
+    assert_eq!(shown.points.labels.as_ref().unwrap().len(), 20);
+    let mut model = Model::new(run, Device::Cpu, Kind::Float).unwrap();
+    model.load_encoder(&checkpoint::read(&attempt.weights()).unwrap()).unwrap();
+    let set = images(run);
+    let frame = Frame::of(&run.data);
+    let of = |split| features::of_split(&model, split, &frame, Device::Cpu, Poll::NEVER).unwrap();
+    let (test, train) = (set.test.as_ref().unwrap(), &set.train);
+    let directions = |features: Tensor| {
+        let lengths = features.norm_scalaropt_dim(2, [1i64].as_slice(), true);
+        features / lengths
+    };
+    let (test_directions, train_directions) = (directions(of(test)), directions(of(train)));
+    // All test images are shown, in their order.
+    let features = Tensor::from_slice(&shown.points.features).view([20, -1]);
+    assert!(features.allclose(&test_directions, 0.0, 1e-3, false));
+    let labels: Vec<u16> = shown.points.labels.unwrap().into_iter().map(u16::from).collect();
+    assert_eq!(Some(labels), test.labels);
+    // All training images are searched among.
+    let neighbours = shown.neighbours;
+    assert_eq!((neighbours.among, neighbours.each, neighbours.queries.len()), (40, 6, 8));
+    let told = neighbours.labels.unwrap();
+    for (at, query) in neighbours.queries.iter().enumerate() {
+        let query = (0..20).find(|image| test.get(*image).unwrap().rgb[..] == *query).unwrap();
+        assert_eq!(u16::from(told.queries[at]), test.labels.as_ref().unwrap()[query]);
+        let cosines = train_directions.matmul(&test_directions.get(query as i64));
+        let (nearest, places) = cosines.topk(6, 0, true, true);
+        let nearest: Vec<f32> = nearest.try_into().unwrap();
+        let places: Vec<i64> = places.try_into().unwrap();
+        for rank in 0..6 {
+            let found = neighbours.found.iter().nth(at * 6 + rank).unwrap();
+            assert!((neighbours.cosines[at * 6 + rank] - nearest[rank]).abs() < 1e-5);
+            assert_eq!(found, &train.get(places[rank] as usize).unwrap().rgb[..]);
+            let label = |split: &Split, image: usize| split.labels.as_ref().unwrap()[image];
+            let same = label(train, places[rank] as usize) == label(test, query);
+            assert_eq!(told.same_class[at * 6 + rank], same);
+        }
+    }
+}
+
+#[test]
+fn exhibits_change_no_result_and_can_be_left_out() {
+    let (with, without) = (plan_with(""), plan_with("report.exhibits=false"));
+    assert_eq!(with.trials[0].train_key, without.trials[0].train_key);
+    assert_eq!(with.eval_key, without.eval_key);
+    let (with, without) =
+        (Attempt::train(&with, None, &never), Attempt::train(&without, None, &never));
+    assert_eq!((with.series(), with.evaluated()), (without.series(), without.evaluated()));
+    assert!(with.weight_bytes() == without.weight_bytes());
+    assert!(!newest([&without]).contains_key("exhibit"));
+    assert!(!AttemptFolder::at(without.folder.path()).exhibit().exists());
+}
+
+#[test]
+fn an_evaluation_alone_leaves_the_same_exhibit() {
+    let plan = plan("simclr");
+    let trained = Attempt::train(&plan, None, &never);
+    let again = Attempt::of(&plan, Work::Evaluate { weights: trained.weights() }, &never);
+    assert_eq!(newest([&again])["exhibit"], newest([&trained])["exhibit"]);
+}
+
+#[test]
+fn an_exhibit_that_cannot_be_made_or_written_is_a_note() {
+    let plan = plan("byol");
+    let whole = Attempt::train(&plan, None, &never);
+    // Something is in the way of the file.
+    let folder = tempfile::tempdir().unwrap();
+    let at = AttemptFolder::at(folder.path());
+    std::fs::create_dir_all(at.exhibit().join("in the way")).unwrap();
+    let evaluate = Work::Evaluate { weights: whole.weights() };
+    let order = order(&plan, evaluate, folder.path());
+    let end = train::attempt(&order, &at, &mut Sink::create(&at).unwrap(), &never).unwrap();
+    assert!(matches!(end, End::Finished { .. }), "{end:?}");
+    let lines = Tail::new(at.events(), 0, 0).read().unwrap().lines;
+    let noted = |event: &WorkerEvent| matches!(event, WorkerEvent::Note { text } if text.starts_with("nothing is left for a report's pictures: "));
+    assert!(lines.iter().any(|line| noted(&line.event)), "{lines:?}");
+    assert!(lines.iter().any(|line| matches!(line.event, WorkerEvent::Evaluated { .. })));
+    // libtorch's refusals are panics.
+    let refused = exhibit::attempted(|| panic!("CUDA out of memory"));
+    assert_eq!(refused.unwrap_err(), "CUDA out of memory");
 }
 
 /// Runs a real worker on the order until it has written a checkpoint beyond `update`, kills it at

@@ -15,6 +15,12 @@ pub(in crate::train) enum Purpose {
     Refit = 2,
     /// Choosing the images of the probe during training.
     Probe = 3,
+    /// Choosing training images whose views are shown.
+    ExhibitViews = 4,
+    /// Choosing test images whose features are shown.
+    ExhibitPoints = 5,
+    /// Choosing training images that neighbours are searched among.
+    ExhibitBank = 6,
 }
 
 /// Two sets of image numbers that together are all, each in ascending order.
