@@ -2,13 +2,32 @@
 //! Knows nothing of pixels. Accuracies are percent here.
 
 mod bars;
+mod choice;
+mod cost;
 mod curves;
+mod dots;
+mod heat;
 mod lines;
+mod parallel;
+mod schedules;
 
 use serde::Serialize;
 
+pub use cost::{CostFigure, CostGroup, CostPoint};
+pub use dots::{Dot, DotFigure, DotPanel};
+pub use heat::{HeatFigure, HeatPanel, Square};
+pub use parallel::{ParallelAxis, ParallelCourse, ParallelFigure};
+
 use super::analysis::Analysis;
 use super::gathered::Gathered;
+use super::metric::Metric;
+use crate::spec::sweep::SpreadKind;
+use choice::Choice;
+
+/// Lines that can be told apart in one panel without effort.
+const EASY_LINES: usize = 7;
+/// More lines than this have whiskers: their bands would hide each other.
+const MOST_BANDS: usize = 4;
 
 /// Lines of a panel, bars of a row: colours times dashes, and what a legend has room for.
 const MOST_LINES: usize = 21;
@@ -23,8 +42,16 @@ pub enum Figure {
     Lines(LineFigure),
     /// Changes by arm.
     Bars(BarFigure),
-    /// Metrics over the updates.
+    /// Metrics over the updates, or schedules over the epochs.
     Curves(CurveFigure),
+    /// A shaded square for each pair of values.
+    Heat(HeatFigure),
+    /// A row of dots a setting.
+    Dots(DotFigure),
+    /// Parallel coordinates.
+    Parallel(ParallelFigure),
+    /// Results against what they took.
+    Cost(CostFigure),
 }
 
 /// The words of a figure.
@@ -49,6 +76,8 @@ pub struct LineFigure {
     pub x_label: String,
     /// Where the setting has values.
     pub ticks: Vec<Tick>,
+    /// How spreads are drawn, where there are any.
+    pub spread: Option<SpreadMarks>,
     /// Side by side, at least one.
     pub panels: Vec<Panel>,
 }
@@ -60,6 +89,66 @@ pub struct Tick {
     pub at: f64,
     /// The value in words.
     pub label: String,
+    /// Why no line reaches it, where it stands apart: it is another thing, or not to scale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apart: Option<String>,
+}
+
+impl Tick {
+    /// Returns a value like its neighbours.
+    pub fn joined(at: f64, label: String) -> Self {
+        Self { at, label, apart: None }
+    }
+}
+
+/// How spreads over seeds are drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SpreadMarks {
+    /// What the legend says.
+    pub label: String,
+    /// What they look like.
+    pub form: SpreadForm,
+}
+
+/// What spreads look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpreadForm {
+    /// An area behind the line; whiskers where a point has no neighbour.
+    Bands,
+    /// A line through the point with ends.
+    Whiskers,
+}
+
+impl SpreadMarks {
+    /// Returns areas.
+    fn bands(kind: SpreadKind) -> Self {
+        Self { label: spread_label(kind).to_owned(), form: SpreadForm::Bands }
+    }
+
+    /// Returns lines with ends.
+    fn whiskers(kind: SpreadKind) -> Self {
+        Self { label: spread_label(kind).to_owned(), form: SpreadForm::Whiskers }
+    }
+}
+
+fn spread_label(kind: SpreadKind) -> &'static str {
+    match kind {
+        SpreadKind::Sd => "± 1 sd over seeds",
+        SpreadKind::T95 => "95 % interval (t)",
+        SpreadKind::Bca95 => "95 % interval (BCa)",
+    }
+}
+
+/// A kind of spread as captions name it.
+fn spread_words(kind: SpreadKind) -> &'static str {
+    match kind {
+        SpreadKind::Sd => "one standard deviation over seeds",
+        SpreadKind::T95 => "95 % intervals of the mean by Student's t",
+        SpreadKind::Bca95 => {
+            "95 % intervals of the mean by the BCa bootstrap, by Student's t below five seeds"
+        }
+    }
 }
 
 /// One pair of axes.
@@ -112,8 +201,8 @@ pub struct Point {
     pub x: f64,
     /// Mean over seeds.
     pub y: f64,
-    /// Standard deviation over seeds, where there are several.
-    pub spread: Option<f64>,
+    /// Ends of the spread, where there are several seeds.
+    pub spread: Option<(f64, f64)>,
     /// The seeds' own values, where there are several.
     pub seeds: Vec<f64>,
     /// Some seed diverged.
@@ -137,6 +226,8 @@ pub struct BarFigure {
     pub heading: Heading,
     /// What is drawn sideways, with its unit.
     pub x_label: String,
+    /// How spreads are drawn, where there are any.
+    pub spread: Option<SpreadMarks>,
     /// Names of the bars of a row.
     pub series: Vec<String>,
     /// Rows, the first on top.
@@ -159,8 +250,8 @@ pub struct BarRow {
 pub struct Bar {
     /// Mean change; `None` while there is no result.
     pub value: Option<f64>,
-    /// Standard deviation over seeds, where there are several.
-    pub spread: Option<f64>,
+    /// Ends of the spread, where there are several seeds.
+    pub spread: Option<(f64, f64)>,
     /// The paper's change.
     pub published: Option<f64>,
     /// Some seed diverged.
@@ -175,6 +266,8 @@ pub struct Bar {
 pub struct CurveFigure {
     /// Words.
     pub heading: Heading,
+    /// What is drawn sideways, with its unit.
+    pub x_label: String,
     /// One a metric.
     pub panels: Vec<Panel>,
 }
@@ -186,17 +279,58 @@ impl Figure {
             Self::Lines(figure) => &figure.heading,
             Self::Bars(figure) => &figure.heading,
             Self::Curves(figure) => &figure.heading,
+            Self::Heat(figure) => &figure.heading,
+            Self::Dots(figure) => &figure.heading,
+            Self::Parallel(figure) => &figure.heading,
+            Self::Cost(figure) => &figure.heading,
         }
     }
 }
 
 /// Returns the figures that the sweep's axes and rows give rise to.
 pub fn figures(gathered: &Gathered, analysis: &Analysis) -> Vec<Figure> {
-    let batch = lines::by_batch_size(gathered, analysis).map(Figure::Lines);
-    let tau = lines::by_tau_base(gathered, analysis).map(Figure::Lines);
-    let bars = bars::changes(gathered, analysis).map(Figure::Bars);
+    let axes = choice::axes(&gathered.sweep.axes, &analysis.cells);
+    let has_arms = analysis.cells.iter().any(|cell| cell.label.arm.is_some());
+    let results = choice::choose(&axes, analysis.cells.len(), has_arms)
+        .into_iter()
+        .filter_map(|choice| of_results(choice, gathered, analysis));
+    let cost = cost::against_cost(gathered, analysis).map(Figure::Cost);
     let curves = curves::over_updates(gathered, analysis).into_iter().map(Figure::Curves);
-    batch.into_iter().chain(tau).chain(bars).chain(curves).collect()
+    let schedules = schedules::of_all(gathered, analysis).map(Figure::Curves);
+    results.chain(cost).chain(curves).chain(schedules).collect()
+}
+
+fn of_results(choice: Choice<'_>, gathered: &Gathered, analysis: &Analysis) -> Option<Figure> {
+    match choice {
+        Choice::BatchSize => lines::by_batch_size(gathered, analysis).map(Figure::Lines),
+        Choice::TauBase => lines::by_tau_base(gathered, analysis).map(Figure::Lines),
+        Choice::Setting(axis) => lines::by_setting(gathered, analysis, axis).map(Figure::Lines),
+        Choice::Changes => bars::changes(gathered, analysis).map(Figure::Bars),
+        Choice::Map(axes) => heat::of_two(gathered, analysis, axes).map(Figure::Heat),
+        Choice::Rows => dots::of_all(gathered, analysis).map(Figure::Dots),
+        Choice::AllSettings(axes) => {
+            parallel::of_all(gathered, analysis, &axes).map(Figure::Parallel)
+        }
+    }
+}
+
+/// What a result is compared with: the untrained encoder, and guessing.
+fn levels(analysis: &Analysis, metric: Metric<'_>) -> Vec<Level> {
+    let floor = analysis.floors.highest(&analysis.metric);
+    let floor = floor.map(|(kind, floor)| Level {
+        at: metric.scaled(floor.mean),
+        label: kind.words().to_owned(),
+    });
+    let chance = analysis
+        .chance(&analysis.metric)
+        .map(|chance| Level { at: metric.scaled(chance), label: "guessing".to_owned() });
+    floor.into_iter().chain(chance).collect()
+}
+
+/// A file name's worth of letters.
+fn slug(name: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    name.chars().map(letter).collect()
 }
 
 /// Whether any setting has a spread to draw.
@@ -245,20 +379,25 @@ mod tests {
     fn axes_decide_which_figures_there_are() {
         assert_eq!(
             files(&samples::batch_sweep()),
-            ["accuracy-by-batch-size", "curves-byol", "curves-simclr"]
+            ["accuracy-by-batch-size", "curves-byol", "curves-simclr", "schedules"]
         );
-        assert_eq!(files(&samples::tau_sweep()), ["accuracy-by-tau-base", "curves"]);
+        assert_eq!(files(&samples::tau_sweep()), ["accuracy-by-tau-base", "curves", "schedules"]);
         assert_eq!(
             files(&samples::augmentation_sweep(1)),
-            ["change-by-arm", "curves-byol", "curves-simclr"]
+            ["change-by-arm", "curves-byol", "curves-simclr", "schedules"]
         );
         assert_eq!(
             files(&samples::collapsed_sweep()),
-            ["accuracy-by-tau-base", "curves", "embedding"]
+            ["accuracy-by-tau-base", "curves", "embedding", "schedules"]
         );
+        assert_eq!(files(&samples::depth_sweep())[0], "heat-map");
+        assert_eq!(files(&samples::variants_sweep())[0], "accuracy-by-setting");
+        assert_eq!(files(&samples::rate_sweep())[0], "accuracy-by-optimizer-weight-decay");
+        assert_eq!(files(&samples::search_sweep(60))[0], "all-settings");
+        assert_eq!(files(&samples::costly_sweep())[1], "accuracy-by-cost");
         let mut without_curves = samples::tau_sweep();
         without_curves.curves.clear();
-        assert_eq!(files(&without_curves), ["accuracy-by-tau-base"]);
+        assert_eq!(files(&without_curves), ["accuracy-by-tau-base", "schedules"]);
     }
 
     #[test]
@@ -271,15 +410,25 @@ mod tests {
                 let panels = match figure {
                     Figure::Lines(figure) => figure.panels,
                     Figure::Curves(figure) => figure.panels,
-                    Figure::Bars(_) => Vec::new(),
+                    Figure::Bars(_)
+                    | Figure::Heat(_)
+                    | Figure::Dots(_)
+                    | Figure::Parallel(_)
+                    | Figure::Cost(_) => Vec::new(),
                 };
                 let points = panels.iter().flat_map(|panel| &panel.lines).flat_map(|l| &l.points);
                 (file, points.filter(|point| point.collapsed).count())
             })
             .collect();
         // One line or point of five, in each of two panels.
-        let expected = ["accuracy-by-tau-base", "curves", "embedding"];
-        assert_eq!(marked, expected.map(|file| (file.to_owned(), 2)));
+        let expected = [
+            ("accuracy-by-tau-base", 2),
+            ("curves", 2),
+            ("embedding", 2),
+            // What was asked for cannot collapse.
+            ("schedules", 0),
+        ];
+        assert_eq!(marked, expected.map(|(file, count)| (file.to_owned(), count)));
     }
 
     #[test]
@@ -324,6 +473,7 @@ mod tests {
                 Figure::Curves(figure) => {
                     assert!(figure.panels.iter().all(|panel| panel.lines.len() <= MOST_LINES));
                 }
+                Figure::Heat(_) | Figure::Dots(_) | Figure::Parallel(_) | Figure::Cost(_) => {}
             }
         }
     }

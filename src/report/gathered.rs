@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::TrainKey;
 use crate::import::Imported;
 use crate::spec::eval::EvalSpec;
 use crate::spec::sweep::{Scale, SpreadKind};
@@ -28,6 +29,19 @@ pub struct Gathered {
     pub curves: BTreeMap<String, Vec<Series>>,
     /// Other people's results of its cells.
     pub imported: Vec<Imported>,
+    /// What trials took that were trained to their end, where known.
+    pub spent: Vec<SpentOn>,
+}
+
+/// Time that the training of a trial took on one kind of device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpentOn {
+    /// The trial.
+    pub train_key: TrainKey,
+    /// `cpu` or `gpu`.
+    pub device: String,
+    /// Seconds of all its attempts, evaluation aside.
+    pub train_s: f64,
 }
 
 /// What a report says about its sweep.
@@ -102,6 +116,7 @@ enum Line {
     Finals { finals: Finals },
     Series { metric: String, series: Series },
     Imported { imported: Imported },
+    Spent { spent: SpentOn },
 }
 
 impl Gathered {
@@ -115,7 +130,7 @@ impl Gathered {
         for series in curves.values_mut().flatten() {
             series.points = thinned(&series.points);
         }
-        Self { sweep, trials, finals, curves, imported: Vec::new() }
+        Self { sweep, trials, finals, curves, imported: Vec::new(), spent: Vec::new() }
     }
 
     /// Sets other people's results beside ours: those of a cell of this sweep.
@@ -125,6 +140,12 @@ impl Gathered {
         let is_ours = |row: &Imported| labels().any(|label| row.is_of(label));
         self.imported = imported.into_iter().filter(is_ours).collect();
         self
+    }
+
+    /// Returns the same rows with what trials took.
+    #[must_use]
+    pub fn with_spent(self, spent: Vec<SpentOn>) -> Self {
+        Self { spent, ..self }
     }
 
     /// Returns the rows as JSON, one a line.
@@ -137,7 +158,8 @@ impl Gathered {
             all.iter().cloned().map(|series| Line::Series { metric: metric.clone(), series })
         });
         let imported = self.imported.iter().cloned().map(|imported| Line::Imported { imported });
-        let rows = trials.chain(finals).chain(curves).chain(imported);
+        let spent = self.spent.iter().cloned().map(|spent| Line::Spent { spent });
+        let rows = trials.chain(finals).chain(curves).chain(imported).chain(spent);
         let mut text = String::new();
         for line in std::iter::once(sweep).chain(rows) {
             text += &serde_json::to_string(&line).expect("plain data serialises");
@@ -152,7 +174,8 @@ impl Gathered {
     /// A line that is no row, another format, no line about the sweep.
     pub fn from_jsonl(text: &str) -> Result<Self, RowsError> {
         let mut found: Option<SweepFacts> = None;
-        let (mut trials, mut finals, mut imported) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut trials, mut finals) = (Vec::new(), Vec::new());
+        let (mut imported, mut spent) = (Vec::new(), Vec::new());
         let mut curves: BTreeMap<String, Vec<Series>> = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
             let line = serde_json::from_str(line)
@@ -164,10 +187,12 @@ impl Gathered {
                 Line::Finals { finals: row } => finals.push(row),
                 Line::Series { metric, series } => curves.entry(metric).or_default().push(series),
                 Line::Imported { imported: row } => imported.push(row),
+                Line::Spent { spent: row } => spent.push(row),
             }
         }
         let sweep = found.ok_or(RowsError::NoSweep)?;
-        Ok(Self::new(sweep, trials, finals, curves).beside(imported))
+        let gathered = Self::new(sweep, trials, finals, curves);
+        Ok(gathered.beside(imported).with_spent(spent))
     }
 }
 
@@ -187,7 +212,7 @@ mod tests {
 
     #[test]
     fn rows_come_back_from_their_file() {
-        let gathered = samples::batch_sweep();
+        let gathered = samples::costly_sweep();
         let text = gathered.to_jsonl();
         assert_eq!(Gathered::from_jsonl(&text).unwrap(), gathered);
         assert_eq!(Gathered::from_jsonl(&text).unwrap().to_jsonl(), text);
