@@ -2,13 +2,24 @@
 //! Knows nothing of pixels. Accuracies are percent here.
 
 mod bars;
+mod choice;
+mod cost;
 mod curves;
+mod dots;
 mod embedding;
+mod heat;
 mod lines;
 mod neighbours;
+mod parallel;
+mod schedules;
 mod views;
 
 use serde::Serialize;
+
+pub use cost::{CostFigure, CostGroup, CostPoint};
+pub use dots::{Dot, DotFigure, DotPanel};
+pub use heat::{HeatFigure, HeatPanel, Square};
+pub use parallel::{ParallelAxis, ParallelCourse, ParallelFigure};
 
 use super::analysis::Analysis;
 use super::exhibits::choice::Chosen;
@@ -16,6 +27,13 @@ use super::gathered::Gathered;
 use super::metric::Metric;
 use crate::ids::TrainKey;
 use crate::protocol::exhibit::Pictures;
+use crate::spec::sweep::SpreadKind;
+use choice::Choice;
+
+/// Lines that can be told apart in one panel without effort.
+const EASY_LINES: usize = 7;
+/// More lines than this have whiskers: their bands would hide each other.
+const MOST_BANDS: usize = 4;
 
 /// Lines of a panel, bars of a row: colours times dashes, and what a legend has room for.
 const MOST_LINES: usize = 21;
@@ -30,7 +48,7 @@ pub enum Figure {
     Lines(LineFigure),
     /// Changes by arm.
     Bars(BarFigure),
-    /// Metrics over the updates.
+    /// Metrics over the updates, or schedules over the epochs.
     Curves(CurveFigure),
     /// What augmentations make of images.
     Views(ViewsFigure),
@@ -38,6 +56,14 @@ pub enum Figure {
     Embedding(EmbeddingFigure),
     /// What encoders take for alike.
     Neighbours(NeighboursFigure),
+    /// A shaded square for each pair of values.
+    Heat(HeatFigure),
+    /// A row of dots a setting.
+    Dots(DotFigure),
+    /// Parallel coordinates.
+    Parallel(ParallelFigure),
+    /// Results against what they took.
+    Cost(CostFigure),
 }
 
 /// The words of a figure.
@@ -62,6 +88,8 @@ pub struct LineFigure {
     pub x_label: String,
     /// Where the setting has values.
     pub ticks: Vec<Tick>,
+    /// How spreads are drawn, where there are any.
+    pub spread: Option<SpreadMarks>,
     /// Side by side, at least one.
     pub panels: Vec<Panel>,
 }
@@ -73,6 +101,66 @@ pub struct Tick {
     pub at: f64,
     /// The value in words.
     pub label: String,
+    /// Why no line reaches it, where it stands apart: it is another thing, or not to scale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apart: Option<String>,
+}
+
+impl Tick {
+    /// Returns a value like its neighbours.
+    pub fn joined(at: f64, label: String) -> Self {
+        Self { at, label, apart: None }
+    }
+}
+
+/// How spreads over seeds are drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SpreadMarks {
+    /// What the legend says.
+    pub label: String,
+    /// What they look like.
+    pub form: SpreadForm,
+}
+
+/// What spreads look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpreadForm {
+    /// An area behind the line; whiskers where a point has no neighbour.
+    Bands,
+    /// A line through the point with ends.
+    Whiskers,
+}
+
+impl SpreadMarks {
+    /// Returns areas.
+    fn bands(kind: SpreadKind) -> Self {
+        Self { label: spread_label(kind).to_owned(), form: SpreadForm::Bands }
+    }
+
+    /// Returns lines with ends.
+    fn whiskers(kind: SpreadKind) -> Self {
+        Self { label: spread_label(kind).to_owned(), form: SpreadForm::Whiskers }
+    }
+}
+
+fn spread_label(kind: SpreadKind) -> &'static str {
+    match kind {
+        SpreadKind::Sd => "± 1 sd over seeds",
+        SpreadKind::T95 => "95 % interval (t)",
+        SpreadKind::Bca95 => "95 % interval (BCa)",
+    }
+}
+
+/// A kind of spread as captions name it.
+fn spread_words(kind: SpreadKind) -> &'static str {
+    match kind {
+        SpreadKind::Sd => "one standard deviation over seeds",
+        SpreadKind::T95 => "95 % intervals of the mean by Student's t",
+        SpreadKind::Bca95 => {
+            "95 % intervals of the mean by the BCa bootstrap, by Student's t below five seeds"
+        }
+    }
 }
 
 /// One pair of axes.
@@ -125,8 +213,8 @@ pub struct Point {
     pub x: f64,
     /// Mean over seeds.
     pub y: f64,
-    /// Standard deviation over seeds, where there are several.
-    pub spread: Option<f64>,
+    /// Ends of the spread, where there are several seeds.
+    pub spread: Option<(f64, f64)>,
     /// The seeds' own values, where there are several.
     pub seeds: Vec<f64>,
     /// Some seed diverged.
@@ -150,6 +238,8 @@ pub struct BarFigure {
     pub heading: Heading,
     /// What is drawn sideways, with its unit.
     pub x_label: String,
+    /// How spreads are drawn, where there are any.
+    pub spread: Option<SpreadMarks>,
     /// Names of the bars of a row.
     pub series: Vec<String>,
     /// Rows, the first on top.
@@ -172,8 +262,8 @@ pub struct BarRow {
 pub struct Bar {
     /// Mean change; `None` while there is no result.
     pub value: Option<f64>,
-    /// Standard deviation over seeds, where there are several.
-    pub spread: Option<f64>,
+    /// Ends of the spread, where there are several seeds.
+    pub spread: Option<(f64, f64)>,
     /// The paper's change.
     pub published: Option<f64>,
     /// Some seed diverged.
@@ -188,6 +278,8 @@ pub struct Bar {
 pub struct CurveFigure {
     /// Words.
     pub heading: Heading,
+    /// What is drawn sideways, with its unit.
+    pub x_label: String,
     /// One a metric.
     pub panels: Vec<Panel>,
 }
@@ -317,7 +409,14 @@ impl Figure {
     pub fn has_pictures(&self) -> bool {
         match self {
             Self::Views(_) | Self::Neighbours(_) => true,
-            Self::Lines(_) | Self::Bars(_) | Self::Curves(_) | Self::Embedding(_) => false,
+            Self::Lines(_)
+            | Self::Bars(_)
+            | Self::Curves(_)
+            | Self::Heat(_)
+            | Self::Dots(_)
+            | Self::Parallel(_)
+            | Self::Cost(_)
+            | Self::Embedding(_) => false,
         }
     }
 
@@ -330,21 +429,62 @@ impl Figure {
             Self::Views(figure) => &figure.heading,
             Self::Embedding(figure) => &figure.heading,
             Self::Neighbours(figure) => &figure.heading,
+            Self::Heat(figure) => &figure.heading,
+            Self::Dots(figure) => &figure.heading,
+            Self::Parallel(figure) => &figure.heading,
+            Self::Cost(figure) => &figure.heading,
         }
     }
 }
 
 /// Returns the figures that the sweep's axes and rows give rise to.
 pub fn figures(gathered: &Gathered, analysis: &Analysis) -> Vec<Figure> {
-    let batch = lines::by_batch_size(gathered, analysis).map(Figure::Lines);
-    let tau = lines::by_tau_base(gathered, analysis).map(Figure::Lines);
-    let bars = bars::changes(gathered, analysis).map(Figure::Bars);
+    let axes = choice::axes(&gathered.sweep.axes, &analysis.cells);
+    let has_arms = analysis.cells.iter().any(|cell| cell.label.arm.is_some());
+    let results = choice::choose(&axes, analysis.cells.len(), has_arms)
+        .into_iter()
+        .filter_map(|choice| of_results(choice, gathered, analysis));
+    let cost = cost::against_cost(gathered, analysis).map(Figure::Cost);
     let curves = curves::over_updates(gathered, analysis).into_iter().map(Figure::Curves);
+    let schedules = schedules::of_all(gathered, analysis).map(Figure::Curves);
     let views = views::figure(gathered, analysis).map(Figure::Views);
     let embedding = embedding::figure(gathered, analysis).map(Figure::Embedding);
     let neighbours = neighbours::figure(gathered, analysis).map(Figure::Neighbours);
-    let numbers = batch.into_iter().chain(tau).chain(bars).chain(curves);
+    let numbers = results.chain(cost).chain(curves).chain(schedules);
     numbers.chain(views).chain(embedding).chain(neighbours).collect()
+}
+
+fn of_results(choice: Choice<'_>, gathered: &Gathered, analysis: &Analysis) -> Option<Figure> {
+    match choice {
+        Choice::BatchSize => lines::by_batch_size(gathered, analysis).map(Figure::Lines),
+        Choice::TauBase => lines::by_tau_base(gathered, analysis).map(Figure::Lines),
+        Choice::Setting(axis) => lines::by_setting(gathered, analysis, axis).map(Figure::Lines),
+        Choice::Changes => bars::changes(gathered, analysis).map(Figure::Bars),
+        Choice::Map(axes) => heat::of_two(gathered, analysis, axes).map(Figure::Heat),
+        Choice::Rows => dots::of_all(gathered, analysis).map(Figure::Dots),
+        Choice::AllSettings(axes) => {
+            parallel::of_all(gathered, analysis, &axes).map(Figure::Parallel)
+        }
+    }
+}
+
+/// What a result is compared with: the untrained encoder, and guessing.
+fn levels(analysis: &Analysis, metric: Metric<'_>) -> Vec<Level> {
+    let floor = analysis.floors.highest(&analysis.metric);
+    let floor = floor.map(|(kind, floor)| Level {
+        at: metric.scaled(floor.mean),
+        label: kind.words().to_owned(),
+    });
+    let chance = analysis
+        .chance(&analysis.metric)
+        .map(|chance| Level { at: metric.scaled(chance), label: "guessing".to_owned() });
+    floor.into_iter().chain(chance).collect()
+}
+
+/// A file name's worth of letters.
+fn slug(name: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    name.chars().map(letter).collect()
 }
 
 /// A trial's seed in words.
@@ -409,20 +549,25 @@ mod tests {
     fn axes_decide_which_figures_there_are() {
         assert_eq!(
             files(&samples::batch_sweep()),
-            ["accuracy-by-batch-size", "curves-byol", "curves-simclr"]
+            ["accuracy-by-batch-size", "curves-byol", "curves-simclr", "schedules"]
         );
-        assert_eq!(files(&samples::tau_sweep()), ["accuracy-by-tau-base", "curves"]);
+        assert_eq!(files(&samples::tau_sweep()), ["accuracy-by-tau-base", "curves", "schedules"]);
         assert_eq!(
             files(&samples::augmentation_sweep(1)),
-            ["change-by-arm", "curves-byol", "curves-simclr"]
+            ["change-by-arm", "curves-byol", "curves-simclr", "schedules"]
         );
         assert_eq!(
             files(&samples::collapsed_sweep()),
-            ["accuracy-by-tau-base", "curves", "embedding"]
+            ["accuracy-by-tau-base", "curves", "embedding", "schedules"]
         );
+        assert_eq!(files(&samples::depth_sweep())[0], "heat-map");
+        assert_eq!(files(&samples::variants_sweep())[0], "accuracy-by-setting");
+        assert_eq!(files(&samples::rate_sweep())[0], "accuracy-by-optimizer-weight-decay");
+        assert_eq!(files(&samples::search_sweep(60))[0], "all-settings");
+        assert_eq!(files(&samples::costly_sweep())[1], "accuracy-by-cost");
         let mut without_curves = samples::tau_sweep();
         without_curves.curves.clear();
-        assert_eq!(files(&without_curves), ["accuracy-by-tau-base"]);
+        assert_eq!(files(&without_curves), ["accuracy-by-tau-base", "schedules"]);
     }
 
     #[test]
@@ -438,15 +583,25 @@ mod tests {
                     Figure::Bars(_)
                     | Figure::Views(_)
                     | Figure::Embedding(_)
-                    | Figure::Neighbours(_) => Vec::new(),
+                    | Figure::Neighbours(_)
+                    | Figure::Heat(_)
+                    | Figure::Dots(_)
+                    | Figure::Parallel(_)
+                    | Figure::Cost(_) => Vec::new(),
                 };
                 let points = panels.iter().flat_map(|panel| &panel.lines).flat_map(|l| &l.points);
                 (file, points.filter(|point| point.collapsed).count())
             })
             .collect();
         // One line or point of five, in each of two panels.
-        let expected = ["accuracy-by-tau-base", "curves", "embedding"];
-        assert_eq!(marked, expected.map(|file| (file.to_owned(), 2)));
+        let expected = [
+            ("accuracy-by-tau-base", 2),
+            ("curves", 2),
+            ("embedding", 2),
+            // What was asked for cannot collapse.
+            ("schedules", 0),
+        ];
+        assert_eq!(marked, expected.map(|(file, count)| (file.to_owned(), count)));
     }
 
     #[test]
@@ -494,6 +649,7 @@ mod tests {
                 Figure::Views(_) | Figure::Embedding(_) | Figure::Neighbours(_) => {
                     panic!("no trial shows anything")
                 }
+                Figure::Heat(_) | Figure::Dots(_) | Figure::Parallel(_) | Figure::Cost(_) => {}
             }
         }
     }

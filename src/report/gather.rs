@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use super::exhibits::choice::Wanted;
 use super::exhibits::{self, ExhibitRow, Found, read};
-use super::gathered::{Gathered, SweepFacts};
+use super::gathered::{Gathered, SpentOn, SweepFacts};
 use crate::ids::TrainKey;
+use crate::plan::cost::DeviceKind;
 use crate::spec::run::Source;
-use crate::store::rows::{SweepRow, TrialRow};
-use crate::store::{Store, StoreError, WorkerUse};
+use crate::store::rows::{SweepRow, TrialRow, TrialState};
+use crate::store::{Spent, Store, StoreError, WorkerUse};
 
 /// Metrics whose course is drawn.
 const CURVES: [&str; 4] = ["loss", "knn_probe_top1", "embedding_std_relative", "effective_rank"];
 
-/// Reads all rows of a sweep's report but those of [`exhibits`]. Which file it was planned from is left open: the store keeps
-/// the text and not the name.
+/// Reads all rows of a sweep's report but those of [`exhibits`]. Which file it was planned from is
+/// left open: the store keeps the text and not the name.
 ///
 /// # Errors
 ///
@@ -45,11 +46,29 @@ pub async fn gather(store: &Store, sweep: SweepRow) -> Result<Gathered, StoreErr
         asked_metric: None,
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
     };
-    Ok(Gathered::new(facts, trials, finals, curves))
+    let spent = spent(store, &trials).await?;
+    Ok(Gathered::new(facts, trials, finals, curves).with_spent(spent))
 }
 
-/// Reads what the sweep's trials show beside numbers, reduced to what figures draw. What is missing or
-/// damaged is told in the rows.
+/// Returns what the trained trials took. Their training is over, so that no time of now counts.
+async fn spent(store: &Store, trials: &[TrialRow]) -> Result<Vec<SpentOn>, StoreError> {
+    let is_trained =
+        |trial: &&TrialRow| matches!(trial.state, TrialState::Trained | TrialState::Done);
+    let trained: Vec<TrainKey> =
+        trials.iter().filter(is_trained).map(|trial| trial.train_key.clone()).collect();
+    let spent_on = |spent: Spent| SpentOn {
+        train_key: spent.train_key,
+        device: match spent.kind {
+            DeviceKind::Cpu => "cpu".to_owned(),
+            DeviceKind::Gpu => "gpu".to_owned(),
+        },
+        train_s: spent.train_ms as f64 / 1000.0,
+    };
+    Ok(store.spent(&trained, 0).await?.into_iter().map(spent_on).collect())
+}
+
+/// Reads what the sweep's trials show beside numbers, reduced to what figures draw. What is missing
+/// or damaged is told in the rows.
 ///
 /// # Errors
 ///

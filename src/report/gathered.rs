@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::exhibits::ExhibitRow;
+use crate::ids::TrainKey;
 use crate::import::Imported;
 use crate::spec::eval::EvalSpec;
 use crate::spec::sweep::{Scale, SpreadKind};
@@ -31,6 +32,19 @@ pub struct Gathered {
     pub imported: Vec<Imported>,
     /// What trials show beside numbers, reduced to what is drawn.
     pub exhibits: Vec<ExhibitRow>,
+    /// What trials took that were trained to their end, where known.
+    pub spent: Vec<SpentOn>,
+}
+
+/// Time that the training of a trial took on one kind of device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpentOn {
+    /// The trial.
+    pub train_key: TrainKey,
+    /// `cpu` or `gpu`.
+    pub device: String,
+    /// Seconds of all its attempts, evaluation aside.
+    pub train_s: f64,
 }
 
 /// What a report says about its sweep.
@@ -106,6 +120,7 @@ enum Line {
     Series { metric: String, series: Series },
     Imported { imported: Imported },
     Exhibit { exhibit: Box<ExhibitRow> },
+    Spent { spent: SpentOn },
 }
 
 impl Gathered {
@@ -119,7 +134,8 @@ impl Gathered {
         for series in curves.values_mut().flatten() {
             series.points = thinned(&series.points);
         }
-        Self { sweep, trials, finals, curves, imported: Vec::new(), exhibits: Vec::new() }
+        let (imported, exhibits, spent) = (Vec::new(), Vec::new(), Vec::new());
+        Self { sweep, trials, finals, curves, imported, exhibits, spent }
     }
 
     /// Sets other people's results beside ours: those of a cell of this sweep.
@@ -129,6 +145,12 @@ impl Gathered {
         let is_ours = |row: &Imported| labels().any(|label| row.is_of(label));
         self.imported = imported.into_iter().filter(is_ours).collect();
         self
+    }
+
+    /// Returns the same rows with what trials took.
+    #[must_use]
+    pub fn with_spent(self, spent: Vec<SpentOn>) -> Self {
+        Self { spent, ..self }
     }
 
     /// Returns the rows as JSON, one a line.
@@ -141,9 +163,10 @@ impl Gathered {
             all.iter().cloned().map(|series| Line::Series { metric: metric.clone(), series })
         });
         let imported = self.imported.iter().cloned().map(|imported| Line::Imported { imported });
+        let spent = self.spent.iter().cloned().map(|spent| Line::Spent { spent });
         let exhibits = self.exhibits.iter().cloned();
         let exhibits = exhibits.map(|row| Line::Exhibit { exhibit: Box::new(row) });
-        let rows = trials.chain(finals).chain(curves).chain(imported).chain(exhibits);
+        let rows = trials.chain(finals).chain(curves).chain(imported).chain(spent).chain(exhibits);
         let mut text = String::new();
         for line in std::iter::once(sweep).chain(rows) {
             text += &serde_json::to_string(&line).expect("plain data serialises");
@@ -159,7 +182,7 @@ impl Gathered {
     pub fn from_jsonl(text: &str) -> Result<Self, RowsError> {
         let mut found: Option<SweepFacts> = None;
         let (mut trials, mut finals) = (Vec::new(), Vec::new());
-        let (mut imported, mut exhibits) = (Vec::new(), Vec::new());
+        let (mut imported, mut spent, mut exhibits) = (Vec::new(), Vec::new(), Vec::new());
         let mut curves: BTreeMap<String, Vec<Series>> = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
             let line = serde_json::from_str(line)
@@ -171,12 +194,13 @@ impl Gathered {
                 Line::Finals { finals: row } => finals.push(row),
                 Line::Series { metric, series } => curves.entry(metric).or_default().push(series),
                 Line::Imported { imported: row } => imported.push(row),
+                Line::Spent { spent: row } => spent.push(row),
                 Line::Exhibit { exhibit } => exhibits.push(*exhibit),
             }
         }
         let sweep = found.ok_or(RowsError::NoSweep)?;
-        let rows = Self::new(sweep, trials, finals, curves).beside(imported);
-        Ok(Self { exhibits, ..rows })
+        let gathered = Self::new(sweep, trials, finals, curves);
+        Ok(Self { exhibits, ..gathered.beside(imported).with_spent(spent) })
     }
 }
 
@@ -196,7 +220,7 @@ mod tests {
 
     #[test]
     fn rows_come_back_from_their_file() {
-        let gathered = samples::batch_sweep();
+        let gathered = samples::costly_sweep();
         let text = gathered.to_jsonl();
         assert_eq!(Gathered::from_jsonl(&text).unwrap(), gathered);
         assert_eq!(Gathered::from_jsonl(&text).unwrap().to_jsonl(), text);

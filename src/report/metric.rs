@@ -1,5 +1,8 @@
 //! Metrics as people read them: words instead of keys, percent instead of fractions.
 
+use super::estimate::Estimate;
+use crate::spec::sweep::SpreadKind;
+
 /// Name of a metric as the store has it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Metric<'a>(pub(super) &'a str);
@@ -40,6 +43,11 @@ impl Metric<'_> {
     /// Returns a value in the unit that people read.
     pub(super) fn scaled(self, value: f64) -> f64 {
         if self.is_accuracy() { value * 100.0 } else { value }
+    }
+
+    /// Returns the ends of a spread in the unit that people read.
+    pub(super) fn scaled_range(self, of: &Estimate, kind: SpreadKind) -> Option<(f64, f64)> {
+        of.range(kind).map(|(low, high)| (self.scaled(low), self.scaled(high)))
     }
 
     /// Returns a value, or a spread, as text without its unit.

@@ -47,7 +47,7 @@ pub use chart::Columns;
 pub use check::{CheckError, Checked, Fault, FaultKind, check, kept};
 pub use figure::Figure;
 pub use gather::{exhibits as exhibits_of, gather};
-pub use gathered::{Gathered, RowsError, SweepFacts};
+pub use gathered::{Gathered, RowsError, SpentOn, SweepFacts};
 pub use provenance::Provenance;
 pub use records::Records;
 pub use table::TableInfo;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::exhibits;
 use super::exhibits::choice::Wanted;
-use super::gathered::{Gathered, SweepFacts};
+use super::gathered::{Gathered, SpentOn, SweepFacts};
 use crate::ids::TrainKey;
 use crate::outcome::{FailureReason, Verdict};
 use crate::plan::Label;
@@ -406,4 +406,141 @@ pub(super) fn wide_arms() -> Gathered {
         }
     }
     gathered
+}
+
+/// Depth of both heads, three seeds; with the deepest of both nothing has come out.
+pub(super) fn depth_sweep() -> Gathered {
+    let axes = ["projector.depth", "predictor.depth"];
+    let mut sample = Sample::new("cifar10-depth", Some("ablation_head_depth"), &axes);
+    for seed in 0..3 {
+        for projector in 1..=3u32 {
+            for predictor in 1..=3u32 {
+                let axes = json!({"projector.depth": projector, "predictor.depth": predictor});
+                let mut run = run("byol", 256, seed);
+                run.projector.hidden = vec![4096; projector as usize - 1];
+                if let Some(Predictor::Head(head)) = &mut run.predictor {
+                    head.hidden = vec![4096; predictor as usize - 1];
+                }
+                if projector + predictor == 6 {
+                    sample.failed(label(axes), run);
+                    continue;
+                }
+                let (far, aside) = (projector.abs_diff(2), predictor.abs_diff(2));
+                let top1 = 0.85 - 0.06 * f64::from(far) - 0.04 * f64::from(aside);
+                sample.done(label(axes), run, top1 + 0.005 * (seed as f64 - 1.0));
+            }
+        }
+    }
+    sample.0
+}
+
+/// The eight corners between BYOL and SimCLR of the paper's Table 5(b), two seeds.
+pub(super) fn variants_sweep() -> Gathered {
+    let axes = ["predictor.kind", "target", "beta"];
+    let mut sample = Sample::new("cifar10-variants", Some("ablation_byol_simclr_variants"), &axes);
+    let corners = [
+        (true, true, 0.0, 0.88),
+        (true, true, 1.0, 0.87),
+        (false, true, 1.0, 0.868),
+        (false, false, 1.0, 0.86),
+        (true, false, 1.0, 0.857),
+        (true, false, 0.0, 0.13),
+        (false, true, 0.0, 0.12),
+        (false, false, 0.0, 0.1),
+    ];
+    for seed in 0..2 {
+        for (predictor, target, beta, top1) in corners {
+            let axes = json!({
+                "predictor.kind": if predictor { "mlp" } else { "none" },
+                "target": if target { "average" } else { "online" },
+                "beta": beta,
+            });
+            let mut run = run("byol", 256, seed);
+            if !predictor {
+                run.predictor = None;
+            }
+            if !target {
+                run.target = Target::Online;
+            }
+            if beta == 1.0 {
+                run.loss = Loss::NtXent { temperature: 0.1, scale: NtXentScale::InfoNce };
+            }
+            sample.done(label(axes), run, top1 + 0.006 * seed as f64);
+        }
+    }
+    sample.0
+}
+
+/// Sizes of the projection or rates of the optimizer: one setting whose values are numbers.
+pub(super) fn rate_sweep() -> Gathered {
+    let mut sample =
+        Sample::new("cifar10-rate", Some("ablation_weight_decay"), &["optimizer.weight_decay"]);
+    for seed in 0..5 {
+        for (decay, top1) in [(0.0, 0.84), (1e-7, 0.869), (1e-6, 0.88), (1e-5, 0.876), (1e-4, 0.7)]
+        {
+            let mut run = run("byol", 256, seed);
+            let OptimizerSpec::Lars { weight_decay, .. } = &mut run.optimizer else { continue };
+            *weight_decay = decay;
+            let noise = [0.001, 0.004, -0.003, -0.012, 0.002][seed as usize];
+            sample.done(label(json!({ "optimizer.weight_decay": decay })), run, top1 + noise);
+        }
+    }
+    sample.0
+}
+
+/// Many settings of four axes, one seed.
+pub(super) fn search_sweep(settings: u32) -> Gathered {
+    let axes = ["method", "batch_size", "optimizer.base_lr", "tau_base"];
+    let mut sample = Sample::new("search", None, &axes);
+    for at in 0..settings {
+        let (method, batch_size) = (["byol", "simclr"][at as usize % 2], 64 << (at / 2 % 4));
+        let base_lr = [0.1, 0.2, 0.3, 0.5, 1.0][at as usize / 8 % 5];
+        let tau = [0.9, 0.99, 0.996][at as usize / 40 % 3];
+        let mut axes =
+            json!({"method": method, "batch_size": batch_size, "optimizer.base_lr": base_lr});
+        let mut run = run(method, batch_size, 0);
+        if method == "byol" {
+            axes["tau_base"] = json!(tau);
+            run.target = Target::Average { tau_base: tau, schedule: TauSchedule::Cosine };
+        }
+        if let OptimizerSpec::Lars { base_lr: rate, .. } = &mut run.optimizer {
+            *rate = base_lr;
+        }
+        // More settings than the axes have corners.
+        run.warmup_epochs = f64::from(at / 40);
+        let score = 0.8 - 0.2 * (base_lr - 0.3_f64).abs() + 0.01 * f64::from(at % 7);
+        sample.done(label(axes), run, score);
+    }
+    sample.0
+}
+
+/// The batch study with what its trials took on a GPU: smaller batches are slower.
+pub(super) fn costly_sweep() -> Gathered {
+    let gathered = batch_sweep();
+    let done = gathered.trials.iter().filter(|trial| trial.state == TrialState::Done);
+    let spent = done.map(|trial| SpentOn {
+        train_key: trial.train_key.clone(),
+        device: "gpu".to_owned(),
+        train_s: 600.0 * (1024.0 / f64::from(trial.run.batch_size)).powf(0.4)
+            + 30.0 * trial.run.seed as f64,
+    });
+    let spent = spent.collect();
+    gathered.with_spent(spent)
+}
+
+/// One of each.
+pub(super) fn all() -> Vec<Gathered> {
+    vec![
+        batch_sweep(),
+        tau_sweep(),
+        collapsed_sweep(),
+        augmentation_sweep(2),
+        removal_sweep(),
+        wide_sweep(),
+        depth_sweep(),
+        variants_sweep(),
+        rate_sweep(),
+        search_sweep(60),
+        costly_sweep(),
+    ]
 }

@@ -82,6 +82,8 @@ fn number_words(number: &serde_json::Number) -> String {
     match number.as_f64() {
         // 1.0 and 1 are the same setting.
         Some(value) if value.fract() == 0.0 && value.abs() < 1e15 => format!("{value:.0}"),
+        // 0.00001 and 1e-6 side by side are hard to compare.
+        Some(value) if value.abs() < 1e-3 => format!("{value:e}"),
         Some(_) | None => number.to_string(),
     }
 }
@@ -112,6 +114,10 @@ mod tests {
         assert_eq!(words(json!({"augment.only": ["crop", "flip"]})), "crop + flip only");
         assert_eq!(words(json!({"augment.t_prime.remove": ["blur"]})), "without blur in T'");
         assert_eq!(words(json!({"optimizer.base_lr": 0.2})), "optimizer base lr 0.2");
+        assert_eq!(
+            words(json!({"optimizer.weight_decay": 0.00001})),
+            "optimizer weight decay 1e-5"
+        );
         assert_eq!(words(json!({"encoder.name": "resnet18"})), "encoder resnet18");
         assert_eq!(words(json!({"another.versions_key": null})), "another versions key none");
     }

@@ -192,6 +192,7 @@ mod tests {
                 "tables.tex",
                 "accuracy-by-tau-base.png",
                 "curves.png",
+                "schedules.png",
                 "results.csv",
                 "provenance.json",
                 "results.json",

@@ -13,6 +13,7 @@ mod read;
 pub mod resolve;
 pub mod rules;
 pub mod run;
+pub mod schedule;
 pub mod smoke;
 pub mod source;
 pub mod sweep;

@@ -2,9 +2,9 @@
 //! of time, of tensors or of images.
 
 use super::error::TrainError;
-use super::optim::schedule;
 use crate::protocol::{Progress, Stage};
 use crate::spec::run::{RunSpec, Target};
+use crate::spec::schedule;
 
 /// Schedules of a run: pure functions of the update number.
 pub(super) struct Clock {
@@ -24,7 +24,7 @@ impl Clock {
                 spec.data.source.name()
             )));
         }
-        let warmup = (spec.warmup_epochs * images as f64 / need as f64) as u64;
+        let warmup = schedule::warmup_updates(spec, images);
         Ok(Self { spec: spec.clone(), images, updates, warmup })
     }
 

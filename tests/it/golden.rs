@@ -8,12 +8,13 @@
 use byol_sweep::spec::run::{
     HeadSpec, Loss, Normalization, NtXentScale, OptimizerSpec, OutputNorm, Target, TauSchedule,
 };
+use byol_sweep::spec::schedule;
 use byol_sweep::train::method::loss::{self, Pair};
 use byol_sweep::train::method::{Architecture, Model, Prediction};
 use byol_sweep::train::net::{
     Activation, Declarations, Fill, Network, ParamSet, Role, Sequential, head,
 };
-use byol_sweep::train::optim::{HeadRates, Optimizer, schedule};
+use byol_sweep::train::optim::{HeadRates, Optimizer};
 use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 

@@ -7,6 +7,12 @@ use super::text::{Typeface, Weight};
 
 /// Size of the words at ticks.
 pub(super) const TICK_SIZE: f64 = 24.0;
+/// Size of what stands below the words at ticks.
+const NOTE_SIZE: f64 = 20.0;
+/// Words keep so far from the edge of the sheet.
+const EDGE: f64 = 8.0;
+/// Ticks that may have no words.
+const MOST_BARE_TICKS: usize = 40;
 /// Size of the names of axes.
 pub(super) const LABEL_SIZE: f64 = 26.0;
 
@@ -27,6 +33,8 @@ pub(super) struct Frame {
 pub(super) struct Mark {
     pub(super) at: f64,
     pub(super) words: String,
+    /// What stands below the words.
+    pub(super) note: Option<String>,
 }
 
 impl Frame {
@@ -39,11 +47,17 @@ impl Frame {
 
     /// Draws horizontal grid lines with their numbers, and the name of the axis above them.
     pub(super) fn y_axis(&self, canvas: &mut Canvas, name: &str) -> Result<(), ChartError> {
+        let marks = round_marks(self.y, 6);
         let face = Typeface::new(Weight::Regular, TICK_SIZE)?;
-        for mark in round_marks(self.y, 6) {
+        let widest = marks.iter().map(|mark| face.width(&mark.words)).fold(1.0, f64::max);
+        // Long numbers are smaller, and stay on the sheet.
+        let room = 56.0 + canvas.columns.margin() / 2.0;
+        let size = TICK_SIZE * (room / widest).min(1.0);
+        let face = Typeface::new(Weight::Regular, size)?;
+        for mark in marks {
             let (_, y) = self.spot(self.x.0, mark.at);
             canvas.line(&[(self.left, y), (self.right, y)], 1.5, GRID, None);
-            let at = (self.left - 14.0, y + TICK_SIZE * 0.36);
+            let at = (self.left - 14.0, y + size * 0.36);
             canvas.words(&mark.words, &face, at, Anchor::Right, FAINT_INK);
         }
         let face = Typeface::new(Weight::Regular, LABEL_SIZE)?;
@@ -61,32 +75,47 @@ impl Frame {
         name: &str,
     ) -> Result<(), ChartError> {
         let face = Typeface::new(Weight::Regular, TICK_SIZE)?;
+        let notes = Typeface::new(Weight::Regular, NOTE_SIZE)?;
         canvas.line(&[(self.left, self.bottom), (self.right, self.bottom)], 2.0, INK, None);
-        let mut free_from = f64::NEG_INFINITY;
+        let (mut free_from, mut notes_free_from) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
         for mark in marks {
             let (x, _) = self.spot(mark.at, self.y.0);
-            canvas.line(&[(x, self.bottom), (x, self.bottom + 8.0)], 2.0, INK, None);
             let half = face.width(&mark.words) / 2.0;
-            if x - half >= free_from {
-                let at = (x, self.bottom + 14.0 + TICK_SIZE);
-                canvas.words(&mark.words, &face, at, Anchor::Middle, FAINT_INK);
-                free_from = x + half + 14.0;
+            let has_room = x - half >= free_from;
+            // A comb of ticks without words tells nothing.
+            if has_room || marks.len() <= MOST_BARE_TICKS {
+                canvas.line(&[(x, self.bottom), (x, self.bottom + 8.0)], 2.0, INK, None);
+            }
+            if !has_room {
+                continue;
+            }
+            let base = self.bottom + 14.0 + TICK_SIZE;
+            let middle = x.min(canvas.columns.width() - EDGE - half).max(EDGE + half);
+            canvas.words(&mark.words, &face, (middle, base), Anchor::Middle, FAINT_INK);
+            free_from = middle + half + 14.0;
+            let lines = mark.note.as_ref().map(|note| notes.wrap(note, 110.0, 2));
+            let lines = lines.unwrap_or_default();
+            let half = lines.iter().map(|line| notes.width(line)).fold(0.0, f64::max) / 2.0;
+            let x = x.min(canvas.columns.width() - EDGE - half).max(EDGE + half);
+            if x - half >= notes_free_from {
+                for (at, line) in lines.iter().enumerate() {
+                    let base = base + (at as f64 + 1.0) * (NOTE_SIZE + 4.0);
+                    canvas.words(line, &notes, (x, base), Anchor::Middle, FAINT_INK);
+                }
+                notes_free_from = x + half + 10.0;
             }
         }
+        let noted = marks.iter().any(|mark| mark.note.is_some());
+        let below = if noted { 2.0 * (NOTE_SIZE + 4.0) - 12.0 } else { 0.0 };
         let face = Typeface::new(Weight::Regular, LABEL_SIZE)?;
-        let (middle, room) = ((self.left + self.right) / 2.0, self.right - self.left + 100.0);
-        // A long name is broken where its second part begins.
-        let lines: Vec<String> = match name.split_once(", ") {
-            Some((first, rest)) if face.width(name) > room => {
-                [format!("{first},"), rest.to_owned()]
-                    .iter()
-                    .flat_map(|l| face.wrap(l, room, 1))
-                    .collect()
-            }
-            Some(_) | None => face.wrap(name, room, 1),
-        };
+        let (middle, room) = ((self.left + self.right) / 2.0, self.right - self.left + 70.0);
+        let lines = face.wrap_list(name, room, if noted { 1 } else { 2 });
+        // A name wider than the axis stays on the sheet.
+        let widest = lines.iter().map(|line| face.width(line)).fold(0.0, f64::max) / 2.0;
+        let (left, right) = canvas.columns.span();
+        let middle = middle.min(right - widest).max(left + widest);
         for (at, line) in lines.iter().enumerate() {
-            let base = self.bottom + 84.0 + at as f64 * (LABEL_SIZE + 8.0);
+            let base = self.bottom + 84.0 + below + at as f64 * (LABEL_SIZE + 8.0);
             canvas.words(line, &face, (middle, base), Anchor::Middle, INK);
         }
         Ok(())
@@ -121,24 +150,27 @@ pub(super) fn round_marks((low, high): (f64, f64), wanted: usize) -> Vec<Mark> {
     if !step.is_finite() || step <= 0.0 || !(0.0..=100.0).contains(&(last - first)) {
         return Vec::new();
     }
-    let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
     let mark = |at: u32| {
         let value = (first + f64::from(at)) * step;
-        Mark { at: value, words: words(value, step, decimals) }
+        Mark { at: value, words: words(value, step), note: None }
     };
     (0..=(last - first) as u32).map(mark).collect()
 }
 
-fn words(value: f64, step: f64, decimals: usize) -> String {
+/// A value with as many digits as tell it from its neighbours.
+fn words(value: f64, step: f64) -> String {
     if value.abs() < step / 2.0 {
         return "0".to_owned();
     }
-    let text = if value.abs() >= 1e6 || step < 1e-6 {
-        format!("{value:.3e}")
+    let place = step.log10().floor();
+    let text = if value.abs() >= 1e6 || step < 1e-4 {
+        let digits = (value.abs().log10().floor() - place).clamp(0.0, 6.0) as usize;
+        format!("{value:.digits$e}")
     } else {
+        let decimals = (-place).max(0.0) as usize;
         format!("{value:.decimals$}")
     };
-    text.replacen('-', "−", 1)
+    text.replace('-', "−")
 }
 
 #[cfg(test)]
@@ -155,6 +187,7 @@ mod tests {
         assert_eq!(marks(-13.2, 0.4), ["−10", "−5", "0"]);
         assert_eq!(marks(71.3, 72.6), ["71.5", "72.0", "72.5"]);
         assert_eq!(marks(0.0, 5000.0), ["0", "1000", "2000", "3000", "4000", "5000"]);
+        assert_eq!(marks(0.0, 2.4e-7), ["0", "5e−8", "1.0e−7", "1.5e−7", "2.0e−7"]);
         assert!(marks(f64::NAN, 1.0).is_empty());
     }
 

@@ -14,12 +14,13 @@ use crate::report::figure::{Bar, BarFigure};
 const BAR: f64 = 26.0;
 const AIR: f64 = 26.0;
 const BELOW: f64 = 120.0;
+const NO_RESULT: &str = "no result";
 
 /// Draws changes by arm.
 pub(super) fn draw(figure: &BarFigure, columns: Columns) -> Result<Drawing, ChartError> {
     let names = Typeface::new(Weight::Regular, TICK_SIZE + 2.0)?;
     let wrapped: Vec<Vec<String>> =
-        figure.rows.iter().map(|row| names.wrap(&row.name, columns.names(), 2)).collect();
+        figure.rows.iter().map(|row| names.wrap_list(&row.name, columns.names(), 2)).collect();
     let widest = wrapped.iter().flatten().map(|line| names.width(line)).fold(0.0, f64::max);
     let row_height = (figure.series.len() as f64 * BAR).max(2.0 * TICK_SIZE + 8.0) + AIR;
     let mut canvas = Canvas::new(columns);
@@ -34,7 +35,7 @@ pub(super) fn draw(figure: &BarFigure, columns: Columns) -> Result<Drawing, Char
         x: range(figure.rows.iter().flat_map(|row| &row.bars).flat_map(extent).chain([0.0])),
         y: (0.0, 1.0),
     };
-    let marks = round_marks(frame.x, ((frame.right - frame.left) / 110.0) as usize);
+    let marks = round_marks(frame.x, ((frame.right - frame.left) / 80.0) as usize);
     for mark in &marks {
         let (x, _) = frame.spot(mark.at, 0.0);
         canvas.line(&[(x, frame.top), (x, frame.bottom)], 1.5, GRID, None);
@@ -58,9 +59,8 @@ pub(super) fn draw(figure: &BarFigure, columns: Columns) -> Result<Drawing, Char
 }
 
 fn extent(bar: &Bar) -> impl Iterator<Item = f64> {
-    let spread = bar.spread.unwrap_or(0.0);
-    let ours = bar.value.into_iter().flat_map(move |value| [value - spread, value + spread]);
-    ours.chain(bar.published)
+    let spread = bar.spread.into_iter().flat_map(|(low, high)| [low, high]);
+    bar.value.into_iter().chain(spread).chain(bar.published)
 }
 
 fn draw_bar(
@@ -76,8 +76,8 @@ fn draw_bar(
     match bar.value {
         Some(value) => {
             canvas.rectangle((at(0.0), y - half), (at(value), y + half), color);
-            if let Some(spread) = bar.spread {
-                let (low, high) = (at(value - spread), at(value + spread));
+            if let Some((low, high)) = bar.spread {
+                let (low, high) = (at(low), at(high));
                 canvas.line(&[(low, y), (high, y)], 2.5, INK, None);
                 for end in [low, high] {
                     canvas.line(&[(end, y - 6.0), (end, y + 6.0)], 2.5, INK, None);
@@ -86,8 +86,13 @@ fn draw_bar(
         }
         None => {
             let face = Typeface::new(Weight::Regular, TICK_SIZE - 4.0)?;
-            let spot = (at(0.0) - 10.0, y + 7.0);
-            canvas.words("no result", &face, spot, Anchor::Right, FAINT_INK);
+            let has_room = at(0.0) - 20.0 - face.width(NO_RESULT) > frame.left;
+            let (x, anchor) = if has_room {
+                (at(0.0) - 10.0, Anchor::Right)
+            } else {
+                (at(0.0) + 10.0, Anchor::Left)
+            };
+            canvas.words(NO_RESULT, &face, (x, y + 7.0), anchor, FAINT_INK);
         }
     }
     if bar.diverged {
@@ -118,5 +123,6 @@ fn entries(figure: &BarFigure) -> Vec<Entry> {
     });
     let mut all = figure.rows.iter().flat_map(|row| &row.bars);
     let collapsed = all.any(|bar| bar.collapsed).then(legend::collapsed_entry);
-    bars.chain(published).chain(collapsed).collect()
+    let spread = figure.spread.as_ref().map(|spread| legend::spread_entry(spread, INK));
+    bars.chain(spread).chain(published).chain(collapsed).collect()
 }

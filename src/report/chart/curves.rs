@@ -19,7 +19,7 @@ pub(super) fn draw(figure: &CurveFigure, columns: Columns) -> Result<Drawing, Ch
         let last = xs.filter(|x| x.is_finite()).fold(1.0, f64::max);
         let frame = sheet.frame(place, (0.0, last), y_range(panel));
         frame.y_axis(&mut sheet.canvas, &panel.y_label)?;
-        frame.x_axis(&mut sheet.canvas, &round_marks(frame.x, 5), "update")?;
+        frame.x_axis(&mut sheet.canvas, &round_marks(frame.x, 5), &figure.x_label)?;
         for line in &panel.lines {
             let spots = spots(&frame, line, 0.0);
             let color = palette::color(line.style);

@@ -5,6 +5,7 @@ use super::canvas::{Anchor, Canvas};
 use super::marker::{self, Fill};
 use super::palette::{self, Dash, INK, Rgb, Shape};
 use super::text::{Typeface, Weight};
+use crate::report::figure::{SpreadForm, SpreadMarks};
 
 /// Size of its words.
 const SIZE: f64 = 25.0;
@@ -13,6 +14,9 @@ const SAMPLE: f64 = 50.0;
 /// Between a sample and its name, and between entries.
 const NEAR: f64 = 12.0;
 const FAR: f64 = 40.0;
+
+/// How much of what is behind a band it hides.
+pub(super) const BAND: f64 = 0.18;
 
 /// One entry.
 pub(super) struct Entry {
@@ -27,6 +31,8 @@ pub(super) enum Sample {
     Line(Dash, Option<(Shape, Fill)>),
     /// A bar.
     Bar,
+    /// A spread over seeds.
+    Spread(SpreadForm),
     /// A marker alone.
     Marker(Shape, Fill),
 }
@@ -86,6 +92,18 @@ fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) {
             }
         }
         Sample::Bar => canvas.rectangle((x, y - 11.0), (x + SAMPLE, y + 11.0), entry.color),
+        Sample::Spread(SpreadForm::Bands) => {
+            let corners =
+                [(x, y - 11.0), (x + SAMPLE, y - 11.0), (x + SAMPLE, y + 11.0), (x, y + 11.0)];
+            canvas.area(&corners, entry.color, BAND);
+        }
+        Sample::Spread(SpreadForm::Whiskers) => {
+            let (left, right) = (x + 12.0, x + SAMPLE);
+            canvas.line(&[(left, y), (right, y)], 2.5, entry.color, None);
+            for end in [left, right] {
+                canvas.line(&[(end, y - 6.0), (end, y + 6.0)], 2.5, entry.color, None);
+            }
+        }
         Sample::Marker(shape, fill) => {
             marker::draw(canvas, shape, (x + SAMPLE - 14.0, y), 9.0, entry.color, fill);
         }
@@ -96,6 +114,11 @@ fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) {
 pub(super) fn collapsed_entry() -> Entry {
     let sample = Sample::Marker(Shape::Circle, Fill::Crossed);
     Entry { name: "collapsed (some seed)".to_owned(), color: INK, sample }
+}
+
+/// Returns the entry of a spread over seeds.
+pub(super) fn spread_entry(spread: &SpreadMarks, color: Rgb) -> Entry {
+    Entry { name: spread.label.clone(), color, sample: Sample::Spread(spread.form) }
 }
 
 /// Returns the entry of a line with markers.

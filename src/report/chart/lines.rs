@@ -4,26 +4,32 @@ use super::ChartError;
 use super::axis::{Frame, LABEL_SIZE, Mark, range};
 use super::canvas::{Anchor, Canvas, Drawing, Spot};
 use super::columns::Columns;
-use super::legend::{self, Entry};
+use super::legend::{self, BAND, Entry};
 use super::marker::{self, Fill};
 use super::palette::{self, Dash, FAINT_INK, tint};
 use super::panels::{Panels, y_range};
 use super::text::{Typeface, Weight};
-use crate::report::figure::{Line, LineFigure, Origin, Panel, Point};
+use crate::report::figure::{Line, LineFigure, Origin, Panel, Point, SpreadForm, Tick};
 
 /// Lines of the paper are dashed whatever their style.
 pub(super) const PAPER_DASH: Dash = Some((12.0, 10.0));
 
 /// Of markers.
 pub(super) const RADIUS: f64 = 9.5;
+/// From here on, the points of a line have small markers and no dots for their seeds.
+const MANY: usize = 60;
 /// Marks what diverged.
 pub(super) const DAGGER: &str = "†";
 
 /// Draws values against a setting.
 pub(super) fn draw(figure: &LineFigure, columns: Columns) -> Result<Drawing, ChartError> {
     let mut sheet = Panels::new(columns, &figure.heading, &entries(figure), figure.panels.len())?;
-    let marks: Vec<Mark> =
-        figure.ticks.iter().map(|tick| Mark { at: tick.at, words: tick.label.clone() }).collect();
+    let mark =
+        |tick: &Tick| Mark { at: tick.at, words: tick.label.clone(), note: tick.apart.clone() };
+    let marks: Vec<Mark> = figure.ticks.iter().map(mark).collect();
+    let form = figure.spread.as_ref().map_or(SpreadForm::Whiskers, |spread| spread.form);
+    let apart: Vec<f64> =
+        figure.ticks.iter().filter(|tick| tick.apart.is_some()).map(|tick| tick.at).collect();
     let x = range(figure.ticks.iter().map(|tick| tick.at));
     for (place, panel) in figure.panels.iter().enumerate() {
         let frame = sheet.frame(place, x, y_range(panel));
@@ -32,10 +38,18 @@ pub(super) fn draw(figure: &LineFigure, columns: Columns) -> Result<Drawing, Cha
         levels(canvas, &frame, panel)?;
         frame.x_axis(canvas, &marks, &figure.x_label)?;
         for line in &panel.lines {
-            spreads(canvas, &frame, line, offset(panel, line));
+            let place = Place { frame: &frame, offset: offset(panel, line, form), apart: &apart };
+            match form {
+                SpreadForm::Bands => bands(canvas, &place, line),
+                SpreadForm::Whiskers => {
+                    line.points.iter().for_each(|point| whisker(canvas, &place, line, point));
+                }
+            }
+            seeds(canvas, &place, line);
         }
         for line in &panel.lines {
-            with_markers(canvas, &frame, line, offset(panel, line))?;
+            let place = Place { frame: &frame, offset: offset(panel, line, form), apart: &apart };
+            with_markers(canvas, &place, line)?;
         }
     }
     Ok(sheet.done())
@@ -61,6 +75,7 @@ fn entries(figure: &LineFigure) -> Vec<Entry> {
             }
         }
     }
+    entries.extend(figure.spread.as_ref().map(|spread| legend::spread_entry(spread, FAINT_INK)));
     entries.extend(collapsed(&figure.panels).then(legend::collapsed_entry));
     entries
 }
@@ -116,14 +131,17 @@ fn ink(frame: &Frame, line: &Line) -> Vec<Spot> {
     let course = spots(frame, line, 0.0);
     let lines = course.windows(2).flat_map(|pair| along(pair[0], pair[1]));
     let spreads = line.points.iter().flat_map(|point| {
-        let reach = point.spread.unwrap_or(0.0);
-        along(frame.spot(point.x, point.y - reach), frame.spot(point.x, point.y + reach))
+        let (low, high) = point.spread.unwrap_or((point.y, point.y));
+        along(frame.spot(point.x, low), frame.spot(point.x, high))
     });
     lines.chain(spreads).collect()
 }
 
-/// Lines at the same setting stand a little apart, so that their spreads do not cover each other.
-fn offset(panel: &Panel, line: &Line) -> f64 {
+/// Lines at the same setting stand a little apart, so that their whiskers do not cover each other.
+fn offset(panel: &Panel, line: &Line, form: SpreadForm) -> f64 {
+    if form == SpreadForm::Bands {
+        return 0.0;
+    }
     let place = panel.lines.iter().position(|other| std::ptr::eq(other, line)).unwrap_or(0);
     let step = (44.0 / panel.lines.len() as f64).min(8.0);
     (place as f64 - (panel.lines.len() as f64 - 1.0) / 2.0) * step
@@ -142,44 +160,98 @@ fn spot(frame: &Frame, point: &Point, offset: f64) -> Spot {
     (x + offset, y)
 }
 
-/// Standard deviations as bars, seeds as small dots beside them.
-fn spreads(canvas: &mut Canvas, frame: &Frame, line: &Line, offset: f64) {
-    let color = palette::color(line.style);
-    for point in &line.points {
-        for seed in &point.seeds {
-            let (x, y) = frame.spot(point.x, *seed);
-            canvas.disc((x + offset + 16.0, y), 3.5, tint(color, 0.55));
+/// Where a line is drawn.
+struct Place<'a> {
+    frame: &'a Frame,
+    offset: f64,
+    /// Places on the axis that no line reaches.
+    apart: &'a [f64],
+}
+
+impl Place<'_> {
+    fn spot(&self, point: &Point, y: f64) -> Spot {
+        let (x, y) = self.frame.spot(point.x, y);
+        (x + self.offset, y)
+    }
+
+    /// Cuts a line where values stand apart; those are pieces of one point.
+    fn pieces<'l>(&self, line: &'l Line) -> Vec<Vec<&'l Point>> {
+        let mut pieces: Vec<Vec<&Point>> = Vec::new();
+        let mut is_open = false;
+        for point in drawable(line) {
+            let is_apart = self.apart.contains(&point.x);
+            match pieces.last_mut().filter(|_| is_open && !is_apart) {
+                Some(piece) => piece.push(point),
+                None => pieces.push(vec![point]),
+            }
+            is_open = !is_apart;
         }
-        if let Some(spread) = point.spread {
-            let (x, low) = frame.spot(point.x, point.y - spread);
-            let (_, high) = frame.spot(point.x, point.y + spread);
-            let x = x + offset;
-            canvas.line(&[(x, low), (x, high)], 2.5, color, None);
-            for end in [low, high] {
-                canvas.line(&[(x - 6.0, end), (x + 6.0, end)], 2.5, color, None);
+        pieces
+    }
+}
+
+/// Spreads as areas between neighbours that both have one, as whiskers elsewhere.
+fn bands(canvas: &mut Canvas, place: &Place<'_>, line: &Line) {
+    for piece in place.pieces(line) {
+        let with_spread = piece.split(|point| point.spread.is_none());
+        for run in with_spread {
+            if let [only] = run {
+                whisker(canvas, place, line, only);
+                continue;
+            }
+            let edge = |point: &&Point, end: fn((f64, f64)) -> f64| {
+                point.spread.map(|spread| place.spot(point, end(spread)))
+            };
+            let low = run.iter().filter_map(|point| edge(point, |(low, _)| low));
+            let high = run.iter().rev().filter_map(|point| edge(point, |(_, high)| high));
+            let corners: Vec<Spot> = low.chain(high).collect();
+            if corners.len() > 2 {
+                canvas.area(&corners, palette::color(line.style), BAND);
             }
         }
     }
 }
 
-fn with_markers(
-    canvas: &mut Canvas,
-    frame: &Frame,
-    line: &Line,
-    offset: f64,
-) -> Result<(), ChartError> {
+fn whisker(canvas: &mut Canvas, place: &Place<'_>, line: &Line, point: &Point) {
+    // The reference is no distance from itself, whatever the seed.
+    let Some((low, high)) = point.spread.filter(|(low, high)| low != high) else { return };
+    let color = palette::color(line.style);
+    let (low, high) = (place.spot(point, low), place.spot(point, high));
+    canvas.line(&[low, high], 2.5, color, None);
+    for (x, y) in [low, high] {
+        canvas.line(&[(x - 6.0, y), (x + 6.0, y)], 2.5, color, None);
+    }
+}
+
+/// Seeds as small dots beside their mean.
+fn seeds(canvas: &mut Canvas, place: &Place<'_>, line: &Line) {
+    if line.points.len() > MANY {
+        return;
+    }
+    for point in &line.points {
+        for seed in &point.seeds {
+            let (x, y) = place.spot(point, *seed);
+            canvas.disc((x + 16.0, y), 3.5, tint(palette::color(line.style), 0.55));
+        }
+    }
+}
+
+fn with_markers(canvas: &mut Canvas, place: &Place<'_>, line: &Line) -> Result<(), ChartError> {
     let (color, shape) = (palette::color(line.style), palette::shape(line.style));
-    let course = spots(frame, line, offset);
     let (width, dash, fill) = match line.origin {
         Origin::Ours => (4.0, palette::dash(line.style), Fill::Solid),
         Origin::Paper => (2.5, PAPER_DASH, Fill::Hollow),
     };
-    canvas.line(&course, width, color, dash);
+    for piece in place.pieces(line) {
+        let course: Vec<Spot> = piece.iter().map(|point| place.spot(point, point.y)).collect();
+        canvas.line(&course, width, color, dash);
+    }
+    let radius = if line.points.len() > MANY { RADIUS / 2.5 } else { RADIUS };
     for point in drawable(line) {
         let fill = if point.collapsed { Fill::Crossed } else { fill };
-        marker::draw(canvas, shape, spot(frame, point, offset), RADIUS, color, fill);
+        marker::draw(canvas, shape, place.spot(point, point.y), radius, color, fill);
     }
-    daggers(canvas, frame, line, offset)
+    daggers(canvas, place.frame, line, place.offset)
 }
 
 pub(super) fn daggers(
@@ -203,7 +275,7 @@ mod tests {
 
     /// A line at `y` over the right half, with spreads that reach down to 0.
     fn panel(y: f64) -> Panel {
-        let point = |x| Point { spread: Some(y), ..Point::plain(x, y) };
+        let point = |x| Point { spread: Some((0.0, 2.0 * y)), ..Point::plain(x, y) };
         let points = vec![point(0.5), point(1.0)];
         let line = Line { name: String::new(), style: 0, origin: Origin::Ours, points };
         Panel { y_label: String::new(), lines: vec![line], levels: Vec::new() }

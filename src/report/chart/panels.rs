@@ -62,9 +62,8 @@ impl Panels {
 pub(super) fn y_range(panel: &Panel) -> (f64, f64) {
     let points = panel.lines.iter().flat_map(|line| &line.points);
     let extent = |point: &Point| {
-        let spread = point.spread.unwrap_or(0.0);
-        let ends = [point.y, point.y - spread, point.y + spread];
-        ends.into_iter().chain(point.seeds.clone())
+        let spread = point.spread.into_iter().flat_map(|(low, high)| [low, high]);
+        std::iter::once(point.y).chain(spread).chain(point.seeds.clone())
     };
     let (low, high) = range(points.clone().flat_map(extent));
     let near = panel.levels.iter().map(|level| level.at).filter(|at| {

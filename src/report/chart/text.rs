@@ -85,6 +85,24 @@ impl Typeface {
         done.into_iter().map(|line| self.cut(line, width)).collect()
     }
 
+    /// Like [`Self::wrap`], broken after commas where that gives no more lines: names of settings
+    /// are lists.
+    pub(super) fn wrap_list(&self, text: &str, width: f64, lines: usize) -> Vec<String> {
+        let mut done: Vec<String> = Vec::new();
+        for part in text.split_inclusive(", ") {
+            let longer = done.last().map(|line| format!("{line}{part}"));
+            match (done.last_mut(), longer) {
+                (Some(line), Some(longer)) if self.width(longer.trim_end()) <= width => {
+                    *line = longer;
+                }
+                _ => done.push(part.to_owned()),
+            }
+        }
+        let done: Vec<String> = done.into_iter().map(|line| line.trim_end().to_owned()).collect();
+        let fits = done.len() <= lines && done.iter().all(|line| self.width(line) <= width);
+        if fits && !done.is_empty() { done } else { self.wrap(text, width, lines) }
+    }
+
     fn cut(&self, line: String, width: f64) -> String {
         if self.width(&line) <= width {
             return line;
@@ -106,6 +124,12 @@ impl Typeface {
                 ink(corner.x as i32 + dx as i32, corner.y as i32 + dy as i32, coverage.min(1.0));
             });
         }
+    }
+
+    /// Returns how high capitals reach above the base line, and letters below it.
+    #[cfg(test)]
+    pub(super) fn reach(&self) -> (f64, f64) {
+        (self.size * 0.73, self.size * 0.21)
     }
 
     /// Returns the outlines of a line, and the size of a unit of the font.
@@ -197,5 +221,10 @@ mod tests {
         assert_eq!(face.wrap("short", 150.0, 2), ["short"]);
         assert!(face.width(&face.wrap(&"w".repeat(99), 150.0, 1)[0]) <= 150.0);
         assert_eq!(face.wrap("", 150.0, 1), [""]);
+        assert_eq!(face.wrap_list("", 150.0, 1), [""]);
+        let list = "target average, beta 0.5";
+        let room = face.width("target average, beta") + 1.0;
+        assert_eq!(face.wrap(list, room, 2), ["target average, beta", "0.5"]);
+        assert_eq!(face.wrap_list(list, room, 2), ["target average,", "beta 0.5"]);
     }
 }

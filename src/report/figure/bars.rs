@@ -1,6 +1,9 @@
 //! Changes by arm, or by what was removed from the augmentations, beside the paper's.
 
-use super::{Bar, BarFigure, BarRow, Heading, MOST_BARS, MOST_LINES, has_spread, subtitle};
+use super::{
+    Bar, BarFigure, BarRow, Heading, MOST_BARS, MOST_LINES, SpreadMarks, has_spread, spread_words,
+    subtitle,
+};
 use crate::report::analysis::Analysis;
 use crate::report::cell::{Cell, name};
 use crate::report::gathered::Gathered;
@@ -25,7 +28,7 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
         };
         let bar = Bar {
             value: change.ours.map(|ours| metric.scaled(ours.mean)),
-            spread: change.ours.and_then(|ours| ours.sd()).map(|sd| metric.scaled(sd)),
+            spread: change.ours.and_then(|ours| metric.scaled_range(&ours, analysis.spread)),
             published: change.published,
             diverged: cell.diverged > 0,
             collapsed: cell.collapsed > 0,
@@ -63,6 +66,7 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
             reference.words(),
             metric.difference_heading()
         ),
+        spread: has_spread(analysis).then(|| SpreadMarks::whiskers(analysis.spread)),
         series: series.iter().map(|name| with_base(analysis, reference, name)).collect(),
         rows,
         has_published,
@@ -92,7 +96,7 @@ fn heading(
     let metric = Metric(&analysis.metric);
     let title = format!("Change in {} against {}", metric.words(), reference.words());
     let mut caption = if has_spread(analysis) {
-        format!("{title}, seed by seed; whiskers are one standard deviation over seeds.")
+        format!("{title}, seed by seed; whiskers are {}.", spread_words(analysis.spread))
     } else {
         format!("{title}, one seed: the spread is unknown.")
     };

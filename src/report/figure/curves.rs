@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{CurveFigure, Heading, Line, MOST_LINES, Origin, Panel, Point, has_spread, subtitle};
+use super::{
+    CurveFigure, EASY_LINES, Heading, Line, MOST_LINES, Origin, Panel, Point, has_spread, slug,
+    subtitle,
+};
 use crate::ids::TrainKey;
 use crate::report::analysis::Analysis;
 use crate::report::cell::Cell;
@@ -13,8 +16,6 @@ use crate::store::rows::TrialState;
 
 /// Panels of a figure.
 const PANELS: usize = 4;
-/// Lines that can be told apart in one panel without effort.
-const EASY_LINES: usize = 7;
 /// Parts of the training over which a seed's values are averaged before seeds are.
 const BINS: u64 = 100;
 /// What is shown first of the training; the rest follows by name.
@@ -135,19 +136,13 @@ fn figure(
     let file = subject.file();
     let file = method.map_or_else(|| file.to_owned(), |method| format!("{file}-{}", slug(method)));
     let heading = Heading { file, title, subtitle: subtitle(gathered, analysis), caption };
-    Some(CurveFigure { heading, panels })
+    Some(CurveFigure { heading, x_label: "update".to_owned(), panels })
 }
 
 /// Trials whose course ends where a policy stopped them.
 fn stopped_early(gathered: &Gathered) -> BTreeSet<&TrainKey> {
     let stopped = gathered.trials.iter().filter(|trial| trial.state == TrialState::Pruned);
     stopped.map(|trial| &trial.train_key).collect()
-}
-
-/// A file name's worth of letters.
-fn slug(name: &str) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    name.chars().map(letter).collect()
 }
 
 fn panel(gathered: &Gathered, metric: &str, method: Option<&str>, cells: &[&Cell]) -> Panel {

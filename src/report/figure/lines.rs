@@ -3,28 +3,36 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Heading, Level, Line, LineFigure, MOST_LINES, Origin, Panel, Point, Tick, has_spread, subtitle,
+    Heading, Level, Line, LineFigure, MOST_BANDS, MOST_LINES, Origin, Panel, Point, SpreadForm,
+    SpreadMarks, Tick, has_spread, levels, slug, spread_words, subtitle,
 };
 use crate::report::analysis::Analysis;
 use crate::report::cell::{Cell, name};
 use crate::report::gathered::Gathered;
 use crate::report::metric::Metric;
+use crate::report::reference::Reference;
 use crate::report::words::{self, capitalised};
+
+/// From this ratio of the largest to the smallest value on, values stand by their logarithm.
+const WIDE: f64 = 8.0;
 
 /// How the values of a setting lie on their axis.
 #[derive(Clone, Copy)]
 enum Scale {
-    /// By their logarithm to base 2.
+    /// As they are.
+    Linear,
+    /// By their logarithm to base 2; 0 stands apart.
     Log2,
-    /// Equally spaced, in rising order.
-    Ranked,
+    /// By how many updates a moving average remembers: 0.9, 0.99 and 0.999 are equally spaced. 0 and
+    /// 1 are no averages and stand apart.
+    Memory,
 }
 
 /// A figure against one axis of a sweep.
-struct Subject {
-    axis: &'static str,
-    file: &'static str,
-    words: &'static str,
+struct Subject<'a> {
+    axis: &'a str,
+    file: String,
+    words: String,
     x_label: String,
     scale: Scale,
 }
@@ -33,24 +41,95 @@ struct Subject {
 pub(super) fn by_batch_size(gathered: &Gathered, analysis: &Analysis) -> Option<LineFigure> {
     let subject = Subject {
         axis: "batch_size",
-        file: "accuracy-by-batch-size",
-        words: "batch size",
+        file: "accuracy-by-batch-size".to_owned(),
+        words: "batch size".to_owned(),
         x_label: batch_words(gathered),
         scale: Scale::Log2,
     };
     subject.figure(gathered, analysis)
 }
 
-/// The paper's Table 5(a); 0 is the online network itself, 1 a constant random network.
+/// The paper's Table 5(a).
 pub(super) fn by_tau_base(gathered: &Gathered, analysis: &Analysis) -> Option<LineFigure> {
     let subject = Subject {
         axis: "tau_base",
-        file: "accuracy-by-tau-base",
-        words: "tau base",
-        x_label: "tau base (0: online network, 1: random network)".to_owned(),
-        scale: Scale::Ranked,
+        file: "accuracy-by-tau-base".to_owned(),
+        words: "tau base".to_owned(),
+        x_label: "tau base".to_owned(),
+        scale: Scale::Memory,
     };
     subject.figure(gathered, analysis)
+}
+
+/// Any other setting whose values are numbers.
+pub(super) fn by_setting(
+    gathered: &Gathered,
+    analysis: &Analysis,
+    axis: &str,
+) -> Option<LineFigure> {
+    let words = words::heading(axis);
+    let values = analysis.cells.iter().filter_map(|cell| cell.label.axes.get(axis)?.as_f64());
+    let subject = Subject {
+        axis,
+        file: format!("accuracy-by-{}", slug(&words)),
+        x_label: words.clone(),
+        words,
+        scale: Scale::of(values),
+    };
+    subject.figure(gathered, analysis)
+}
+
+impl Scale {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut ends = (f64::INFINITY, 0.0_f64);
+        for value in values {
+            if value < 0.0 {
+                return Self::Linear;
+            }
+            if value > 0.0 {
+                ends = (ends.0.min(value), ends.1.max(value));
+            }
+        }
+        if ends.1 >= ends.0 * WIDE { Self::Log2 } else { Self::Linear }
+    }
+
+    /// Returns where a value stands; `None` where it stands apart.
+    fn at(self, value: f64) -> Option<f64> {
+        match self {
+            Self::Linear => Some(value),
+            Self::Log2 => (value > 0.0).then(|| value.log2()),
+            Self::Memory => (value > 0.0 && value < 1.0).then(|| -(1.0 - value).log10()),
+        }
+    }
+
+    /// Returns why a value stands apart.
+    fn apart(self, value: f64) -> &'static str {
+        match self {
+            Self::Memory if value >= 1.0 => "random network",
+            Self::Memory => "online network",
+            Self::Linear | Self::Log2 => "not to scale",
+        }
+    }
+
+    /// Places rising values on the axis.
+    fn ticks(self, values: Vec<(f64, String)>) -> Vec<Tick> {
+        let inner: Vec<f64> = values.iter().filter_map(|(value, _)| self.at(*value)).collect();
+        let (first, last) = match (inner.first(), inner.last()) {
+            (Some(first), Some(last)) => (*first, *last),
+            (None, _) | (_, None) => (0.0, 0.0),
+        };
+        let steps = inner.len().saturating_sub(1).max(1) as f64;
+        let step = if last > first { (last - first) / steps } else { 1.0 };
+        let place = |(value, label): (f64, String)| match self.at(value) {
+            Some(at) => Tick::joined(at, label),
+            None => {
+                let is_above = matches!(self, Self::Memory) && value >= 1.0;
+                let at = if is_above { last + step } else { first - step };
+                Tick { at, label, apart: Some(self.apart(value).to_owned()) }
+            }
+        };
+        values.into_iter().map(place).collect()
+    }
 }
 
 /// Which of the two batch studies it is: one where small batches are averaged into equal updates
@@ -75,14 +154,15 @@ fn batch_words(gathered: &Gathered) -> String {
     }
 }
 
-impl Subject {
+impl Subject<'_> {
     fn figure(&self, gathered: &Gathered, analysis: &Analysis) -> Option<LineFigure> {
         if !gathered.sweep.axes.iter().any(|axis| axis == self.axis) {
             return None;
         }
         let metric = Metric(&analysis.metric);
         let ticks = self.ticks(analysis);
-        let values = self.lines(analysis, &ticks, Origin::Ours, |cell| value(metric, cell));
+        let values =
+            self.lines(analysis, &ticks, Origin::Ours, |cell| value(metric, cell, analysis));
         if values.is_empty() {
             return None;
         }
@@ -90,25 +170,36 @@ impl Subject {
         let mut panels = vec![Panel { y_label: metric.words_and_unit(), lines: values, levels }];
         panels.extend(self.changes(analysis, metric, &ticks));
         let title = format!("{} by {}", capitalised(&metric.words()), self.words);
+        let ours = panels[0].lines.len();
+        let spread = has_spread(analysis).then(|| match ours <= MOST_BANDS {
+            true => SpreadMarks::bands(analysis.spread),
+            false => SpreadMarks::whiskers(analysis.spread),
+        });
         Some(LineFigure {
             heading: Heading {
-                file: self.file.to_owned(),
+                file: self.file.clone(),
                 title,
                 subtitle: subtitle(gathered, analysis),
-                caption: self.caption(analysis, &panels),
+                caption: self.caption(analysis, &panels, spread.as_ref()),
             },
             x_label: self.x_label.clone(),
             ticks,
+            spread,
             panels,
         })
     }
 
     fn changes(&self, analysis: &Analysis, metric: Metric<'_>, ticks: &[Tick]) -> Option<Panel> {
-        let reference = analysis.reference.filter(|r| r.axis() == Some(self.axis))?;
-        let mut lines = self.lines(analysis, ticks, Origin::Ours, |cell| change(metric, cell));
+        let fits = |reference: &Reference| {
+            reference.axis() == Some(self.axis) || *reference == Reference::PublishedBaseline
+        };
+        let reference = analysis.reference.filter(fits)?;
+        let mut lines =
+            self.lines(analysis, ticks, Origin::Ours, |cell| change(metric, cell, analysis));
         // A lone reference is 0 by definition and tells nothing of the paper.
         let published = self.lines(analysis, ticks, Origin::Paper, printed_change).into_iter();
         lines.extend(published.filter(|line| line.points.len() > 1));
+        lines.iter().find(|line| !line.points.is_empty())?;
         Some(Panel {
             y_label: format!("change against {}{}", reference.words(), metric.difference_heading()),
             lines,
@@ -126,14 +217,7 @@ impl Subject {
             }
         }
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let place = |(rank, (number, label)): (usize, (f64, String))| Tick {
-            at: match self.scale {
-                Scale::Log2 => number.max(f64::MIN_POSITIVE).log2(),
-                Scale::Ranked => rank as f64,
-            },
-            label,
-        };
-        values.into_iter().enumerate().map(place).collect()
+        self.scale.ticks(values)
     }
 
     fn lines(
@@ -141,7 +225,7 @@ impl Subject {
         analysis: &Analysis,
         ticks: &[Tick],
         origin: Origin,
-        y: impl Fn(&Cell) -> Option<(f64, Option<f64>, Vec<f64>)>,
+        y: impl Fn(&Cell) -> Option<Reached>,
     ) -> Vec<Line> {
         let mut lines: Vec<Line> = Vec::new();
         for cell in &analysis.cells {
@@ -159,7 +243,7 @@ impl Subject {
                     style
                 }
             };
-            if let Some((y, spread, seeds)) = y(cell) {
+            if let Some(Reached { y, spread, seeds }) = y(cell) {
                 let ours = origin == Origin::Ours;
                 let (diverged, collapsed) = (ours && cell.diverged > 0, ours && cell.collapsed > 0);
                 let point = Point { x: tick.at, y, spread, seeds, diverged, collapsed };
@@ -183,14 +267,25 @@ impl Subject {
         name(&label, cell.method.as_deref())
     }
 
-    fn caption(&self, analysis: &Analysis, panels: &[Panel]) -> String {
+    fn caption(
+        &self,
+        analysis: &Analysis,
+        panels: &[Panel],
+        spread: Option<&SpreadMarks>,
+    ) -> String {
         let title = format!("{} by {}", capitalised(&Metric(&analysis.metric).words()), self.words);
-        let mut caption = if has_spread(analysis) {
-            format!(
-                "{title}. Points are means over seeds, small dots the seeds, bars one standard deviation."
-            )
-        } else {
-            format!("{title}, one seed: the spread is unknown.")
+        let mut caption = match spread {
+            Some(spread) => {
+                let marks = match spread.form {
+                    SpreadForm::Bands => "bands",
+                    SpreadForm::Whiskers => "whiskers",
+                };
+                format!(
+                    "{title}. Points are means over seeds, small dots the seeds, {marks} {}.",
+                    spread_words(analysis.spread)
+                )
+            }
+            None => format!("{title}, one seed: the spread is unknown."),
         };
         let has_paper =
             panels.iter().flat_map(|panel| &panel.lines).any(|line| line.origin == Origin::Paper);
@@ -204,34 +299,90 @@ impl Subject {
     }
 }
 
-fn value(metric: Metric<'_>, cell: &Cell) -> Option<(f64, Option<f64>, Vec<f64>)> {
+/// What a setting reached.
+struct Reached {
+    y: f64,
+    spread: Option<(f64, f64)>,
+    seeds: Vec<f64>,
+}
+
+fn value(metric: Metric<'_>, cell: &Cell, analysis: &Analysis) -> Option<Reached> {
     let estimate = cell.estimate?;
     let seeds = match estimate.n {
         1 => Vec::new(),
         _ => cell.by_seed.values().map(|value| metric.scaled(*value)).collect(),
     };
-    Some((metric.scaled(estimate.mean), estimate.sd().map(|sd| metric.scaled(sd)), seeds))
+    let spread = metric.scaled_range(&estimate, analysis.spread);
+    Some(Reached { y: metric.scaled(estimate.mean), spread, seeds })
 }
 
-fn change(metric: Metric<'_>, cell: &Cell) -> Option<(f64, Option<f64>, Vec<f64>)> {
+fn change(metric: Metric<'_>, cell: &Cell, analysis: &Analysis) -> Option<Reached> {
     let change = cell.change.as_ref()?;
     let estimate = change.ours?;
-    let spread = estimate.sd().filter(|_| !change.is_reference);
-    Some((metric.scaled(estimate.mean), spread.map(|sd| metric.scaled(sd)), Vec::new()))
+    let spread = metric.scaled_range(&estimate, analysis.spread);
+    Some(Reached { y: metric.scaled(estimate.mean), spread, seeds: Vec::new() })
 }
 
-fn printed_change(cell: &Cell) -> Option<(f64, Option<f64>, Vec<f64>)> {
-    Some((cell.change.as_ref()?.published?, None, Vec::new()))
+fn printed_change(cell: &Cell) -> Option<Reached> {
+    Some(Reached { y: cell.change.as_ref()?.published?, spread: None, seeds: Vec::new() })
 }
 
-fn levels(analysis: &Analysis, metric: Metric<'_>) -> Vec<Level> {
-    let floor = analysis.floors.highest(&analysis.metric);
-    let floor = floor.map(|(kind, floor)| Level {
-        at: metric.scaled(floor.mean),
-        label: kind.words().to_owned(),
-    });
-    let chance = analysis
-        .chance(&analysis.metric)
-        .map(|chance| Level { at: metric.scaled(chance), label: "guessing".to_owned() });
-    floor.into_iter().chain(chance).collect()
+#[cfg(test)]
+mod tests {
+    use super::super::super::analysis::analyse;
+    use super::super::super::samples;
+    use super::*;
+    use crate::spec::sweep::SpreadKind;
+
+    fn places(ticks: &[Tick]) -> Vec<(String, f64, Option<&str>)> {
+        let rounded = |at: f64| (at * 100.0).round() / 100.0;
+        ticks.iter().map(|t| (t.label.clone(), rounded(t.at), t.apart.as_deref())).collect()
+    }
+
+    #[test]
+    fn no_average_at_all_stands_apart_from_the_averages() {
+        let gathered = samples::tau_sweep();
+        let figure = by_tau_base(&gathered, &analyse(&gathered)).unwrap();
+        let expected = [
+            ("0", 0.0, Some("online network")),
+            ("0.9", 1.0, None),
+            ("0.99", 2.0, None),
+            ("0.999", 3.0, None),
+            ("1", 4.0, Some("random network")),
+        ];
+        assert_eq!(places(&figure.ticks), expected.map(|(l, at, why)| (l.to_owned(), at, why)));
+    }
+
+    #[test]
+    fn wide_ranges_are_logarithmic_and_nothing_stands_apart() {
+        let gathered = samples::rate_sweep();
+        let analysis = analyse(&gathered);
+        let figure = by_setting(&gathered, &analysis, "optimizer.weight_decay").unwrap();
+        assert_eq!(figure.heading.file, "accuracy-by-optimizer-weight-decay");
+        let apart: Vec<bool> = figure.ticks.iter().map(|tick| tick.apart.is_some()).collect();
+        assert_eq!(apart, [true, false, false, false, false]);
+        assert!(figure.ticks.windows(2).all(|pair| pair[0].at < pair[1].at));
+        assert!(matches!(Scale::of([1.0, 2.0, 3.0].into_iter()), Scale::Linear));
+        assert!(matches!(Scale::of([-1.0, 200.0].into_iter()), Scale::Linear));
+        assert_eq!(figure.panels.len(), 2, "the table has a baseline to compare with");
+    }
+
+    #[test]
+    fn spreads_are_of_the_kind_asked_for_and_are_named() {
+        let mut gathered = samples::rate_sweep();
+        for (kind, words) in [
+            (SpreadKind::Sd, "one standard deviation"),
+            (SpreadKind::T95, "Student's t."),
+            (SpreadKind::Bca95, "BCa bootstrap"),
+        ] {
+            gathered.sweep.report_spread = kind;
+            let analysis = analyse(&gathered);
+            let figure = by_setting(&gathered, &analysis, "optimizer.weight_decay").unwrap();
+            assert!(figure.heading.caption.contains(words), "{}", figure.heading.caption);
+            let estimate = analysis.cells[2].estimate.unwrap();
+            let (low, high) = figure.panels[0].lines[0].points[2].spread.unwrap();
+            let expected = estimate.range(kind).unwrap();
+            assert_eq!((low, high), (expected.0 * 100.0, expected.1 * 100.0));
+        }
+    }
 }

@@ -9,8 +9,6 @@
 //! Biases and normalisation parameters skip 1 and 2. In projector and predictor the learning rate
 //! is that of the head (BYOL, Tables 21 and 22). Nothing waits for the device.
 
-pub mod schedule;
-
 use tch::{Kind, Tensor};
 
 use crate::spec::run::{OptimizerSpec, Predictor, RunSpec};

@@ -4,7 +4,7 @@
 
 use std::f64::consts::PI;
 
-use crate::spec::run::{OptimizerSpec, TauSchedule};
+use super::run::{OptimizerSpec, RunSpec, TauSchedule};
 
 /// Images to which `base_lr` refers.
 const REFERENCE_BATCH: f64 = 256.0;
@@ -13,6 +13,11 @@ const REFERENCE_BATCH: f64 = 256.0;
 /// section 3.3).
 pub fn peak_learning_rate(optimizer: &OptimizerSpec, update_batch_size: u32) -> f64 {
     optimizer.base_lr() * f64::from(update_batch_size) / REFERENCE_BATCH
+}
+
+/// Returns the updates of linear warm-up for `images` training images.
+pub fn warmup_updates(spec: &RunSpec, images: u64) -> u64 {
+    (spec.warmup_epochs * images as f64 / f64::from(spec.update_batch_size)) as u64
 }
 
 /// Returns the learning rate of update `k`: `peak k / warmup` before `warmup`, which is 0 for the

@@ -1,0 +1,154 @@
+//! Maps of two settings: a shaded square for each pair of values, with its number where it fits.
+
+use super::ChartError;
+use super::axis::{LABEL_SIZE, TICK_SIZE};
+use super::canvas::{Anchor, Canvas, Drawing};
+use super::columns::Columns;
+use super::palette::{self, FAINT_INK, GRID, INK, WHITE};
+use super::shades::{Shades, scale};
+use super::text::{Typeface, Weight};
+use crate::report::figure::{HeatFigure, HeatPanel, Square};
+
+/// A square is no wider than this.
+const LARGEST: f64 = 240.0;
+const BETWEEN: f64 = 70.0;
+
+/// Where the squares of a panel are.
+struct Grid {
+    left: f64,
+    top: f64,
+    width: f64,
+    height: f64,
+}
+
+/// Draws the maps.
+pub(super) fn draw(figure: &HeatFigure, columns: Columns) -> Result<Drawing, ChartError> {
+    let mut canvas = Canvas::new(columns);
+    let top = canvas.heading(&figure.heading.title, &figure.heading.subtitle)?;
+    let values = figure.panels.iter().flat_map(|p| &p.squares).filter_map(|square| square.value);
+    let shades = Shades::of(values);
+    let mut top = scale(&mut canvas, &shades, &figure.value_label, top)?;
+    let names = Typeface::new(Weight::Regular, TICK_SIZE)?;
+    let rows: Vec<String> =
+        figure.rows.iter().map(|row| names.wrap(row, columns.names() / 2.0, 1).remove(0)).collect();
+    let widest = rows.iter().map(|row| names.width(row)).fold(0.0, f64::max);
+    let (left, right) = columns.span();
+    let abreast = figure.panels.len().clamp(1, columns.panels_abreast());
+    let room = (right - left - BETWEEN * (abreast as f64 - 1.0)) / abreast as f64;
+    let numbers = widest + 18.0;
+    let width = ((room - numbers) / figure.columns.len().max(1) as f64).min(LARGEST);
+    let height = (width * 0.62).clamp(TICK_SIZE + 6.0, 110.0);
+    for (place, panel) in figure.panels.iter().enumerate() {
+        let column = place % abreast;
+        if place > 0 && column == 0 {
+            top += panel_height(figure, height);
+        }
+        let left = left + column as f64 * (room + BETWEEN) + numbers;
+        let grid = Grid { left, top: top + 64.0, width, height };
+        draw_panel(&mut canvas, figure, panel, &rows, &grid, &shades)?;
+    }
+    let end = top + panel_height(figure, height);
+    Ok(canvas.done(end + 24.0))
+}
+
+fn panel_height(figure: &HeatFigure, height: f64) -> f64 {
+    64.0 + figure.rows.len() as f64 * height + 110.0
+}
+
+fn draw_panel(
+    canvas: &mut Canvas,
+    figure: &HeatFigure,
+    panel: &HeatPanel,
+    rows: &[String],
+    grid: &Grid,
+    shades: &Shades,
+) -> Result<(), ChartError> {
+    let names = Typeface::new(Weight::Regular, TICK_SIZE)?;
+    let labels = Typeface::new(Weight::Regular, LABEL_SIZE)?;
+    let whole = (figure.columns.len() as f64 * grid.width, rows.len() as f64 * grid.height);
+    let bottom = grid.top + whole.1;
+    let above = if panel.name.is_empty() {
+        figure.y_label.clone()
+    } else {
+        format!("{}: {}", panel.name, figure.y_label)
+    };
+    let reach = canvas.columns.span().1 - canvas.columns.margin();
+    let above = labels.wrap(&above, reach.min(whole.0 + 200.0), 1).remove(0);
+    let start = grid.left - names.width(longest(rows)) - 18.0;
+    canvas.words(&above, &labels, (start, grid.top - 22.0), Anchor::Left, INK);
+    for (place, row) in rows.iter().enumerate() {
+        let y = bottom - (place as f64 + 0.5) * grid.height + TICK_SIZE * 0.36;
+        canvas.words(row, &names, (grid.left - 14.0, y), Anchor::Right, FAINT_INK);
+    }
+    let mut free_from = f64::NEG_INFINITY;
+    for (place, column) in figure.columns.iter().enumerate() {
+        let column = names.wrap(column, LARGEST - 10.0, 1).remove(0);
+        let (x, half) = (grid.left + (place as f64 + 0.5) * grid.width, names.width(&column) / 2.0);
+        let x = x.min(canvas.columns.width() - 8.0 - half).max(8.0 + half);
+        if x - half >= free_from {
+            let at = (x, bottom + 12.0 + TICK_SIZE);
+            canvas.words(&column, &names, at, Anchor::Middle, FAINT_INK);
+            free_from = x + half + 12.0;
+        }
+    }
+    let room = (whole.0 + 2.0 * (grid.left - start)).max(200.0);
+    let below = labels.wrap(&figure.x_label, room, 1).remove(0);
+    let middle = (grid.left + whole.0 / 2.0).max(start + labels.width(&below) / 2.0);
+    canvas.words(&below, &labels, (middle, bottom + 80.0), Anchor::Middle, INK);
+    let fits = fits(panel, grid)?;
+    for square in &panel.squares {
+        let left = grid.left + square.column as f64 * grid.width;
+        let top = bottom - (square.row as f64 + 1.0) * grid.height;
+        draw_square(canvas, square, (left, top), grid, shades, fits)?;
+    }
+    Ok(())
+}
+
+fn longest(rows: &[String]) -> &str {
+    rows.iter().max_by_key(|row| row.chars().count()).map_or("", String::as_str)
+}
+
+/// Whether all numbers of a panel fit into their squares; some alone would look like a choice.
+fn fits(panel: &HeatPanel, grid: &Grid) -> Result<bool, ChartError> {
+    let face = Typeface::new(Weight::Regular, TICK_SIZE - 2.0)?;
+    let words = panel.squares.iter().map(marked);
+    Ok(words.map(|words| face.width(&words)).fold(0.0, f64::max) < grid.width - 10.0)
+}
+
+/// A square's number with its marks.
+fn marked(square: &Square) -> String {
+    let dagger = if square.diverged { super::lines::DAGGER } else { "" };
+    let cross = if square.collapsed { "×" } else { "" };
+    format!("{}{dagger}{cross}", square.words)
+}
+
+fn draw_square(
+    canvas: &mut Canvas,
+    square: &Square,
+    (left, top): (f64, f64),
+    grid: &Grid,
+    shades: &Shades,
+    with_number: bool,
+) -> Result<(), ChartError> {
+    let gap = if grid.width > 12.0 { 1.5 } else { 0.0 };
+    let (right, bottom) = (left + grid.width - gap, top + grid.height - gap);
+    let Some(value) = square.value.filter(|value| value.is_finite()) else {
+        canvas.rectangle((left, top), (right, bottom), GRID);
+        canvas.line(&[(left, bottom), (right, top)], 1.5, FAINT_INK, None);
+        return Ok(());
+    };
+    let shade = shades.at(value);
+    canvas.rectangle((left, top), (right, bottom), shade);
+    let ink = if palette::is_dark(shade) { WHITE } else { INK };
+    let middle = (left + grid.width / 2.0, top + grid.height / 2.0 + TICK_SIZE * 0.34);
+    if with_number {
+        let face = Typeface::new(Weight::Regular, TICK_SIZE - 2.0)?;
+        canvas.words(&marked(square), &face, middle, Anchor::Middle, ink);
+    } else if square.collapsed {
+        let reach = (grid.width.min(grid.height) / 2.0 - 3.0).max(2.0);
+        let (x, y) = (left + grid.width / 2.0, top + grid.height / 2.0);
+        canvas.line(&[(x - reach, y - reach), (x + reach, y + reach)], 2.0, ink, None);
+        canvas.line(&[(x - reach, y + reach), (x + reach, y - reach)], 2.0, ink, None);
+    }
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! The learning rate and tau over the epochs, as the settings ask for them: computed, not measured.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{CurveFigure, Heading, Line, MOST_LINES, Origin, Panel, Point};
+use crate::ids::TrainKey;
+use crate::plan::Label;
+use crate::report::analysis::Analysis;
+use crate::report::cell::Cell;
+use crate::report::gathered::Gathered;
+use crate::report::words;
+use crate::spec::run::{RunSpec, Source, Target};
+use crate::spec::schedule;
+
+/// Points of a course.
+const POINTS: u64 = 200;
+/// Training images where only the data set itself could say how many: the course over the epochs
+/// does not depend on it by more than an update.
+const SOME_IMAGES: u64 = 50_000;
+/// Colour of a course that all settings share.
+const SHARED: usize = 6;
+
+type Course = Vec<(f64, f64)>;
+
+/// Settings that share a course.
+struct Shared<'a> {
+    course: Course,
+    cells: Vec<&'a Cell>,
+}
+
+/// A panel a schedule, a line for each course that some setting has.
+pub(super) fn of_all(gathered: &Gathered, analysis: &Analysis) -> Option<CurveFigure> {
+    let runs: BTreeMap<&TrainKey, &RunSpec> =
+        gathered.trials.iter().map(|trial| (&trial.train_key, &trial.run)).collect();
+    let cells: Vec<(&Cell, &RunSpec)> = analysis
+        .cells
+        .iter()
+        .filter_map(|cell| Some((cell, *runs.get(cell.train_keys.first()?)?)))
+        .collect();
+    let rates = shared(cells.iter().map(|(cell, run)| (*cell, Some(rate(run)))));
+    let taus = shared(cells.iter().map(|(cell, run)| (*cell, tau(run))));
+    let left_out = rates.len().max(taus.len()).saturating_sub(MOST_LINES);
+    let mut panels: Vec<Panel> = Vec::new();
+    let mut style = 0;
+    for (name, courses) in [("learning rate", rates), ("tau", taus)] {
+        let lines = lines(&courses, style);
+        if lines.is_empty() {
+            continue;
+        }
+        style += if courses.len() > 1 { lines.len() } else { 0 };
+        panels.push(Panel { y_label: name.to_owned(), lines, levels: Vec::new() });
+    }
+    let title = match panels.len() {
+        0 => return None,
+        1 => "Schedule of the learning rate",
+        _ => "Schedules of the learning rate and of tau",
+    };
+    let mut caption = format!("{title}, as the settings ask for them.");
+    if left_out > 0 {
+        caption += &format!(" The first {MOST_LINES} courses; {left_out} more are left out.");
+    }
+    Some(CurveFigure {
+        heading: Heading {
+            file: "schedules".to_owned(),
+            title: title.to_owned(),
+            subtitle: crate::report::settings::in_short(gathered),
+            caption,
+        },
+        x_label: "epoch".to_owned(),
+        panels,
+    })
+}
+
+/// Gathers the settings of each course.
+fn shared<'a>(cells: impl Iterator<Item = (&'a Cell, Option<Course>)>) -> Vec<Shared<'a>> {
+    let mut all: Vec<Shared<'a>> = Vec::new();
+    for (cell, course) in cells {
+        let Some(course) = course else { continue };
+        match all.iter_mut().find(|known| known.course == course) {
+            Some(known) => known.cells.push(cell),
+            None => all.push(Shared { course, cells: vec![cell] }),
+        }
+    }
+    all
+}
+
+/// One line a course, in the styles from `first` on; what all settings share has a style of its own.
+fn lines(courses: &[Shared<'_>], first: usize) -> Vec<Line> {
+    let line = |(at, (one, name)): (usize, (&Shared<'_>, String))| Line {
+        name,
+        style: if courses.len() == 1 { SHARED } else { first + at },
+        origin: Origin::Ours,
+        points: one.course.iter().map(|(x, y)| Point::plain(*x, *y)).collect(),
+    };
+    courses.iter().take(MOST_LINES).zip(names(courses)).enumerate().map(line).collect()
+}
+
+/// What tells the settings of each course from those of the others.
+fn names(courses: &[Shared<'_>]) -> Vec<String> {
+    if let [_] = courses {
+        return vec!["all settings".to_owned()];
+    }
+    let common = |one: &Shared<'_>| -> Label {
+        let mut label = one.cells[0].label.clone();
+        let others = &one.cells[1..];
+        label.axes.retain(|axis, value| {
+            others.iter().all(|cell| cell.label.axes.get(axis) == Some(&*value))
+        });
+        label.arm = label.arm.filter(|_| others.is_empty());
+        label
+    };
+    let labels: Vec<Label> = courses.iter().map(common).collect();
+    let differs = |axis: &str| {
+        let values: Vec<_> = labels.iter().map(|label| label.axes.get(axis)).collect();
+        values.iter().any(|value| *value != values[0])
+    };
+    let name = |(one, label): (&Shared<'_>, &Label)| {
+        let mut label = label.clone();
+        label.axes.retain(|axis, _| differs(axis));
+        let method = label.axes.get("method").and_then(|method| method.as_str());
+        let parts: Vec<String> =
+            method.map(words::method).into_iter().chain(words::parts(&label)).collect();
+        match (parts.is_empty(), one.cells.len()) {
+            (false, _) => parts.join(", "),
+            (true, 1) => one.cells[0].name(),
+            (true, several) => format!("{} and {} more", one.cells[0].name(), several - 1),
+        }
+    };
+    courses.iter().zip(&labels).map(name).collect()
+}
+
+fn rate(run: &RunSpec) -> Course {
+    let (images, peak) =
+        (images(run), schedule::peak_learning_rate(&run.optimizer, run.update_batch_size));
+    let warmup = schedule::warmup_updates(run, images);
+    course(run, |k, updates| schedule::learning_rate(k, updates, warmup, peak))
+}
+
+fn tau(run: &RunSpec) -> Option<Course> {
+    match run.target {
+        Target::Average { tau_base, schedule } => {
+            Some(course(run, |k, updates| schedule::tau(k, updates, tau_base, schedule)))
+        }
+        Target::Online => None,
+    }
+}
+
+/// A schedule at evenly spaced updates, and at the end of the warm-up, where it bends.
+fn course(run: &RunSpec, value: impl Fn(u64, u64) -> f64) -> Course {
+    let updates = run.updates(images(run));
+    let bend = schedule::warmup_updates(run, images(run)).min(updates);
+    let even = (0..=POINTS).map(|at| at * updates / POINTS);
+    let places: BTreeSet<u64> = even.chain([bend]).collect();
+    let epoch = |k: u64| k as f64 / updates.max(1) as f64 * f64::from(run.epochs);
+    places.into_iter().map(|k| (epoch(k), value(k, updates))).collect()
+}
+
+fn images(run: &RunSpec) -> u64 {
+    let all = match (&run.data.subset, &run.data.source) {
+        (Some(subset), _) => u64::from(subset.images),
+        (None, Source::Shapes { train, .. }) => u64::from(*train),
+        (None, Source::Cifar10) => 50_000,
+        (None, Source::Idx { .. } | Source::ImageFolder { .. }) => SOME_IMAGES,
+    };
+    all.max(u64::from(run.update_batch_size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::analysis::analyse;
+    use super::super::super::samples;
+    use super::*;
+
+    fn figure(gathered: &Gathered) -> CurveFigure {
+        of_all(gathered, &analyse(gathered)).unwrap()
+    }
+
+    fn names(panel: &Panel) -> Vec<&str> {
+        panel.lines.iter().map(|line| line.name.as_str()).collect()
+    }
+
+    #[test]
+    fn every_tau_has_its_course_and_the_shared_rate_has_one() {
+        let figure = figure(&samples::tau_sweep());
+        assert_eq!(figure.panels.len(), 2);
+        assert_eq!(names(&figure.panels[0]), ["all settings"]);
+        assert_eq!(
+            names(&figure.panels[1]),
+            ["tau base 0", "tau base 0.9", "tau base 0.99", "tau base 0.999", "tau base 1"]
+        );
+        let course = &figure.panels[1].lines[2].points;
+        assert_eq!((course[0].y, course.last().unwrap().y), (0.99, 1.0));
+    }
+
+    #[test]
+    fn the_rate_rises_through_the_warm_up_and_falls_to_nothing() {
+        let figure = figure(&samples::tau_sweep());
+        let course = &figure.panels[0].lines[0].points;
+        let peak = course.iter().max_by(|a, b| a.y.total_cmp(&b.y)).unwrap();
+        // 0.3 at 256 images an update, 1024 here, after 10 of 100 epochs.
+        assert!((peak.y - 1.2).abs() < 1e-3 && (peak.x - 10.0).abs() < 0.1, "{peak:?}");
+        assert_eq!((course[0].y, course.last().unwrap().y), (0.0, 0.0));
+        assert_eq!(course.last().unwrap().x, 100.0);
+    }
+
+    #[test]
+    fn each_schedule_is_named_by_what_it_depends_on() {
+        let figure = figure(&samples::search_sweep(120));
+        let rates: Vec<&str> = names(&figure.panels[0]);
+        assert!(rates.iter().all(|name| !name.contains("tau")), "{rates:?}");
+        let taus = names(&figure.panels[1]);
+        assert_eq!(taus, ["tau base 0.9", "tau base 0.99", "tau base 0.996"]);
+        let styles: BTreeSet<usize> =
+            figure.panels.iter().flat_map(|panel| &panel.lines).map(|line| line.style).collect();
+        assert_eq!(styles.len(), rates.len() + taus.len());
+    }
+
+    #[test]
+    fn without_a_moving_target_there_is_no_tau() {
+        let mut sample = samples::Sample::new("simclr", None, &["batch_size"]);
+        let label = samples::label(serde_json::json!({"batch_size": 256}));
+        sample.done(label, samples::run("simclr", 256, 0), 0.5);
+        let figure = figure(&sample.0);
+        assert_eq!(figure.panels.len(), 1);
+        assert_eq!(names(&figure.panels[0]), ["all settings"]);
+    }
+}
