@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -23,6 +24,9 @@ SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# Settings of a run that is watched, each with five seeds.
+CELLS = 60
 
 SWEEP = """schema = 1
 name = "{name}"
@@ -122,48 +126,85 @@ def run(state, name, cells, jobs="2", **how):
     return subprocess.Popen(command + ["--devices", "cpu", "-j", jobs], **how)
 
 
+class Client(threading.Thread):
+    """Asks as a page does, and draws nothing: what a browser on another machine asks of this one."""
+
+    def __init__(self, address, name):
+        super().__init__(daemon=True)
+        self.address, self.page = address, f"{address}/sweeps/{name}"
+
+    def run(self):
+        for line in urllib.request.urlopen(f"{self.address}/events"):
+            if line.startswith(b"data:"):
+                try:
+                    answer = urllib.request.urlopen(self.page)
+                except OSError:
+                    # Not planned yet, or over.
+                    continue
+                answer.read()
+                time.sleep(int(answer.headers["x-wait"]) / 1000)
+
+
+WATCH = """
+window.seen = {};
+const look = () => {
+  for (const cell of document.querySelectorAll('.cell.done')) window.seen[cell.id] ??= Date.now();
+};
+look();
+window.before = Object.keys(window.seen);
+const all = {subtree: true, childList: true, attributes: true};
+new MutationObserver(look).observe(document.body, all);
+"""
+
+
 def throughput_and_latency():
-    took = {0: [], 3: []}
+    kinds = ["nobody", "three clients", "three browsers"]
+    rates = {kind: [] for kind in kinds}
     latencies = []
     for turn in range(3):
-        for watchers in (0, 3) if turn % 2 == 0 else (3, 0):
-            state, name = f"{FOLDER}/state-{turn}-{watchers}", f"turn-{turn}-{watchers}"
-            # A first trial of its own, so that there is something to open.
-            run(state, "first", 1).wait()
-            serving = Serving(state)
-            browsers = [Browser() for _ in range(watchers)]
-            for browser in browsers:
-                browser.go(serving.address)
-            begun = time.monotonic()
-            running = run(state, name, 60)
-            for browser in browsers:
-                browser.go(f"{serving.address}/sweeps/{name}")
-                # When each cell was seen to fill in.
-                browser.js(
-                    "window.seen = {}; const look = () => {"
-                    "for (const cell of document.querySelectorAll('.cell.done'))"
-                    " window.seen[cell.id] ??= Date.now(); };"
-                    "look(); window.before = Object.keys(window.seen);"
-                    "new MutationObserver(look)"
-                    ".observe(document.body, {subtree: true, childList: true, attributes: true});"
-                )
-            running.wait()
-            took[watchers].append(time.monotonic() - begun)
-            time.sleep(2)
-            for browser in browsers:
-                seen, before = browser.js("return [window.seen, window.before]")
-                latencies += latency(state, name, {k: v for k, v in seen.items() if k not in before})
-                browser.close()
-            serving.close()
-    for watchers, times in took.items():
-        rates = ", ".join(f"{300 / seconds:.1f}" for seconds in times)
-        print(f"trials a second while {watchers} browsers watch: {rates}")
+        for kind in kinds[turn:] + kinds[:turn]:
+            rates[kind].append(watched_run(f"turn-{turn}-{kinds.index(kind)}", kind, latencies))
+    for kind, each in rates.items():
+        words = ", ".join(f"{rate:.1f}" for rate in each)
+        print(f"trials a second while watched by {kind}: {words}")
     latencies.sort()
     print(
         f"from the end of an attempt to its cell: median {statistics.median(latencies):.0f} ms,"
         f" 95 % {latencies[len(latencies) * 95 // 100]:.0f} ms, largest {latencies[-1]:.0f} ms,"
         f" of {len(latencies)}"
     )
+
+
+def watched_run(name, kind, latencies):
+    """Returns the trials a second of a run that is watched so."""
+    state = f"{FOLDER}/{name}"
+    # A first sweep of its own, so that there is something to open.
+    run(state, "first", 2).wait()
+    serving = None if kind == "nobody" else Serving(state)
+    browsers = [Browser() for _ in range(3)] if kind == "three browsers" else []
+    for browser in browsers:
+        browser.go(serving.address)
+    if kind == "three clients":
+        for _ in range(3):
+            Client(serving.address, name).start()
+    begun = time.monotonic()
+    running = run(state, name, CELLS)
+    for browser in browsers:
+        while browser.js("return document.querySelector('h1')?.textContent") != name:
+            browser.go(f"{serving.address}/sweeps/{name}")
+        # When each cell was seen to fill in.
+        browser.js(WATCH)
+    if running.wait() != 0:
+        sys.exit(f"the run {name} failed")
+    took = time.monotonic() - begun
+    time.sleep(2)
+    for browser in browsers:
+        seen, before = browser.js("return [window.seen, window.before]")
+        latencies += latency(state, name, {k: v for k, v in seen.items() if k not in before})
+        browser.close()
+    if serving:
+        serving.close()
+    return 5 * CELLS / took
 
 
 def latency(state, name, seen):

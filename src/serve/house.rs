@@ -83,6 +83,14 @@ impl House {
         }))
     }
 
+    /// Reads the latest sweep before anybody asks for it.
+    pub(super) async fn warm(self) {
+        // What cannot be read is told of by the page that asks for it.
+        if let Ok(Some(sweep)) = self.store.latest_sweep().await {
+            let _read = self.roster(&sweep.name).await;
+        }
+    }
+
     /// Returns a sweep's trials as they are now.
     pub(super) async fn roster(&self, name: &str) -> Result<Arc<Roster>, Refusal> {
         // Held while it is read, so that many who ask at once have it read once.

@@ -31,9 +31,9 @@ pub(super) fn figures(name: &str) -> String {
     format!("{}/figures", sweep(name))
 }
 
-/// Returns the address of one of them.
-pub(super) fn figure(name: &str, file: &str) -> String {
-    format!("{}/{}.svg", figures(name), coded(file))
+/// Returns the address of one of them, with the ending that tells its width.
+pub(super) fn figure(name: &str, file: &str, ending: &str) -> String {
+    format!("{}/{}{ending}", figures(name), coded(file))
 }
 
 /// Returns the address of acts upon a sweep.

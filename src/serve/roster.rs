@@ -12,7 +12,7 @@ use crate::store::rows::{EarlyStopRow, SweepRow, TrialRow, Wished};
 use crate::store::{Seen, Store, StoreError, Wish};
 
 /// A trial with its results and wishes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
     pub(super) trial: TrialRow,
     pub(super) finals: BTreeMap<String, f64>,
@@ -218,4 +218,132 @@ fn differing<V: PartialEq>(
 ) -> Vec<TrainKey> {
     let all: HashSet<&TrainKey> = one.keys().chain(other.keys()).collect();
     all.into_iter().filter(|key| one.get(*key) != other.get(*key)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::DeviceId;
+    use crate::outcome::{FailureReason, Outcome, Verdict};
+    use crate::plan::{Limit, Plan, Request, expand};
+    use crate::protocol::{EventLine, WorkerEvent};
+    use crate::spec;
+    use crate::store::rows::AttemptKind;
+    use crate::store::{Edit, NewAttempt};
+
+    const SWEEP: &str = r#"
+schema = 1
+name = "tiny"
+[base]
+method = "byol"
+data.name = "shapes"
+encoder.name = "convnet"
+update_batch_size = 64
+[grid]
+batch_size = [64, 32]
+[replicates]
+seeds = [0, 1]
+"#;
+
+    fn plan(text: &str) -> Plan {
+        let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
+        expand(&spec::parse("tiny.toml", text).unwrap(), &request).unwrap()
+    }
+
+    /// A store, and a roster that is refreshed after every step.
+    struct Bench {
+        store: Store,
+        plan: Plan,
+        roster: Roster,
+    }
+
+    impl Bench {
+        async fn new() -> Self {
+            let store = Store::in_memory().await.unwrap();
+            let plan = plan(SWEEP);
+            store.sync_plan(&plan, 1).await.unwrap();
+            let sweep = store.sweep("tiny").await.unwrap().unwrap();
+            let roster = Roster::read(&store, sweep).await.unwrap();
+            Self { store, plan, roster }
+        }
+
+        /// Refreshes the roster, which must then be what reading all of it gives.
+        async fn follow(&mut self, step: &str) {
+            let sweep = self.store.sweep("tiny").await.unwrap().unwrap();
+            let whole = Roster::read(&self.store, sweep.clone()).await.unwrap();
+            self.roster = self.roster.refreshed(&self.store, sweep).await.unwrap();
+            assert_eq!(self.roster.rows, whole.rows, "{step}");
+        }
+
+        async fn begin(&self, place: usize) -> i64 {
+            let attempt = NewAttempt {
+                train_key: self.plan.trials[place].train_key.clone(),
+                kind: AttemptKind::Train,
+                eval_key: self.plan.eval_key.clone(),
+                device: DeviceId::Cpu,
+                threads: 1,
+                started_ms: 1,
+            };
+            self.store.begin_attempt(attempt).await.unwrap().id
+        }
+
+        async fn end(&self, attempt: i64, outcome: Outcome) {
+            self.store.end_attempt(attempt, &outcome, 9).await.unwrap();
+        }
+
+        async fn wish(&self, edit: impl Fn(Vec<TrainKey>) -> Edit) {
+            let trials = vec![self.plan.trials[1].train_key.clone()];
+            self.store.edit(&edit(trials), 5).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_roster_that_is_refreshed_is_the_one_that_is_read_anew() {
+        let mut bench = Bench::new().await;
+        let first = bench.begin(0).await;
+        let second = bench.begin(1).await;
+        bench.follow("two begin").await;
+        assert_eq!(bench.roster.rows[1].look(), Look::Running);
+        let detail = "a reason".to_owned();
+        let outcome = Outcome::Failed { reason: FailureReason::Panicked, detail };
+        bench.end(second, outcome).await;
+        bench.follow("one fails").await;
+        assert_eq!(bench.roster.rows[1].look(), Look::Failed);
+        bench.wish(|trials| Edit::Pardon { trials }).await;
+        bench.follow("it is forgiven").await;
+        assert_eq!(bench.roster.rows[1].look(), Look::Stopped);
+        bench.wish(|trials| Edit::Hold { trials }).await;
+        bench.follow("it is held").await;
+        assert_eq!(bench.roster.rows[1].look(), Look::Held);
+        bench.wish(|trials| Edit::Release { trials }).await;
+        let add = vec!["best".to_owned()];
+        bench.wish(|trials| Edit::Tag { trials, add: add.clone(), remove: vec![] }).await;
+        bench.follow("it is let go and gets a name").await;
+        bench.wish(|trials| Edit::Tag { trials, add: vec![], remove: add.clone() }).await;
+        bench.follow("it loses its name").await;
+        let values = [("linear_top1".to_owned(), 0.5)].into();
+        let event = WorkerEvent::Evaluated { values };
+        let line = EventLine { seq: 1, at_ms: 1, event };
+        bench.store.append(first, &[line], 10, 1).await.unwrap();
+        bench.end(first, Outcome::Finished { verdict: Verdict::Healthy }).await;
+        let third = bench.begin(2).await;
+        bench.end(third, Outcome::Stopped).await;
+        bench.follow("one is done, another came and went").await;
+        assert_eq!(bench.roster.rows[0].finals["linear_top1"], 0.5);
+        bench.follow("nothing happens").await;
+        let more = plan(&SWEEP.replace("[0, 1]", "[0, 1, 2]"));
+        bench.store.sync_plan(&more, 2).await.unwrap();
+        bench.follow("the file changed").await;
+        assert_eq!((bench.roster.rows.len(), bench.roster.seeds.as_slice()), (6, &[0, 1, 2][..]));
+    }
+
+    #[tokio::test]
+    async fn what_is_interrupted_is_marked_and_nothing_else() {
+        let bench = Bench::new().await;
+        let gone = [bench.plan.trials[3].train_key.clone()];
+        let marked = bench.roster.interrupted(&gone);
+        let marks: Vec<bool> = marked.rows.iter().map(|row| row.is_interrupted).collect();
+        assert_eq!(marks, [false, false, false, true]);
+        assert!(!bench.roster.rows[3].is_interrupted);
+    }
 }

@@ -74,6 +74,7 @@ impl Server {
         let rules = Rules { reach: Reach::of(at.ip()), names: names(&listen) };
         let (stop, stopping) = watch::channel(false);
         let house = House::new(store, token, rules, stopping);
+        tokio::spawn(house.clone().warm());
         Ok(Self { listener, at, house, stop, unkept })
     }
 

@@ -646,10 +646,40 @@ fn devices_and_figures_are_shown_as_they_stand() {
     let svg = serving.get(file);
     assert_eq!((svg.status, svg.header("content-type")), (200, "image/svg+xml"));
     assert!(svg.body.contains("<svg"), "{}", svg.body);
+    let narrow = page.split("srcset=\"").nth(1).unwrap().split('"').next().unwrap();
+    let narrow = serving.get(narrow);
+    assert!(narrow.status == 200 && narrow.body.contains("<svg") && narrow.body != svg.body);
     assert_eq!(serving.get("/sweeps/tiny/figures/nothing.svg").status, 404);
     assert_eq!(serving.get("/sweeps/tiny/figures/..%2f..%2fspec.json").status, 404);
     assert_eq!(serving.get("/sweeps/nine/figures").status, 404);
     let failed = folder("exits_1.sh", 100);
     let nothing = Serving::start(&failed, "").page("/sweeps/tiny/figures");
     assert!(nothing.contains("has no `linear_top1` yet"), "{nothing}");
+}
+
+#[test]
+fn a_page_of_many_trials_has_a_bounded_part_of_them() {
+    let terminal = Terminal::new();
+    let axis = "tau_base = { linspace = [0.9, 0.999, 500] }";
+    let text = SWEEP
+        .replace("batch_size = [64, 32]", axis)
+        .replace("epochs = 1", "epochs = 1\nbatch_size = 64");
+    let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
+    let plan = expand(&spec::parse("tiny.toml", &text).unwrap(), &request).unwrap();
+    block_on(async {
+        let store = Store::open(&terminal.path().join(".byol-sweep")).await.unwrap();
+        store.sync_plan(&plan, 1).await.unwrap();
+        store.close().await;
+    });
+    let serving = Serving::start(&terminal, "");
+    let cells = |page: &str| page.matches("<a class=\"cell").count();
+    let first = serving.page("/sweeps/tiny");
+    assert!(first.contains("0 of 1,000") && first.contains("1–60 of 500"), "{first}");
+    assert_eq!(cells(&first), 120);
+    let last = serving.page("/sweeps/tiny?page=9");
+    assert_eq!(cells(&last), 40);
+    assert!(last.contains("rel=\"prev\"") && !last.contains("rel=\"next\""));
+    let list = serving.page("/sweeps/tiny?view=list&page=10");
+    assert_eq!(list.matches("<tr id=").count(), 100);
+    assert!(list.contains("901–1,000 of 1,000") && list.contains("page=9\""), "{list}");
 }

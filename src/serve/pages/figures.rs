@@ -14,6 +14,9 @@ use super::Sheet;
 use crate::report::chart::{self, Columns};
 use crate::report::{Figure, Report, TableInfo};
 
+/// What files end with, by the columns of a page that they fit: phones get the narrow ones.
+const ENDINGS: [(&str, Columns); 2] = [(".narrow.svg", Columns::One), (".svg", Columns::Two)];
+
 /// Answers with a sweep's report.
 pub(in super::super) async fn page(
     State(house): State<House>,
@@ -56,9 +59,11 @@ fn svg(drawn: &Arc<Drawn>, file: &str) -> Result<String, Refusal> {
         )
     };
     let Drawn::Report(report) = &**drawn else { return Err(missing()) };
-    let is_it = |figure: &&Figure| file.strip_suffix(".svg") == Some(&figure.heading().file);
+    let stem = |(ending, columns)| Some((file.strip_suffix(ending)?, columns));
+    let (stem, columns) = ENDINGS.into_iter().find_map(stem).ok_or_else(missing)?;
+    let is_it = |figure: &&Figure| figure.heading().file == stem;
     let figure = report.figures.iter().find(is_it).ok_or_else(missing)?;
-    chart::svg(figure, Columns::Two).map_err(|error| Refusal::internal(&error))
+    chart::svg(figure, columns).map_err(|error| Refusal::internal(&error))
 }
 
 fn text(report: &Report) -> Markup {
@@ -73,7 +78,11 @@ fn picture(name: &str, figure: &Figure) -> Markup {
     let heading = figure.heading();
     html! {
         figure.chart {
-            img src=(links::figure(name, &heading.file)) alt=(heading.title);
+            picture {
+                source media="(max-width: 40rem)"
+                    srcset=(links::figure(name, &heading.file, ".narrow.svg"));
+                img src=(links::figure(name, &heading.file, ".svg")) alt=(heading.title);
+            }
             figcaption.muted { (heading.caption) }
         }
     }
