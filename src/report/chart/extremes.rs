@@ -121,6 +121,8 @@ fn revalued(figure: &Figure, new: impl Fn(f64) -> f64) -> Figure {
                 (point.x, point.y) = (new(point.x), new(point.y));
             }
         }
+        // What they show is bounded by what is read.
+        Figure::Views(_) | Figure::Embedding(_) | Figure::Neighbours(_) => {}
     }
     figure
 }
