@@ -173,10 +173,8 @@ impl Subject<'_> {
         panels.extend(self.changes(analysis, metric, &ticks));
         let title = format!("{} by {}", capitalised(&metric.words()), self.words);
         let ours = panels[0].lines.len();
-        let spread = has_spread(analysis).then(|| match ours <= MOST_BANDS {
-            true => SpreadMarks::bands(analysis.spread),
-            false => SpreadMarks::whiskers(analysis.spread),
-        });
+        let marks = if ours <= MOST_BANDS { SpreadMarks::bands } else { SpreadMarks::whiskers };
+        let spread = has_spread(analysis).then(|| marks(analysis.spread));
         Some(LineFigure {
             heading: Heading {
                 file: self.file.clone(),
