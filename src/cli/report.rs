@@ -118,6 +118,8 @@ fn columns(asked: ReportColumns) -> Columns {
 /// Reads all rows that the sweep's report is a function of.
 fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
     let mut gathered = reading.wait(report::gather(&reading.store, sweep.clone()))?;
+    let exhibits = report::exhibits_of(&reading.store, &sweep, &gathered);
+    gathered.exhibits = reading.wait(exhibits)?;
     gathered.sweep.file = shipped_file(&sweep, &gathered.trials);
     Ok(gathered)
 }

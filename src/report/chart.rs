@@ -7,12 +7,14 @@ mod columns;
 mod cost;
 mod curves;
 mod dots;
+mod embedding;
 #[cfg(test)]
 mod extremes;
 mod heat;
 mod legend;
 mod lines;
 mod marker;
+mod neighbours;
 mod palette;
 mod panels;
 mod parallel;
@@ -20,6 +22,7 @@ mod raster;
 mod shades;
 mod svg;
 mod text;
+mod views;
 
 use canvas::Drawing;
 
@@ -61,6 +64,9 @@ fn drawing(figure: &Figure, columns: Columns) -> Result<Drawing, ChartError> {
         Figure::Lines(figure) => lines::draw(figure, columns),
         Figure::Curves(figure) => curves::draw(figure, columns),
         Figure::Bars(figure) => bars::draw(figure, columns),
+        Figure::Views(figure) => views::draw(figure, columns),
+        Figure::Embedding(figure) => embedding::draw(figure, columns),
+        Figure::Neighbours(figure) => neighbours::draw(figure, columns),
         Figure::Heat(figure) => heat::draw(figure, columns),
         Figure::Dots(figure) => dots::draw(figure, columns),
         Figure::Parallel(figure) => parallel::draw(figure, columns),
@@ -128,6 +134,86 @@ mod tests {
         }
     }
 
+    fn shown(gathered: &Gathered) -> Vec<Figure> {
+        let mut figures = all_figures(gathered);
+        figures.retain(|figure| {
+            matches!(figure, Figure::Views(_) | Figure::Embedding(_) | Figure::Neighbours(_))
+        });
+        figures
+    }
+
+    #[test]
+    fn pictures_at_the_extremes_stay_on_their_sheet() {
+        let wide = samples::with_exhibits(samples::wide_arms());
+        let figures = shown(&wide);
+        assert_eq!(figures.len(), 3);
+        for (figure, columns) in in_all_widths(figures) {
+            let bytes = png(&figure, columns).unwrap();
+            let image = image::load_from_memory(&bytes).unwrap().to_rgb8();
+            let (width, height) = image.dimensions();
+            assert_eq!(width, columns.pixels());
+            assert!((300..3000).contains(&height), "{}: {height}", figure.heading().file);
+            assert!(ink(&image) > 0.01, "{}", figure.heading().file);
+            let at_edge = |x: u32, y: u32| x < 8 || y < 8 || x + 8 >= width || y + 8 >= height;
+            for (x, y, pixel) in image.enumerate_pixels().filter(|(x, y, _)| at_edge(*x, *y)) {
+                assert_eq!(pixel.0, [255; 3], "{} {columns:?} at {x}, {y}", figure.heading().file);
+            }
+        }
+    }
+
+    #[test]
+    fn no_words_or_pictures_lie_on_each_other() {
+        let gathered = [
+            samples::with_exhibits(samples::wide_arms()),
+            samples::with_exhibits(samples::collapsed_sweep()),
+        ];
+        for (figure, columns) in in_all_widths(gathered.iter().flat_map(shown).collect()) {
+            let drawing = drawing(&figure, columns).unwrap();
+            let boxes: Vec<[f64; 4]> = drawing.marks.iter().filter_map(canvas::extent).collect();
+            for (at, a) in boxes.iter().enumerate() {
+                for b in &boxes[at + 1..] {
+                    let apart = a[2] <= b[0] || b[2] <= a[0] || a[3] <= b[1] || b[3] <= a[1];
+                    assert!(apart, "{} {columns:?}: {a:?} {b:?}", figure.heading().file);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_svg_holds_its_pictures_as_png() {
+        use base64::Engine;
+        use base64::engine::general_purpose::STANDARD;
+        let figure = shown(&samples::with_exhibits(samples::removal_sweep())).remove(0);
+        let Figure::Views(views) = &figure else { panic!("no views") };
+        let text = svg(&figure, Columns::Two).unwrap();
+        let held: Vec<Vec<u8>> = text
+            .split("href=\"data:image/png;base64,")
+            .skip(1)
+            .map(|rest| STANDARD.decode(rest.split('"').next().unwrap()).unwrap())
+            .map(|bytes| image::load_from_memory(&bytes).unwrap().to_rgb8().into_raw())
+            .collect();
+        let originals = views.strips[0].originals.iter().flatten();
+        let pairs = views.strips.iter().flat_map(|strip| strip.pairs.iter().flatten());
+        let expected: Vec<&Vec<u8>> = originals.chain(pairs).map(|picture| &picture.rgb).collect();
+        assert_eq!(held.iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_png_shows_a_picture_where_it_stands() {
+        let figure = shown(&samples::with_exhibits(samples::removal_sweep())).remove(0);
+        let image = drawn(&figure);
+        let drawing = drawing(&figure, Columns::Two).unwrap();
+        for mark in &drawing.marks {
+            let canvas::Mark::Picture { picture, at, side } = mark else { continue };
+            let (x, y, side) = (at.0 as u32, at.1 as u32, *side as u32);
+            let there = image::imageops::crop_imm(&image, x, y, side, side).to_image();
+            let mean = |bytes: &[u8]| {
+                bytes.iter().map(|byte| f64::from(*byte)).sum::<f64>() / bytes.len() as f64
+            };
+            assert!((mean(there.as_raw()) - mean(&picture.rgb)).abs() < 4.0);
+        }
+    }
+
     fn some_of_every_kind() -> Vec<Figure> {
         let mut figures = all_figures(&samples::collapsed_sweep());
         figures.truncate(2);
@@ -190,6 +276,7 @@ mod tests {
                 let bars = figure.rows.iter_mut().flat_map(|row| &mut row.bars);
                 bars.for_each(|bar| bar.collapsed = false);
             }
+            Figure::Views(_) | Figure::Embedding(_) | Figure::Neighbours(_) => {}
             Figure::Heat(figure) => {
                 let squares = figure.panels.iter_mut().flat_map(|panel| &mut panel.squares);
                 squares.for_each(|square| square.collapsed = false);
@@ -246,7 +333,12 @@ mod tests {
     #[ignore = "writes pictures for people to look at"]
     fn keep_all_charts() {
         let folder = std::path::PathBuf::from(std::env::var_os("BYOL_SWEEP_CHARTS").unwrap());
-        for gathered in samples::all() {
+        let shown = [
+            samples::with_exhibits(samples::removal_sweep()),
+            samples::with_exhibits(samples::collapsed_sweep()),
+            samples::with_exhibits(samples::wide_arms()),
+        ];
+        for gathered in samples::all().into_iter().chain(shown) {
             for (figure, columns) in in_all_widths(all_figures(&gathered)) {
                 let name = format!("{}-{}", gathered.sweep.name, figure.heading().file);
                 let name = format!("{name}-{columns:?}.png");

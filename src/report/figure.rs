@@ -6,10 +6,13 @@ mod choice;
 mod cost;
 mod curves;
 mod dots;
+mod embedding;
 mod heat;
 mod lines;
+mod neighbours;
 mod parallel;
 mod schedules;
+mod views;
 
 use serde::Serialize;
 
@@ -19,8 +22,11 @@ pub use heat::{HeatFigure, HeatPanel, Square};
 pub use parallel::{ParallelAxis, ParallelCourse, ParallelFigure};
 
 use super::analysis::Analysis;
+use super::exhibits::choice::Chosen;
 use super::gathered::Gathered;
 use super::metric::Metric;
+use crate::ids::TrainKey;
+use crate::protocol::exhibit::Pictures;
 use crate::spec::sweep::SpreadKind;
 use choice::Choice;
 
@@ -44,6 +50,12 @@ pub enum Figure {
     Bars(BarFigure),
     /// Metrics over the updates, or schedules over the epochs.
     Curves(CurveFigure),
+    /// What augmentations make of images.
+    Views(ViewsFigure),
+    /// Where images lie in the embedding.
+    Embedding(EmbeddingFigure),
+    /// What encoders take for alike.
+    Neighbours(NeighboursFigure),
     /// A shaded square for each pair of values.
     Heat(HeatFigure),
     /// A row of dots a setting.
@@ -192,6 +204,8 @@ pub enum Origin {
     Ours,
     /// The paper's.
     Paper,
+    /// Other people's.
+    Imported,
 }
 
 /// A point of a line.
@@ -272,13 +286,151 @@ pub struct CurveFigure {
     pub panels: Vec<Panel>,
 }
 
+/// A square picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// In pixels.
+    pub side: usize,
+    /// Red, green, blue, row by row.
+    pub rgb: Vec<u8>,
+}
+
+impl Picture {
+    fn all(pictures: &Pictures) -> Vec<Self> {
+        let side = pictures.side;
+        pictures.iter().map(|rgb| Self { side, rgb: rgb.to_vec() }).collect()
+    }
+}
+
+impl Serialize for Picture {
+    /// Tells its side and the BLAKE3 digest of its pixels, which are in the rows.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let digest = blake3::hash(&self.rgb).to_hex();
+        serializer.collect_str(&format_args!("{0}x{0} {digest:.16}", self.side))
+    }
+}
+
+/// What augmentations make of images.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ViewsFigure {
+    /// Words.
+    pub heading: Heading,
+    /// One for each way of making views.
+    pub strips: Vec<Strip>,
+}
+
+/// The views of one way of making them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Strip {
+    /// The settings that make them so.
+    pub name: String,
+    /// The images; `None` where they are those of the strip above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub originals: Option<Vec<Picture>>,
+    /// T and T' of each image.
+    pub pairs: Vec<[Picture; 2]>,
+}
+
+/// Where images lie in the embedding.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EmbeddingFigure {
+    /// Words.
+    pub heading: Heading,
+    /// What labels mean; none where images have no labels.
+    pub classes: Vec<String>,
+    /// Principal components are drawn from minus this to this.
+    pub reach: f64,
+    /// One a setting, the same images in the same order.
+    pub maps: Vec<EmbeddingMap>,
+}
+
+/// One setting's embedding.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EmbeddingMap {
+    /// The setting.
+    pub name: String,
+    /// Seed, result, and why it is shown.
+    pub note: String,
+    /// Percent of the variance that the two components have.
+    pub shares: [f64; 2],
+    /// Along the two first principal components.
+    pub pca: Vec<[f64; 2]>,
+    /// By t-SNE, in [-1, 1]; none where there are too few images.
+    pub tsne: Vec<[f64; 2]>,
+    /// Class of each image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<u8>>,
+}
+
+/// What encoders take for alike.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NeighboursFigure {
+    /// Words.
+    pub heading: Heading,
+    /// Whether classes are known.
+    pub is_labelled: bool,
+    /// One a setting.
+    pub blocks: Vec<NeighbourBlock>,
+}
+
+/// What one encoder takes for alike.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NeighbourBlock {
+    /// The setting.
+    pub name: String,
+    /// Seed, result, and why it is shown.
+    pub note: String,
+    /// One a test image.
+    pub rows: Vec<NeighbourRow>,
+}
+
+/// A test image and its neighbours.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NeighbourRow {
+    /// The test image.
+    pub query: Picture,
+    /// Its class, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Nearest first.
+    pub found: Vec<Neighbour>,
+}
+
+/// A neighbour.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Neighbour {
+    /// The image.
+    pub picture: Picture,
+    /// Whether it is of the test image's class, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_class: Option<bool>,
+}
+
 impl Figure {
+    /// Returns whether it shows pictures and not only marks.
+    pub fn has_pictures(&self) -> bool {
+        match self {
+            Self::Views(_) | Self::Neighbours(_) => true,
+            Self::Lines(_)
+            | Self::Bars(_)
+            | Self::Curves(_)
+            | Self::Heat(_)
+            | Self::Dots(_)
+            | Self::Parallel(_)
+            | Self::Cost(_)
+            | Self::Embedding(_) => false,
+        }
+    }
+
     /// Returns its words.
     pub fn heading(&self) -> &Heading {
         match self {
             Self::Lines(figure) => &figure.heading,
             Self::Bars(figure) => &figure.heading,
             Self::Curves(figure) => &figure.heading,
+            Self::Views(figure) => &figure.heading,
+            Self::Embedding(figure) => &figure.heading,
+            Self::Neighbours(figure) => &figure.heading,
             Self::Heat(figure) => &figure.heading,
             Self::Dots(figure) => &figure.heading,
             Self::Parallel(figure) => &figure.heading,
@@ -297,7 +449,11 @@ pub fn figures(gathered: &Gathered, analysis: &Analysis) -> Vec<Figure> {
     let cost = cost::against_cost(gathered, analysis).map(Figure::Cost);
     let curves = curves::over_updates(gathered, analysis).into_iter().map(Figure::Curves);
     let schedules = schedules::of_all(gathered, analysis).map(Figure::Curves);
-    results.chain(cost).chain(curves).chain(schedules).collect()
+    let views = views::figure(gathered, analysis).map(Figure::Views);
+    let embedding = embedding::figure(gathered, analysis).map(Figure::Embedding);
+    let neighbours = neighbours::figure(gathered, analysis).map(Figure::Neighbours);
+    let numbers = results.chain(cost).chain(curves).chain(schedules);
+    numbers.chain(views).chain(embedding).chain(neighbours).collect()
 }
 
 fn of_results(choice: Choice<'_>, gathered: &Gathered, analysis: &Analysis) -> Option<Figure> {
@@ -331,6 +487,22 @@ fn levels(analysis: &Analysis, metric: Metric<'_>) -> Vec<Level> {
 fn slug(name: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     name.chars().map(letter).collect()
+}
+
+/// A trial's seed in words.
+fn seed_of(gathered: &Gathered, key: &TrainKey) -> String {
+    let trial = gathered.trials.iter().find(|trial| trial.train_key == *key);
+    trial.map_or_else(|| "one seed".to_owned(), |trial| format!("seed {}", trial.run.seed))
+}
+
+/// What stands below the name of a setting that is compared: `seed 0, 61.2 %, best`.
+fn note(gathered: &Gathered, analysis: &Analysis, chosen: &Chosen) -> String {
+    let finals = gathered.finals.iter().find(|finals| finals.train_key == chosen.trial);
+    let value = finals.and_then(|finals| finals.values.get(&analysis.metric));
+    let value = value.map(|value| Metric(&analysis.metric).shown_with_unit(*value));
+    let seed = seed_of(gathered, &chosen.trial);
+    let roles = chosen.roles.iter().map(|role| role.word().to_owned());
+    [seed].into_iter().chain(value).chain(roles).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether any setting has a spread to draw.
@@ -411,6 +583,9 @@ mod tests {
                     Figure::Lines(figure) => figure.panels,
                     Figure::Curves(figure) => figure.panels,
                     Figure::Bars(_)
+                    | Figure::Views(_)
+                    | Figure::Embedding(_)
+                    | Figure::Neighbours(_)
                     | Figure::Heat(_)
                     | Figure::Dots(_)
                     | Figure::Parallel(_)
@@ -472,6 +647,9 @@ mod tests {
                 }
                 Figure::Curves(figure) => {
                     assert!(figure.panels.iter().all(|panel| panel.lines.len() <= MOST_LINES));
+                }
+                Figure::Views(_) | Figure::Embedding(_) | Figure::Neighbours(_) => {
+                    panic!("no trial shows anything")
                 }
                 Figure::Heat(_) | Figure::Dots(_) | Figure::Parallel(_) | Figure::Cost(_) => {}
             }

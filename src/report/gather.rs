@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::exhibits::choice::Wanted;
+use super::exhibits::{self, ExhibitRow, Found, read};
 use super::gathered::{Gathered, SpentOn, SweepFacts};
 use crate::ids::TrainKey;
 use crate::plan::cost::DeviceKind;
@@ -12,8 +14,8 @@ use crate::store::{Spent, Store, StoreError, WorkerUse};
 /// Metrics whose course is drawn.
 const CURVES: [&str; 4] = ["loss", "knn_probe_top1", "embedding_std_relative", "effective_rank"];
 
-/// Reads all rows of a sweep's report. Which file it was planned from is left open: the store keeps
-/// the text and not the name.
+/// Reads all rows of a sweep's report but those of [`exhibits`]. Which file it was planned from is
+/// left open: the store keeps the text and not the name.
 ///
 /// # Errors
 ///
@@ -63,6 +65,28 @@ async fn spent(store: &Store, trials: &[TrialRow]) -> Result<Vec<SpentOn>, Store
         train_s: spent.train_ms as f64 / 1000.0,
     };
     Ok(store.spent(&trained, 0).await?.into_iter().map(spent_on).collect())
+}
+
+/// Reads what the sweep's trials show beside numbers, reduced to what figures draw. What is missing
+/// or damaged is told in the rows.
+///
+/// # Errors
+///
+/// SQLite's own.
+pub async fn exhibits(
+    store: &Store,
+    sweep: &SweepRow,
+    gathered: &Gathered,
+) -> Result<Vec<ExhibitRow>, StoreError> {
+    let wanted = Wanted::of(gathered);
+    let mut found = Found::new();
+    for key in wanted.all() {
+        let left = store.exhibit(key, &sweep.eval_key).await?;
+        let left = left.ok_or_else(|| read::NONE_LEFT.to_owned());
+        let read = left.and_then(|left| read::read(&left.path, &left.digest));
+        found.insert(key.clone(), read);
+    }
+    Ok(exhibits::rows(&wanted, &found))
 }
 
 /// Returns the workers in words, where there is more than one.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::exhibits::ExhibitRow;
 use crate::ids::TrainKey;
 use crate::import::Imported;
 use crate::spec::eval::EvalSpec;
@@ -29,6 +30,8 @@ pub struct Gathered {
     pub curves: BTreeMap<String, Vec<Series>>,
     /// Other people's results of its cells.
     pub imported: Vec<Imported>,
+    /// What trials show beside numbers, reduced to what is drawn.
+    pub exhibits: Vec<ExhibitRow>,
     /// What trials took that were trained to their end, where known.
     pub spent: Vec<SpentOn>,
 }
@@ -116,6 +119,7 @@ enum Line {
     Finals { finals: Finals },
     Series { metric: String, series: Series },
     Imported { imported: Imported },
+    Exhibit { exhibit: Box<ExhibitRow> },
     Spent { spent: SpentOn },
 }
 
@@ -130,7 +134,8 @@ impl Gathered {
         for series in curves.values_mut().flatten() {
             series.points = thinned(&series.points);
         }
-        Self { sweep, trials, finals, curves, imported: Vec::new(), spent: Vec::new() }
+        let (imported, exhibits, spent) = (Vec::new(), Vec::new(), Vec::new());
+        Self { sweep, trials, finals, curves, imported, exhibits, spent }
     }
 
     /// Sets other people's results beside ours: those of a cell of this sweep.
@@ -159,7 +164,9 @@ impl Gathered {
         });
         let imported = self.imported.iter().cloned().map(|imported| Line::Imported { imported });
         let spent = self.spent.iter().cloned().map(|spent| Line::Spent { spent });
-        let rows = trials.chain(finals).chain(curves).chain(imported).chain(spent);
+        let exhibits = self.exhibits.iter().cloned();
+        let exhibits = exhibits.map(|row| Line::Exhibit { exhibit: Box::new(row) });
+        let rows = trials.chain(finals).chain(curves).chain(imported).chain(spent).chain(exhibits);
         let mut text = String::new();
         for line in std::iter::once(sweep).chain(rows) {
             text += &serde_json::to_string(&line).expect("plain data serialises");
@@ -175,7 +182,7 @@ impl Gathered {
     pub fn from_jsonl(text: &str) -> Result<Self, RowsError> {
         let mut found: Option<SweepFacts> = None;
         let (mut trials, mut finals) = (Vec::new(), Vec::new());
-        let (mut imported, mut spent) = (Vec::new(), Vec::new());
+        let (mut imported, mut spent, mut exhibits) = (Vec::new(), Vec::new(), Vec::new());
         let mut curves: BTreeMap<String, Vec<Series>> = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
             let line = serde_json::from_str(line)
@@ -188,11 +195,12 @@ impl Gathered {
                 Line::Series { metric, series } => curves.entry(metric).or_default().push(series),
                 Line::Imported { imported: row } => imported.push(row),
                 Line::Spent { spent: row } => spent.push(row),
+                Line::Exhibit { exhibit } => exhibits.push(*exhibit),
             }
         }
         let sweep = found.ok_or(RowsError::NoSweep)?;
         let gathered = Self::new(sweep, trials, finals, curves);
-        Ok(gathered.beside(imported).with_spent(spent))
+        Ok(Self { exhibits, ..gathered.beside(imported).with_spent(spent) })
     }
 }
 

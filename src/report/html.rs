@@ -50,8 +50,10 @@ fn nonce(report: &Report) -> &str {
 }
 
 fn head(report: &Report, page: &mut Markup) {
+    let has_pictures = report.figures.iter().any(Figure::has_pictures);
+    let pictures = if has_pictures { " img-src data:;" } else { "" };
     let policy = format!(
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{}'; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{}';{pictures} base-uri 'none'; form-action 'none'",
         nonce(report)
     );
     page.open("head", &[]);
@@ -223,6 +225,14 @@ mod tests {
         }
         assert_eq!(page.matches("<figure>").count(), report.figures.len());
         assert_eq!(page.matches("class=\"trial\"").count(), 30);
+    }
+
+    #[test]
+    fn pictures_within_drawings_are_let_in() {
+        let gathered = samples::with_exhibits(samples::removal_sweep());
+        let page = page(&build(&gathered).unwrap()).unwrap();
+        assert!(page.contains("href=\"data:image/png;base64,"), "no picture is there");
+        assert!(page.contains("; img-src data:; base-uri"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod check;
 mod digits;
 mod entry;
 pub mod estimate;
+pub mod exhibits;
 pub mod figure;
 pub mod floor;
 mod gather;
@@ -45,7 +46,7 @@ use serde_json::json;
 pub use chart::Columns;
 pub use check::{CheckError, Checked, Fault, FaultKind, check, kept};
 pub use figure::Figure;
-pub use gather::gather;
+pub use gather::{exhibits as exhibits_of, gather};
 pub use gathered::{Gathered, RowsError, SpentOn, SweepFacts};
 pub use provenance::Provenance;
 pub use records::Records;
@@ -53,6 +54,7 @@ pub use table::TableInfo;
 pub use trials::Trials;
 pub use write::{Format, WriteError, write};
 
+use crate::ids::TrainKey;
 use crate::spec::smoke::tried_by;
 use crate::spec::sweep::Scale;
 use crate::store::rows::TrialState;
@@ -164,7 +166,7 @@ pub fn build(gathered: &Gathered) -> Result<Report, BuildError> {
             notice: notice(gathered.sweep.scale),
             description: gathered.sweep.description.clone(),
             commands: commands(&gathered.sweep),
-            summary: summary::sentences(&analysis),
+            summary: summary(gathered, &analysis),
         },
         tables: results::tables(gathered, &analysis),
         figures: figure::figures(gathered, &analysis),
@@ -197,6 +199,17 @@ fn unknown_metric(gathered: &Gathered, metric: &str) -> Option<BuildError> {
         known: known.iter().copied().collect::<Vec<_>>().join(", "),
         hint: nearest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?")),
     })
+}
+
+/// What came out, and what no picture shows.
+fn summary(gathered: &Gathered, analysis: &analysis::Analysis) -> Vec<String> {
+    let name = |key: &TrainKey| {
+        let cell = analysis.cells.iter().find(|cell| cell.train_keys.contains(key))?;
+        Some(cell.name())
+    };
+    let mut sentences = summary::sentences(analysis);
+    sentences.extend(exhibits::sentences(&gathered.exhibits, name));
+    sentences
 }
 
 /// What a report of a smoke run begins with.

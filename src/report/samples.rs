@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::exhibits;
+use super::exhibits::choice::Wanted;
 use super::gathered::{Gathered, SpentOn, SweepFacts};
+use crate::ids::TrainKey;
 use crate::outcome::{FailureReason, Verdict};
 use crate::plan::Label;
+use crate::protocol::exhibit::{
+    Classes, Exhibit, NeighbourLabels, Neighbours, Pictures, Points, Views as SeenViews,
+};
 use crate::spec::eval::{EvalSpec, KnnSpec, LinearSpec};
 use crate::spec::run::{
     DataSpec, EncoderSpec, HeadSpec, LastScale, Loss, Normalization, NtXentScale, OptimizerSpec,
@@ -319,6 +325,87 @@ pub(super) fn removal_sweep() -> Gathered {
     sample.0.trials[1].verdict = Some(Verdict::Diverged);
     sample.0.trials[2].verdict = Some(Verdict::Collapsed);
     sample.0
+}
+
+/// What a worker might leave: views of 6 images, `points` test images of ten classes, the neighbours
+/// of 8. Another `variant` has other views and neighbours, of the same images.
+pub(super) fn exhibit(variant: u8, views_side: usize, thumb: usize, points: usize) -> Exhibit {
+    // A multiplicative generator's high bytes: PNG finds nothing to save.
+    let noise = |seed: u8, side: usize, count: usize| {
+        let mut state = u64::from(seed) + 1;
+        let mut next = move || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        Pictures { side, rgb: (0..side * side * count * 3).map(|_| next()).collect() }
+    };
+    let wave = |at: usize, step: f32| (at as f32 * step + f32::from(variant)).sin();
+    let direction = |at: usize| {
+        let mut row = [0.3 * wave(at, 0.7), 0.3 * wave(at, 1.9), 0.0, 0.0, 0.0];
+        row[2 + at % 3] += 1.0;
+        let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
+        row.map(|value| half::f16::from_f32(value / length).to_f32())
+    };
+    Exhibit {
+        classes: Classes { names: (0..10).map(|class| format!("class {class}")).collect(), of: 10 },
+        views: SeenViews {
+            numbers: (0..6).collect(),
+            epoch: 0,
+            originals: noise(200, views_side, 6),
+            first: noise(variant, views_side, 6),
+            second: noise(variant ^ 128, views_side, 6),
+        },
+        points: Points {
+            size: 5,
+            features: (0..points).flat_map(direction).collect(),
+            labels: Some((0..points).map(|at| (at % 10) as u8).collect()),
+        },
+        neighbours: Neighbours {
+            among: 2048,
+            each: 6,
+            queries: noise(201, thumb, 8),
+            found: noise(variant ^ 64, thumb, 48),
+            cosines: (0..48).map(|at| 1.0 - at as f32 / 100.0).collect(),
+            labels: Some(NeighbourLabels {
+                queries: (0..8).collect(),
+                same_class: (0..48).map(|at| (at + usize::from(variant)) % 3 != 0).collect(),
+            }),
+        },
+    }
+}
+
+/// The rows with what their trials might have left.
+pub(super) fn with_exhibits(mut gathered: Gathered) -> Gathered {
+    // Each arm of these rows makes views of its own.
+    for trial in &mut gathered.trials {
+        if !trial.labels[0].axes.contains_key("batch_size") {
+            let p = (trial.run.warmup_epochs + 1.0) / 100.0;
+            trial.run.views.t.flip = Some(crate::spec::run::Flip { p });
+        }
+    }
+    let wanted = Wanted::of(&gathered);
+    let variant = |key: &TrainKey| wanted.all().iter().position(|other| *other == key);
+    let found = wanted.all().into_iter().map(|key| {
+        let place = wanted.compared.iter().position(|other| other == key);
+        let place = place.or(variant(key)).unwrap_or(0) as u8;
+        (key.clone(), Ok(exhibit(place, 8, 8, 20)))
+    });
+    gathered.exhibits = exhibits::rows(&wanted, &found.collect());
+    gathered
+}
+
+/// [`augmentation_sweep`] with names that no label has room for.
+pub(super) fn wide_arms() -> Gathered {
+    let mut gathered = augmentation_sweep(1);
+    gathered.sweep.name = "wide-arms".to_owned();
+    for trial in &mut gathered.trials {
+        if let Some(name) = trial.labels[0].arm.as_mut().filter(|name| *name != "baseline") {
+            *name = format!("{name}, then everything else as in the table of the appendix");
+        }
+    }
+    gathered
 }
 
 /// Depth of both heads, three seeds; with the deepest of both nothing has come out.

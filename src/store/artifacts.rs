@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Store, StoreError};
-use crate::ids::TrainKey;
+use crate::ids::{EvalKey, TrainKey};
 
 /// A file that a worker left for reports and exports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +40,39 @@ impl Store {
         .fetch_optional(&self.pool)
         .await
         .map_err(self.sql())?;
-        let place = |(folder, file, digest): (String, String, String)| ArtifactRow {
-            path: self.state.join(folder).join(file),
-            digest,
-        };
-        Ok(row.map(place))
+        Ok(row.map(|row| self.placed(row)))
+    }
+
+    /// Returns the newest exhibit that an attempt of the trial left which evaluated by this protocol
+    /// to its end, if one left it.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn exhibit(
+        &self,
+        trial: &TrainKey,
+        eval_key: &EvalKey,
+    ) -> Result<Option<ArtifactRow>, StoreError> {
+        let row: Option<(String, String, String)> = sqlx::query_as(
+            "SELECT a.folder, w.path, w.digest
+             FROM trial t
+             JOIN attempt a ON a.trial_id = t.id AND a.eval_key = ? AND a.outcome = 'finished'
+             JOIN artifact w ON w.attempt_id = a.id AND w.kind = ?
+             WHERE t.train_key = ?
+             ORDER BY a.number DESC, w.seq DESC
+             LIMIT 1",
+        )
+        .bind(eval_key.as_str())
+        .bind(crate::protocol::exhibit::ARTIFACT)
+        .bind(trial.as_str())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(self.sql())?;
+        Ok(row.map(|row| self.placed(row)))
+    }
+
+    fn placed(&self, (folder, file, digest): (String, String, String)) -> ArtifactRow {
+        ArtifactRow { path: self.state.join(folder).join(file), digest }
     }
 }

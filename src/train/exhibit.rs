@@ -17,14 +17,16 @@ use crate::data::{Dataset, Split};
 use crate::files::write_atomically;
 use crate::protocol::WorkerEvent;
 use crate::protocol::exhibit::{
-    ARTIFACT, Classes, Exhibit, LARGEST_SIDE, MOST_CLASSES, MOST_POINTS, NeighbourLabels,
-    Neighbours, Pictures, Points, Views,
+    ARTIFACT, Classes, Exhibit, LARGEST_SIDE, MOST_CLASSES, NeighbourLabels, Neighbours, Pictures,
+    Points, Views,
 };
 use crate::protocol::folder::AttemptFolder;
 use crate::spec::run::{DataSpec, Flip, Grayscale, RunSpec, Solarize, ViewRecipe};
 
 /// Bytes that a file should not exceed by much; features fill what pictures leave.
 const BYTES: usize = 960_000;
+/// Test images whose features are shown: more lie on each other on a map of a few inches.
+const POINTS: usize = 300;
 /// Training images whose views are shown.
 const VIEWS: usize = 6;
 /// Training images that those are chosen among.
@@ -134,7 +136,7 @@ pub fn of(subject: Subject<'_>, poll: Poll<'_>) -> Result<Exhibit, TrainError> {
     let pictures = [&views.originals, &views.first, &views.second];
     let pictures = pictures.into_iter().chain([&neighbours.queries, &neighbours.found]);
     let left = BYTES.saturating_sub(pictures.map(|pictures| pictures.rgb.len()).sum());
-    let most = (left / (2 * looked.size)).clamp(1, MOST_POINTS);
+    let most = (left / (2 * looked.size)).clamp(1, POINTS);
     let images = shown.points(test.len(), most);
     let points = Points {
         size: looked.size,

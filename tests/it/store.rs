@@ -252,6 +252,7 @@ contract! {
     metric_names_are_those_of_the_trials
     seconds_of_a_trial_are_those_of_all_its_training
     what_workers_say_is_kept
+    an_exhibit_is_of_the_newest_attempt_that_evaluated_so
     trials_are_found_by_the_beginning_of_their_key
     a_data_set_has_its_newest_digest
     a_decision_counts_for_its_sweep_and_policy_alone
@@ -651,6 +652,30 @@ async fn what_a_resume_needs_is_known(store: Store) {
 }
 
 // Results.
+
+async fn an_exhibit_is_of_the_newest_attempt_that_evaluated_so(store: Store) {
+    let plan = plan("a", [1, 2]);
+    store.sync_plan(&plan, 10).await.unwrap();
+    let exhibit = |digest: &str| WorkerEvent::Artifact {
+        artifact: "exhibit".into(),
+        file: "exhibit.safetensors".into(),
+        digest: digest.into(),
+    };
+    let found = async |key: &TrainKey, eval_key: &EvalKey| {
+        store.exhibit(key, eval_key).await.unwrap().map(|row| row.digest)
+    };
+    attempt(&store, training(1), [exhibit("cut off")], &failed()).await;
+    assert_eq!(found(&key(1), &plan.eval_key).await, None);
+    attempt(&store, training(1), [weights(), exhibit("trained")], &finished()).await;
+    let other = evaluation(1, other_eval_key());
+    attempt(&store, other, [exhibit("otherwise")], &finished()).await;
+    assert_eq!(found(&key(1), &plan.eval_key).await.as_deref(), Some("trained"));
+    assert_eq!(found(&key(1), &other_eval_key()).await.as_deref(), Some("otherwise"));
+    let again = evaluation(1, plan.eval_key.clone());
+    attempt(&store, again, [exhibit("again")], &finished()).await;
+    assert_eq!(found(&key(1), &plan.eval_key).await.as_deref(), Some("again"));
+    assert_eq!(found(&key(2), &plan.eval_key).await, None);
+}
 
 async fn a_series_takes_the_highest_attempt_at_each_update(store: Store) {
     store.sync_plan(&plan("a", [1, 2, 3]), 10).await.unwrap();

@@ -5,6 +5,7 @@ use super::ChartError;
 use super::columns::Columns;
 use super::palette::{Dash, FAINT_INK, INK, Rgb};
 use super::text::{Typeface, Weight};
+use crate::report::figure::Picture;
 
 /// A position from the top left corner, in units of which [`Columns`] says how many are an inch.
 pub(super) type Spot = (f64, f64);
@@ -26,6 +27,8 @@ pub(super) enum Mark {
     Disc { at: Spot, radius: f64, color: Rgb },
     /// A line through spots with round joints.
     Line { spots: Vec<Spot>, width: f64, color: Rgb, dash: Dash },
+    /// A picture of `side` units; `at` is its left top corner.
+    Picture { picture: Picture, at: Spot, side: f64 },
     /// A line of words; `at` is the left end of its base line.
     Words { words: String, face: Typeface, at: Spot, color: Rgb },
 }
@@ -87,6 +90,14 @@ impl Canvas {
         }
     }
 
+    /// Sets a picture with its left top corner at `at`, on whole units so that equal ones look equal.
+    pub(super) fn picture(&mut self, picture: &Picture, at: Spot, side: f64) {
+        if is_drawable(&at) {
+            let at = (at.0.round(), at.1.round());
+            self.marks.push(Mark::Picture { picture: picture.clone(), at, side: side.round() });
+        }
+    }
+
     /// Sets a line of words with `at` on its base line.
     pub(super) fn words(
         &mut self,
@@ -130,4 +141,18 @@ impl Canvas {
 /// Positions beyond any sheet would overflow the integers of what draws them.
 fn is_drawable(spot: &Spot) -> bool {
     [spot.0, spot.1].iter().all(|c| c.is_finite() && c.abs() < 20_000.0)
+}
+
+/// Returns the box that words or a picture take: left, top, right, bottom; `None` for other marks.
+#[cfg(test)]
+pub(super) fn extent(mark: &Mark) -> Option<[f64; 4]> {
+    match mark {
+        Mark::Polygon { .. } | Mark::Disc { .. } | Mark::Line { .. } => None,
+        Mark::Picture { at, side, .. } => Some([at.0, at.1, at.0 + side, at.1 + side]),
+        Mark::Words { words, face, at, .. } => {
+            // Most letters have no descender of more than a fifth.
+            let size = face.width("nnnn") / 2.3;
+            Some([at.0, at.1 - 0.75 * size, at.0 + face.width(words), at.1 + 0.2 * size])
+        }
+    }
 }

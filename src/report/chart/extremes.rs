@@ -19,7 +19,7 @@ fn areas(drawing: &Drawing) -> Vec<(&str, Area)> {
             let right = left + face.width(words);
             Some((words.as_str(), (left, base - above, right, base + below)))
         }
-        Mark::Polygon { .. } | Mark::Disc { .. } | Mark::Line { .. } => None,
+        Mark::Polygon { .. } | Mark::Disc { .. } | Mark::Line { .. } | Mark::Picture { .. } => None,
     };
     drawing.marks.iter().filter_map(area).collect()
 }
@@ -35,6 +35,7 @@ fn spots(mark: &Mark) -> Vec<(f64, f64)> {
         Mark::Disc { at: (x, y), radius, .. } => {
             vec![(x - radius, y - radius), (x + radius, y + radius)]
         }
+        Mark::Picture { at: (x, y), side, .. } => vec![(*x, *y), (x + side, y + side)],
         Mark::Words { .. } => Vec::new(),
     }
 }
@@ -121,6 +122,8 @@ fn revalued(figure: &Figure, new: impl Fn(f64) -> f64) -> Figure {
                 (point.x, point.y) = (new(point.x), new(point.y));
             }
         }
+        // What they show is bounded by what is read.
+        Figure::Views(_) | Figure::Embedding(_) | Figure::Neighbours(_) => {}
     }
     figure
 }
@@ -131,6 +134,17 @@ fn all_figures() -> Vec<(Figure, String)> {
         figures_of(&gathered).into_iter().map(named).collect::<Vec<_>>()
     };
     samples::all().into_iter().flat_map(of).collect()
+}
+
+#[test]
+fn pictures_of_many_settings_with_long_names_keep_their_layout() {
+    let sweeps = [samples::wide_arms(), samples::collapsed_sweep()].map(samples::with_exhibits);
+    let of = |gathered: &Gathered| {
+        let figures = figures_of(gathered);
+        let name = gathered.sweep.name.clone();
+        figures.into_iter().map(move |figure| (figure, name.clone())).collect::<Vec<_>>()
+    };
+    hold(sweeps.iter().flat_map(of));
 }
 
 #[test]

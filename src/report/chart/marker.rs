@@ -35,6 +35,11 @@ pub(super) fn draw(
     }
 }
 
+/// Draws a marker alone, for many of them.
+pub(super) fn plain(canvas: &mut Canvas, shape: Shape, at: Spot, radius: f64, color: Rgb) {
+    blot(canvas, shape, at, radius, color);
+}
+
 /// Draws a cross.
 fn cross(canvas: &mut Canvas, (x, y): Spot, radius: f64, color: Rgb) {
     let reach = radius * std::f64::consts::FRAC_1_SQRT_2;

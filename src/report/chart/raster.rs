@@ -2,12 +2,14 @@
 //! which gives smooth edges. Knows nothing of figures.
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::imageops;
 use plotters::prelude::{BitMapBackend, Color, DrawingBackend, RGBAColor, RGBColor};
 
 use super::ChartError;
 use super::canvas::{Drawing, Mark, Spot};
 use super::palette::{Dash, Rgb};
 use super::text::Typeface;
+use crate::report::figure::Picture;
 
 /// Pixels drawn for each pixel kept, in each direction.
 const OVERSAMPLING: u32 = 2;
@@ -24,6 +26,7 @@ pub(super) fn png(drawing: &Drawing) -> Result<Vec<u8>, ChartError> {
             }
             Mark::Disc { at, radius, color } => sheet.disc(*at, *radius, *color)?,
             Mark::Line { spots, width, color, dash } => sheet.line(spots, *width, *color, *dash)?,
+            Mark::Picture { picture, at, side } => sheet.picture(picture, *at, *side),
             Mark::Words { words, face, at, color } => sheet.words(words, face, *at, *color),
         }
     }
@@ -104,6 +107,26 @@ impl Sheet {
             }
         }
         Ok(())
+    }
+
+    /// Sets a picture, enlarged smoothly as browsers do.
+    fn picture(&mut self, picture: &Picture, at: Spot, side: f64) {
+        let small = picture.side as u32;
+        let Some(small) = image::RgbImage::from_raw(small, small, picture.rgb.clone()) else {
+            return;
+        };
+        let large = (side * f64::from(OVERSAMPLING)) as u32;
+        let large = imageops::resize(&small, large, large, imageops::FilterType::Triangle);
+        let (left, top) = oversampled(&at);
+        let (columns, rows) = (self.width * OVERSAMPLING, self.height * OVERSAMPLING);
+        for (x, y, pixel) in large.enumerate_pixels() {
+            let (x, y) = (i64::from(left) + i64::from(x), i64::from(top) + i64::from(y));
+            let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { continue };
+            if x < columns && y < rows {
+                let start = (y as usize * columns as usize + x as usize) * 3;
+                self.pixels[start..start + 3].copy_from_slice(&pixel.0);
+            }
+        }
     }
 
     fn words(&mut self, words: &str, face: &Typeface, at: Spot, color: Rgb) {

@@ -5,10 +5,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::canvas::{Drawing, Mark, Spot};
 use super::columns::UNITS_PER_INCH;
 use super::palette::Rgb;
 use super::text::Outlined;
+use crate::report::exhibits::tiles::png;
 
 /// Returns a drawing as SVG with a title and a description for those who do not see it.
 pub(super) fn svg(drawing: &Drawing, title: &str, description: &str) -> String {
@@ -68,6 +72,14 @@ fn element(mark: &Mark, glyphs: &mut BTreeMap<String, String>) -> String {
                 short(*width)
             )
         }
+        Mark::Picture { picture, at, side } => format!(
+            "<image x=\"{}\" y=\"{}\" width=\"{2}\" height=\"{2}\" \
+             href=\"data:image/png;base64,{3}\"/>",
+            short(at.0),
+            short(at.1),
+            short(*side),
+            STANDARD.encode(png(picture.side, picture.side, &picture.rgb).unwrap_or_default())
+        ),
         Mark::Words { words, face, at, color } => {
             let (scale, set) = face.outlined(words);
             let mut uses = String::new();
