@@ -19,6 +19,7 @@ use byol_sweep::protocol::{EventLine, WorkerEvent};
 use byol_sweep::spec;
 use byol_sweep::store::rows::AttemptKind;
 use byol_sweep::store::{DATABASE, NewAttempt, Store};
+use nix::sys::resource::{UsageWho, getrusage};
 
 /// Metrics of a line, and lines of a trial.
 const METRICS: [&str; 10] = [
@@ -144,7 +145,12 @@ fn report(folder: &Path, trials: usize) -> anyhow::Result<()> {
         let mut times =
             (0..runs).map(|_| time(folder, &verb)).collect::<anyhow::Result<Vec<Duration>>>()?;
         times.sort();
-        println!("{:<28} {:.0} ms", verb.join(" "), times[runs / 2].as_secs_f64() * 1000.0);
+        println!(
+            "{:<28} {:.0} ms, {} MB",
+            verb.join(" "),
+            times[runs / 2].as_secs_f64() * 1000.0,
+            largest_memory()?
+        );
     }
     // The two that were alive have no process: they are given up, and tried again.
     let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers/finishes.sh");
@@ -155,6 +161,11 @@ fn report(folder: &Path, trials: usize) -> anyhow::Result<()> {
     let took = time(folder, &run)?;
     println!("run, with nothing to do      {:.0} ms", took.as_secs_f64() * 1000.0);
     Ok(())
+}
+
+/// Returns the largest memory of any program so far, in MB: the verbs that need more come later.
+fn largest_memory() -> anyhow::Result<i64> {
+    Ok(getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() / 1024)
 }
 
 fn time(folder: &Path, verb: &[&str]) -> anyhow::Result<Duration> {

@@ -204,6 +204,8 @@ pub enum Origin {
     Ours,
     /// The paper's.
     Paper,
+    /// Other people's.
+    Imported,
 }
 
 /// A point of a line.

@@ -17,7 +17,7 @@ fn rows<'a>(gathered: &'a Gathered, metric: Metric<'a>) -> impl Iterator<Item = 
 }
 
 /// Names of the imports that tell of the metric.
-fn names<'a>(gathered: &'a Gathered, metric: Metric<'a>) -> BTreeSet<&'a str> {
+pub(super) fn names<'a>(gathered: &'a Gathered, metric: Metric<'a>) -> BTreeSet<&'a str> {
     rows(gathered, metric).map(|row| row.import.as_str()).collect()
 }
 
@@ -28,6 +28,17 @@ pub(super) fn columns(gathered: &Gathered, metric: Metric<'_>) -> Vec<Column> {
         .into_iter()
         .map(|name| Column::numbers(heading(name)).spare(1))
         .collect()
+}
+
+/// Returns the first value of an import for a cell.
+pub(super) fn value(
+    gathered: &Gathered,
+    metric: Metric<'_>,
+    import: &str,
+    cell: &Cell,
+) -> Option<f64> {
+    let mut own = rows(gathered, metric).filter(|row| row.import == import);
+    own.find(|row| row.is_of(&cell.label)).map(|row| row.value)
 }
 
 /// Returns a cell's entries in these columns.
@@ -92,6 +103,7 @@ pub(super) fn records(
 
 #[cfg(test)]
 mod tests {
+    use super::super::figure::{Figure, Line, Origin, Point};
     use super::super::{build, samples};
     use super::*;
 
@@ -136,5 +148,12 @@ mod tests {
         let json: Value = serde_json::from_str(&report.records.to_json()).unwrap();
         assert_eq!(json["cells"][0]["imported_chen"], 0.915);
         assert_eq!(json["cells"][1].get("imported_chen"), None);
+        let Figure::Lines(figure) = &report.figures[0] else { panic!("no lines") };
+        let lines = figure.panels.iter().flat_map(|panel| &panel.lines);
+        let theirs: Vec<&Line> = lines.filter(|line| line.origin == Origin::Imported).collect();
+        assert_eq!(theirs.len(), 1);
+        assert_eq!((theirs[0].name.as_str(), theirs[0].style), ("BYOL (chen)", 2));
+        assert_eq!(theirs[0].points, [Point::plain(10.0, 91.5)]);
+        assert!(figure.heading.caption.contains("imported results of others"));
     }
 }

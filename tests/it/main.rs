@@ -21,6 +21,7 @@ mod ledger;
 mod migrations;
 mod process;
 mod remains;
+mod report_page;
 mod report_verb;
 mod reports;
 mod serve;

@@ -112,7 +112,7 @@ fn draw_dot(canvas: &mut Canvas, frame: &Frame, dot: &Dot) -> Result<(), ChartEr
     let (color, at) = (palette::color(0), |value: f64| frame.spot(value, 0.0).0);
     let y = match dot.origin {
         Origin::Ours => row - 6.0,
-        Origin::Paper => row + 12.0,
+        Origin::Paper | Origin::Imported => row + 12.0,
     };
     for seed in &dot.seeds {
         canvas.disc((at(*seed), y + 17.0), 3.5, tint(color, 0.55));
@@ -129,7 +129,9 @@ fn draw_dot(canvas: &mut Canvas, frame: &Frame, dot: &Dot) -> Result<(), ChartEr
             marker::draw(canvas, Shape::Circle, spot, RADIUS, color, Fill::Crossed);
         }
         Origin::Ours => marker::draw(canvas, Shape::Circle, spot, RADIUS, color, Fill::Solid),
-        Origin::Paper => marker::draw(canvas, Shape::Diamond, spot, 8.5, INK, Fill::Hollow),
+        Origin::Paper | Origin::Imported => {
+            marker::draw(canvas, Shape::Diamond, spot, 8.5, INK, Fill::Hollow);
+        }
     }
     if dot.diverged {
         let face = Typeface::new(Weight::SemiBold, TICK_SIZE)?;

@@ -64,9 +64,11 @@ pub(super) fn collapsed(panels: &[Panel]) -> bool {
 /// One entry a line; the paper's stand after ours.
 fn entries(figure: &LineFigure) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    for (origin, fill, after) in
-        [(Origin::Ours, Fill::Solid, ""), (Origin::Paper, Fill::Hollow, " in the paper")]
-    {
+    for (origin, fill, after) in [
+        (Origin::Ours, Fill::Solid, ""),
+        (Origin::Paper, Fill::Hollow, " in the paper"),
+        (Origin::Imported, Fill::Hollow, ""),
+    ] {
         let lines = figure.panels.iter().flat_map(|panel| &panel.lines);
         for line in lines.filter(|line| line.origin == origin) {
             let name = format!("{}{after}", line.name);
@@ -240,7 +242,7 @@ fn with_markers(canvas: &mut Canvas, place: &Place<'_>, line: &Line) -> Result<(
     let (color, shape) = (palette::color(line.style), palette::shape(line.style));
     let (width, dash, fill) = match line.origin {
         Origin::Ours => (4.0, palette::dash(line.style), Fill::Solid),
-        Origin::Paper => (2.5, PAPER_DASH, Fill::Hollow),
+        Origin::Paper | Origin::Imported => (2.5, PAPER_DASH, Fill::Hollow),
     };
     for piece in place.pieces(line) {
         let course: Vec<Spot> = piece.iter().map(|point| place.spot(point, point.y)).collect();

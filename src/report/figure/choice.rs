@@ -52,10 +52,8 @@ pub(super) fn axes<'a>(paths: &'a [String], cells: &[Cell]) -> Vec<Axis<'a>> {
                 values.push(value);
             }
         }
-        let kind = match values.iter().all(|value| value.is_number()) {
-            true => AxisKind::Numbers,
-            false => AxisKind::Names,
-        };
+        let are_numbers = values.iter().all(|value| value.is_number());
+        let kind = if are_numbers { AxisKind::Numbers } else { AxisKind::Names };
         Axis { path, values: values.len(), kind }
     };
     paths.iter().map(axis).collect()

@@ -107,7 +107,7 @@ pub(super) fn of_two(
         words::heading(y)
     );
     let of = if has_spread(analysis) { "means over seeds" } else { "one seed" };
-    let mut caption = format!("{title}: {of}. Darker is higher; a hatched square has no result.");
+    let mut caption = format!("{title}: {of}. Darker is higher; a struck square has no result.");
     let squares = || panels.iter().flat_map(|panel| &panel.squares);
     if squares().any(|square| square.collapsed) {
         caption += " ×: some seed collapsed.";

@@ -9,6 +9,7 @@ use super::{
 use crate::report::analysis::Analysis;
 use crate::report::cell::{Cell, name};
 use crate::report::gathered::Gathered;
+use crate::report::imports;
 use crate::report::metric::Metric;
 use crate::report::reference::Reference;
 use crate::report::words::{self, capitalised};
@@ -161,20 +162,19 @@ impl Subject<'_> {
         }
         let metric = Metric(&analysis.metric);
         let ticks = self.ticks(analysis);
-        let values =
+        let mut values =
             self.lines(analysis, &ticks, Origin::Ours, |cell| value(metric, cell, analysis));
         if values.is_empty() {
             return None;
         }
+        values.extend(self.imported(gathered, analysis, metric, &ticks));
         let levels = levels(analysis, metric);
         let mut panels = vec![Panel { y_label: metric.words_and_unit(), lines: values, levels }];
         panels.extend(self.changes(analysis, metric, &ticks));
         let title = format!("{} by {}", capitalised(&metric.words()), self.words);
         let ours = panels[0].lines.len();
-        let spread = has_spread(analysis).then(|| match ours <= MOST_BANDS {
-            true => SpreadMarks::bands(analysis.spread),
-            false => SpreadMarks::whiskers(analysis.spread),
-        });
+        let marks = if ours <= MOST_BANDS { SpreadMarks::bands } else { SpreadMarks::whiskers };
+        let spread = has_spread(analysis).then(|| marks(analysis.spread));
         Some(LineFigure {
             heading: Heading {
                 file: self.file.clone(),
@@ -187,6 +187,33 @@ impl Subject<'_> {
             spread,
             panels,
         })
+    }
+
+    /// Other people's values: a line an import and a line of ours, in styles that ours leave.
+    fn imported(
+        &self,
+        gathered: &Gathered,
+        analysis: &Analysis,
+        metric: Metric<'_>,
+        ticks: &[Tick],
+    ) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::new();
+        for import in imports::names(gathered, metric) {
+            let value = |cell: &Cell| {
+                let value = imports::value(gathered, metric, import, cell)?;
+                Some(Reached { y: metric.scaled(value), spread: None, seeds: Vec::new() })
+            };
+            for line in self.lines(analysis, ticks, Origin::Imported, value) {
+                lines.push(Line { name: format!("{} ({import})", line.name), ..line });
+            }
+        }
+        let ours =
+            self.lines(analysis, ticks, Origin::Ours, |cell| value(metric, cell, analysis)).len();
+        lines.truncate(MOST_LINES.saturating_sub(ours));
+        for (line, style) in lines.iter_mut().zip(ours..) {
+            line.style = style;
+        }
+        lines
     }
 
     fn changes(&self, analysis: &Analysis, metric: Metric<'_>, ticks: &[Tick]) -> Option<Panel> {
@@ -287,6 +314,10 @@ impl Subject<'_> {
             }
             None => format!("{title}, one seed: the spread is unknown."),
         };
+        if panels.iter().flat_map(|panel| &panel.lines).any(|line| line.origin == Origin::Imported)
+        {
+            caption += " Hollow markers with a name in parentheses: imported results of others.";
+        }
         let has_paper =
             panels.iter().flat_map(|panel| &panel.lines).any(|line| line.origin == Origin::Paper);
         if has_paper && let Some(table) = analysis.table {

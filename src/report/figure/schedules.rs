@@ -13,7 +13,7 @@ use crate::spec::run::{RunSpec, Source, Target};
 use crate::spec::schedule;
 
 /// Points of a course.
-const POINTS: u64 = 200;
+const POINTS: u64 = 64;
 /// Training images where only the data set itself could say how many: the course over the epochs
 /// does not depend on it by more than an update.
 const SOME_IMAGES: u64 = 50_000;
