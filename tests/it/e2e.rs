@@ -181,10 +181,58 @@ fn a_report_is_drawn(terminal: &Terminal) {
     let pictures: Vec<_> =
         files.filter(|file| file.extension().is_some_and(|end| end == "png")).collect();
     assert!(!pictures.is_empty());
+    for name in ["views.png", "embedding-map.png", "neighbours.png"] {
+        assert!(pictures.contains(&charts.join(name)), "{name}: {page}");
+    }
     for picture in pictures {
         assert!(image::open(&picture).unwrap().width() > 100);
         assert!(page.contains(picture.file_name().unwrap().to_str().unwrap()), "{page}");
     }
+}
+
+#[test]
+fn a_report_without_exhibits_says_so_and_one_damaged_file_costs_its_own_part() {
+    let terminal = Terminal::new();
+    terminal
+        .write("sweep.toml", sweep(1, "[grid]\naugment.remove = [[], [\"flip\"], [\"crop\"]]\n"));
+    assert_code(&terminal.type_in(RUN), 0);
+    let report = || {
+        assert_code(&terminal.type_in("report --out charts --format md,json,rows"), 0);
+        let read =
+            |name: &str| fs::read_to_string(terminal.path().join("charts").join(name)).unwrap();
+        (read("report.md"), read("figures.json"), read("rows.jsonl"))
+    };
+    let whole = report();
+    assert!(!whole.0.contains("eft out"), "{}", whole.0);
+    assert_eq!(whole, report(), "the same files give the same rows");
+    assert!(whole.2.len() < 1 << 20, "{}", whole.2.len());
+    let trials = terminal.path().join(".byol-sweep/trials");
+    let mut exhibits: Vec<_> = fs::read_dir(trials)
+        .unwrap()
+        .map(|trial| trial.unwrap().path().join("0001/exhibit.safetensors"))
+        .collect();
+    exhibits.sort();
+    assert_eq!(exhibits.len(), 3);
+    fs::write(&exhibits[0], "damaged").unwrap();
+    let (page, figures, _) = report();
+    assert!(page.contains("which have a damaged exhibit.safetensors: its bytes are not"), "{page}");
+    let figures: Value = serde_json::from_str(&figures).unwrap();
+    let of = |file: &str| {
+        let all = figures["figures"].as_array().unwrap();
+        all.iter().find(|figure| figure["heading"]["file"] == file).unwrap().clone()
+    };
+    assert_eq!(of("views")["strips"].as_array().unwrap().len(), 2);
+    assert_eq!(of("embedding-map")["maps"].as_array().unwrap().len(), 2);
+    assert_eq!(of("neighbours")["blocks"].as_array().unwrap().len(), 2);
+    for exhibit in &exhibits {
+        fs::remove_file(exhibit).unwrap();
+    }
+    let (page, figures, _) = report();
+    assert!(
+        page.contains("are left out: the trials have no exhibit.safetensors any more."),
+        "{page}"
+    );
+    assert!(!figures.contains("embedding-map"));
 }
 
 /// One trial, long enough to be disturbed in its midst.
