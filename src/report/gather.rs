@@ -14,7 +14,7 @@ use crate::store::{Spent, Store, StoreError, WorkerUse};
 /// Metrics whose course is drawn.
 const CURVES: [&str; 4] = ["loss", "knn_probe_top1", "embedding_std_relative", "effective_rank"];
 
-/// Reads all rows of a sweep's report but those of [`exhibits`]. Which file it was planned from is
+/// Reads all rows of a sweep's report but those of [`exhibits()`]. Which file it was planned from is
 /// left open: the store keeps the text and not the name.
 ///
 /// # Errors
