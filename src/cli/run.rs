@@ -57,7 +57,7 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
     let summary = reading::runtime()?.block_on(async {
         // First the lock: to open may bring the schema up to date, under a controller of an earlier
         // version if one is at work.
-        let lock = StateLock::take(&places.state)?;
+        let lock = StateLock::take_soon(&places.state).await?;
         let store = Store::open(&places.state).await?;
         note_datasets(&store, &measured, ui).await?;
         if store.removed_sweeps().await?.contains(&plan.meta.name) {

@@ -4,8 +4,13 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use super::error::DriveError;
+
+/// How often a lock that is held is tried again, and how long each time is waited.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The lock on a state folder; released when dropped.
 #[derive(Debug)]
@@ -43,6 +48,23 @@ impl StateLock {
         }
         write_holder(&mut file).map_err(failed)?;
         Ok(Self { _file: file })
+    }
+
+    /// Takes it as [`take`](Self::take) does, but waits half a second for it: a lock may outlive
+    /// whoever had it. A process that a killed controller was just starting holds it until it
+    /// becomes the worker, and whoever looks whether it is held has it for that moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`take`](Self::take).
+    pub async fn take_soon(state: &Path) -> Result<Self, DriveError> {
+        for _ in 0..TRIES {
+            match Self::take(state) {
+                Err(DriveError::Locked { .. }) => tokio::time::sleep(PAUSE).await,
+                answered => return answered,
+            }
+        }
+        Self::take(state)
     }
 }
 
@@ -126,5 +148,14 @@ mod tests {
         drop(first);
         assert!(!is_held(&state.join("lock")).unwrap());
         StateLock::take(&state).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_is_about_to_be_free_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = StateLock::take(folder.path()).unwrap();
+        let release = async { drop(first) };
+        let (second, ()) = tokio::join!(StateLock::take_soon(folder.path()), release);
+        second.unwrap();
     }
 }

@@ -129,7 +129,7 @@ pub async fn run<E: Executor>(
     observer: &mut dyn Observer,
     stop: impl StopSource,
 ) -> Result<RunSummary, DriveError> {
-    let lock = lock::StateLock::take(request.store.state_dir())?;
+    let lock = lock::StateLock::take_soon(request.store.state_dir()).await?;
     run_locked(&lock, request, observer, stop).await
 }
 
