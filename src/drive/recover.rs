@@ -22,6 +22,8 @@ use crate::store::rows::AttemptRow;
 
 /// How long a worker that has claimed its attempt may take to say who it is.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a killed process may hold its files.
+const LAST_BREATH: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What an earlier controller left.
@@ -114,13 +116,29 @@ async fn find<E: Executor>(
             Introduced::NotYet => return Ok(Found::Unreachable),
         },
     };
-    match executor.look(std::slice::from_ref(&handle)).await?.first() {
-        Some(JobStatus::Alive) => Ok(Found::Alive(handle)),
-        // A held lock is a living worker, though not one that this host can see.
-        Some(JobStatus::Gone(_)) | None if lock_is_held(store, row)? => Ok(Found::Unreachable),
-        Some(JobStatus::Gone(exit)) => Ok(Found::Gone { exit: *exit, handle: Some(handle) }),
-        None => Ok(Found::Gone { exit: Exit::Unseen, handle: Some(handle) }),
+    let exit = match executor.look(std::slice::from_ref(&handle)).await?.first() {
+        Some(JobStatus::Alive) => return Ok(Found::Alive(handle)),
+        Some(JobStatus::Gone(exit)) => *exit,
+        None => Exit::Unseen,
+    };
+    // A held lock is a living worker, though not one that this host can see.
+    if stays_held(store, row).await? {
+        return Ok(Found::Unreachable);
     }
+    Ok(Found::Gone { exit, handle: Some(handle) })
+}
+
+/// Returns whether the trial's lock is held for longer than a process takes to end: one that was
+/// killed is seen to be gone while other threads of it still hold its files.
+async fn stays_held(store: &Store, row: &AttemptRow) -> Result<bool, DriveError> {
+    let begun = tokio::time::Instant::now();
+    while lock_is_held(store, row)? {
+        if begun.elapsed() > LAST_BREATH {
+            return Ok(true);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(false)
 }
 
 /// Whether a worker without a handle told who it is.
