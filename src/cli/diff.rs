@@ -13,6 +13,7 @@ use super::show::{self, Shown};
 use super::table::{Align, Table};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
+use crate::spec::run;
 use crate::store::rows::{Finals, SweepRow, TrialRow};
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
@@ -187,7 +188,7 @@ fn sweep_settings(side: &SweepSide) -> BTreeMap<String, String> {
     }
     let mut eval = Vec::new();
     let value = serde_json::to_value(&side.sweep.facts.eval).unwrap_or_default();
-    show::flatten("eval", &value, &mut eval);
+    run::flatten("eval", &value, &mut eval);
     let join = |values: BTreeSet<String>| values.into_iter().collect::<Vec<_>>().join(", ");
     all.into_iter().map(|(name, values)| (name, join(values))).chain(eval).collect()
 }

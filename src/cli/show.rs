@@ -16,6 +16,7 @@ use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text, ls};
 use crate::outcome::{Outcome, Verdict};
 use crate::spec::early::METRIC;
+use crate::spec::run;
 use crate::store::rows::{
     AttemptKind, AttemptRow, EarlyStopRow, Finals, Known, SweepRow, TrialRow,
 };
@@ -129,7 +130,7 @@ fn file_line(file: &LeftFile) -> String {
 /// Returns the settings of a trial, by their paths: `optimizer.base_lr` and `0.3`.
 pub(super) fn settings(trial: &TrialRow) -> Vec<(String, String)> {
     let mut settings = Vec::new();
-    flatten("", &serde_json::to_value(&trial.run).unwrap_or_default(), &mut settings);
+    run::flatten("", &serde_json::to_value(&trial.run).unwrap_or_default(), &mut settings);
     settings
 }
 
@@ -203,21 +204,6 @@ fn outcome(outcome: Option<&Outcome>) -> String {
 
 fn since_epoch(milliseconds: i64) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
-}
-
-/// Adds every value below `value` with its path.
-pub(super) fn flatten(path: &str, value: &Value, found: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                let dot = if path.is_empty() { "" } else { "." };
-                flatten(&format!("{path}{dot}{key}"), value, found);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            found.push((path.to_owned(), value.to_string()));
-        }
-    }
 }
 
 /// Returns the trial for programs.

@@ -517,6 +517,25 @@ impl RunSpec {
     }
 }
 
+/// Adds every value below `value` with its path.
+pub(crate) fn flatten(path: &str, value: &serde_json::Value, found: &mut Vec<(String, String)>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            for (key, value) in map {
+                let dot = if path.is_empty() { "" } else { "." };
+                flatten(&format!("{path}{dot}{key}"), value, found);
+            }
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_)
+        | serde_json::Value::Array(_) => {
+            found.push((path.to_owned(), value.to_string()));
+        }
+    }
+}
+
 /// Returns JSON with sorted keys.
 pub(crate) fn canonical<T: Serialize>(value: &T) -> String {
     // `serde_json::Map` is a BTreeMap here (no `preserve_order` feature), which sorts.

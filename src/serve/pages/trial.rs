@@ -6,7 +6,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
-use serde_json::Value;
 
 use super::super::act::{About, Verb};
 use super::super::error::Refusal;
@@ -18,6 +17,7 @@ use super::{Sheet, ago, ask, chart, running, span, state, time, value};
 use crate::outcome::{Outcome, Verdict};
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{Progress, progress};
+use crate::spec::run;
 use crate::store::rows::{AttemptKind, AttemptRow, NoteRow, TrialState};
 
 /// Metrics that tell most, in this order; the others follow by name.
@@ -261,7 +261,11 @@ impl Shown {
 
     fn settings(&self) -> Markup {
         let mut settings = Vec::new();
-        flatten("", &serde_json::to_value(&self.row.trial.run).unwrap_or_default(), &mut settings);
+        run::flatten(
+            "",
+            &serde_json::to_value(&self.row.trial.run).unwrap_or_default(),
+            &mut settings,
+        );
         html! {
             section #settings {
                 details {
@@ -271,21 +275,6 @@ impl Shown {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Adds every value below `value` with its path.
-fn flatten(path: &str, value: &Value, found: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                let dot = if path.is_empty() { "" } else { "." };
-                flatten(&format!("{path}{dot}{key}"), value, found);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            found.push((path.to_owned(), value.to_string()));
         }
     }
 }
