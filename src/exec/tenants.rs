@@ -58,6 +58,7 @@ fn whose(pid: u32, kin: &[Kin]) -> Whose {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::session;
 
     fn views(pids: &[u32], live: &[Resident<'_>], here: &Here) -> Vec<Whose> {
         let gpu = GpuNow {
@@ -79,8 +80,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mark = Mark::of(folder.path()).unwrap();
         let mut sleep = std::process::Command::new("sleep");
-        let mut child = sleep.arg("1000").env(super::super::mark::VARIABLE, mark.value()).spawn();
-        let child = child.as_mut().unwrap();
+        sleep.arg("1000").env(super::super::mark::VARIABLE, mark.value());
+        // As every worker does; what leads no session may be in the one that is 0 (kin.rs).
+        session::lead(&mut sleep);
+        let mut child = sleep.spawn().unwrap();
         // The parent goes on before the child has memory of its own: until then the child shows the
         // parent's arguments and environment.
         let of_child = |file: &str| std::fs::read(format!("/proc/{}/{file}", child.id())).unwrap();
