@@ -35,25 +35,27 @@ pub(super) fn run(args: &LsArgs, places: &Places, ui: &mut Ui) -> anyhow::Result
 fn gather(args: &LsArgs, places: &Places) -> anyhow::Result<(Vec<TrialRow>, Vec<Finals>)> {
     let reading = Reading::open_existing(places)?;
     let sweep = reading.sweep(&args.sweep)?;
-    let mut trials = reading.wait(reading.store.trials(&sweep))?;
+    let trials = reading.wait(reading.store.trials(&sweep))?;
     let finals = reading.wait(reading.store.finals(&sweep.eval_key, &reading::keys(&trials)))?;
     if args.filter.is_none() && args.sort.is_none() {
         return Ok((trials, finals));
     }
     let wished = reading.wait(reading.store.wished(&reading::keys(&trials)))?;
-    let mut subjects = target::subjects(&sweep, &trials, &wished, &reading)?;
+    let mut subjects = target::subjects(&trials, &finals, &wished);
+    let mut places: Vec<usize> = (0..trials.len()).collect();
     if let Some(text) = &args.filter {
         let filter = Filter::parse(text).map_err(SpecError::from)?;
-        let chosen = filter.choose(&subjects).map_err(SpecError::from)?;
-        if chosen.is_empty() {
+        places = filter.choose(&subjects).map_err(SpecError::from)?;
+        if places.is_empty() {
             return Err(NothingMatched(format!("no trial of {} matches", sweep.name)).into());
         }
-        trials = at(&trials, &chosen);
-        subjects = at(&subjects, &chosen);
+        subjects = at(&subjects, &places);
     }
     if let Some(key) = &args.sort {
-        trials = at(&trials, &Order::parse(key).sort(&subjects).map_err(SpecError::from)?);
+        let order = Order::parse(key).sort(&subjects).map_err(SpecError::from)?;
+        places = at(&places, &order);
     }
+    let trials = at(&trials, &places);
     Ok((trials, finals))
 }
 

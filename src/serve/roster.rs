@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::look::Look;
-use crate::filter::Subject;
+use crate::filter::{Facts, Subject, subjects};
 use crate::ids::{GroupKey, TrainKey};
 use crate::plan::Label;
-use crate::store::rows::{EarlyStopRow, SweepRow, TrialRow, Wished};
+use crate::store::rows::{EarlyStopRow, SweepRow, TrialRow};
 use crate::store::{Seen, Store, StoreError, Wish};
 
 /// A trial with its results and wishes.
@@ -27,10 +27,9 @@ impl Row {
         Look::of(&self.trial, self.wish.held_ms.is_some(), self.is_interrupted)
     }
 
-    /// Returns it as filters see it.
-    pub(super) fn subject(&self) -> Subject {
-        let wished = Wished { held_ms: self.wish.held_ms, tags: self.wish.tags.clone() };
-        Subject::new(&self.trial, Some(&self.finals), Some(&wished))
+    fn facts(&self) -> Facts<'_> {
+        let Self { trial, finals, wish, .. } = self;
+        Facts { trial, finals: Some(finals), is_held: wish.held_ms.is_some(), tags: &wish.tags }
     }
 
     /// Returns what people call it, without the seed; equal cells of a plan are one trial with
@@ -154,6 +153,11 @@ impl Roster {
             Arc::make_mut(&mut now.rows[place]).is_interrupted = true;
         }
         now
+    }
+
+    /// Returns the trials as filters see them.
+    pub(super) fn subjects(&self) -> Vec<Subject<'_>> {
+        subjects(self.rows.iter().map(|row| row.facts()))
     }
 
     /// Returns the place of a trial.
