@@ -1,6 +1,6 @@
 //! What verbs act on, as it is typed and as it is found: a sweep, or trials of one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::args::ReaderArgs;
@@ -142,7 +142,8 @@ impl Target {
 
     fn choose(&mut self, text: &str, reading: &Reading) -> anyhow::Result<()> {
         let filter = Filter::parse(text).map_err(SpecError::from)?;
-        let subjects = subjects(&self.sweep, &self.trials, &self.wished, reading)?;
+        let interrupted = reading.interrupted(&self.trials)?;
+        let subjects = subjects(&self.sweep, &self.trials, &self.wished, &interrupted, reading)?;
         let chosen = filter.choose(&subjects).map_err(SpecError::from)?;
         self.scope = Scope::Trials;
         self.trials = chosen.into_iter().map(|place| self.trials[place].clone()).collect();
@@ -199,13 +200,16 @@ pub(super) fn subjects(
     sweep: &SweepRow,
     trials: &[TrialRow],
     wished: &HashMap<TrainKey, Wished>,
+    interrupted: &HashSet<TrainKey>,
     reading: &Reading,
 ) -> anyhow::Result<Vec<Subject>> {
     let finals = reading.wait(reading.store.finals(&sweep.eval_key, &reading::keys(trials)))?;
     let finals: HashMap<&TrainKey, &BTreeMap<String, f64>> =
         finals.iter().map(|finals| (&finals.train_key, &finals.values)).collect();
     let subject = |trial: &TrialRow| {
-        Subject::new(trial, finals.get(&trial.train_key).copied(), wished.get(&trial.train_key))
+        let key = &trial.train_key;
+        let subject = Subject::new(trial, finals.get(key).copied(), wished.get(key));
+        if interrupted.contains(key) { subject.interrupted() } else { subject }
     };
     Ok(trials.iter().map(subject).collect())
 }

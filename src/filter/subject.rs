@@ -42,6 +42,15 @@ impl Subject {
         Self { number: trial.ordinal, faces: labels.iter().map(face).collect() }
     }
 
+    /// Returns it as a trial whose attempt has no end in the store, and nobody who is at it.
+    #[must_use]
+    pub fn interrupted(mut self) -> Self {
+        for face in &mut self.faces {
+            face.insert("state".into(), json!("interrupted"));
+        }
+        self
+    }
+
     /// Returns the trial's number in its sweep.
     pub(super) fn number(&self) -> u32 {
         self.number

@@ -66,6 +66,15 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
+fn what_nobody_is_at_is_interrupted_and_does_not_run() {
+    let running = Subject::new(&trial(1, TrialState::Running, 64), None, None);
+    let subjects = [running.clone(), running.interrupted()];
+    let chosen = |text| Filter::parse(text).unwrap().choose(&subjects).unwrap();
+    assert_eq!(chosen("state == \"running\""), [0]);
+    assert_eq!(chosen("state == \"interrupted\""), [1]);
+}
+
+#[test]
 fn everything_known_of_a_trial_has_a_name() {
     let cases: [(&str, &[usize]); 16] = [
         ("state == \"failed\"", &[2]),

@@ -30,7 +30,8 @@ impl Row {
     /// Returns it as filters see it.
     pub(super) fn subject(&self) -> Subject {
         let wished = Wished { held_ms: self.wish.held_ms, tags: self.wish.tags.clone() };
-        Subject::new(&self.trial, Some(&self.finals), Some(&wished))
+        let subject = Subject::new(&self.trial, Some(&self.finals), Some(&wished));
+        if self.is_interrupted { subject.interrupted() } else { subject }
     }
 
     /// Returns what people call it, without the seed; equal cells of a plan are one trial with
@@ -148,7 +149,7 @@ impl Roster {
     }
 
     /// Returns it with these trials interrupted.
-    pub(super) fn interrupted(&self, trials: &[TrainKey]) -> Self {
+    pub(super) fn interrupted(&self, trials: &HashSet<TrainKey>) -> Self {
         let mut now = self.clone();
         for place in trials.iter().filter_map(|key| self.place(key)) {
             Arc::make_mut(&mut now.rows[place]).is_interrupted = true;
@@ -340,7 +341,7 @@ seeds = [0, 1]
     #[tokio::test]
     async fn what_is_interrupted_is_marked_and_nothing_else() {
         let bench = Bench::new().await;
-        let gone = [bench.plan.trials[3].train_key.clone()];
+        let gone = [bench.plan.trials[3].train_key.clone()].into();
         let marked = bench.roster.interrupted(&gone);
         let marks: Vec<bool> = marked.rows.iter().map(|row| row.is_interrupted).collect();
         assert_eq!(marks, [false, false, false, true]);
