@@ -15,8 +15,6 @@ use super::trials::{self, Named};
 use super::watch::{self, Life, Screen};
 use super::{JSON_SCHEMA, json_text};
 use crate::control::controller::Controller;
-use crate::drive::orphans;
-use crate::exec::local::LocalExecutor;
 use crate::ids::TrainKey;
 use crate::outcome::Verdict;
 use crate::plan::cost::History;
@@ -150,26 +148,12 @@ fn gather(
         let cost = costs(&reading, &sweep, &trials, now_ms)?;
         let wished = reading.wait(reading.store.wished(&reading::keys(&trials)))?;
         let held = wished.values().filter(|wished| wished.held_ms.is_some()).count();
-        let interrupted = match controller {
-            Controller::None => interrupted(&reading, &open)?,
-            Controller::Alive { .. } => HashSet::new(),
-        };
+        let interrupted = reading.interrupted_beside(controller, &trials)?;
         let at = |live: &AttemptRow| progress::last_of(&AttemptFolder::at(&live.folder));
         let progress = open.iter().filter_map(|live| Some((live.id, at(live)?))).collect();
         Ok(Standing { sweep, trials, open, workers, cost, held, interrupted, progress })
     };
     sweeps.into_iter().map(stand).collect()
-}
-
-/// Finds the trials whose attempts have no end in the store and no process that lives.
-fn interrupted(reading: &Reading, open: &[AttemptRow]) -> anyhow::Result<HashSet<TrainKey>> {
-    let open: Vec<TrainKey> = open.iter().map(|attempt| attempt.train_key.clone()).collect();
-    if open.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let executor = reading.within(LocalExecutor::without_worker)?;
-    let alive = reading.drive(orphans::alive(&reading.store, &executor, &open))?;
-    Ok(open.into_iter().filter(|key| !alive.contains(key)).collect())
 }
 
 fn costs(

@@ -1,6 +1,6 @@
 //! What verbs act on, as it is typed and as it is found: a sweep, or trials of one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::args::ReaderArgs;
@@ -142,9 +142,10 @@ impl Target {
 
     fn choose(&mut self, text: &str, reading: &Reading) -> anyhow::Result<()> {
         let filter = Filter::parse(text).map_err(SpecError::from)?;
+        let interrupted = reading.interrupted(&self.trials)?;
         let keys = reading::keys(&self.trials);
         let finals = reading.wait(reading.store.finals(&self.sweep.eval_key, &keys))?;
-        let subjects = subjects(&self.trials, &finals, &self.wished);
+        let subjects = subjects(&self.trials, &finals, &self.wished, &interrupted);
         let chosen = filter.choose(&subjects).map_err(SpecError::from)?;
         self.scope = Scope::Trials;
         self.trials = chosen.into_iter().map(|place| self.trials[place].clone()).collect();
@@ -201,6 +202,7 @@ pub(super) fn subjects<'t>(
     trials: &'t [TrialRow],
     finals: &'t [Finals],
     wished: &'t HashMap<TrainKey, Wished>,
+    interrupted: &HashSet<TrainKey>,
 ) -> Vec<Subject<'t>> {
     let finals: HashMap<&TrainKey, &BTreeMap<String, f64>> =
         finals.iter().map(|finals| (&finals.train_key, &finals.values)).collect();
@@ -209,6 +211,7 @@ pub(super) fn subjects<'t>(
         Facts {
             trial,
             finals: finals.get(&trial.train_key).copied(),
+            is_interrupted: interrupted.contains(&trial.train_key),
             is_held: wished.is_some_and(|wished| wished.held_ms.is_some()),
             tags: wished.map_or(&[], |wished| &wished.tags),
         }

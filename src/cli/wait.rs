@@ -106,8 +106,8 @@ fn worker(places: &Places, reading: &Reading, args: &WaitArgs) -> anyhow::Result
         AtWork::Run { .. } | AtWork::Nobody => {}
     }
     let executor = reading.within(LocalExecutor::without_worker)?;
-    let alive = reading.drive(orphans::alive(&reading.store, &executor, &target.keys()))?;
-    Ok(if alive.is_empty() { Worker::Nobody } else { Worker::Attempts })
+    let open = reading.drive(orphans::open(&reading.store, &executor, &target.keys()))?;
+    Ok(if open.alive.is_empty() { Worker::Nobody } else { Worker::Attempts })
 }
 
 /// Tells how trials stand. What failed may be tried again as long as a run is at work.

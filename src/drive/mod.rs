@@ -12,6 +12,7 @@ pub mod disk;
 mod early;
 mod error;
 pub mod event;
+mod fading;
 mod gpus;
 mod inbox;
 mod launch;

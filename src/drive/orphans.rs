@@ -95,18 +95,27 @@ async fn record<E: Executor>(
     Ok(left)
 }
 
-/// Returns those of these trials that have an attempt whose process is alive. Changes nothing, so it
-/// may be asked beside a controller.
+/// Trials whose attempts have no end in the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// With a process, here or elsewhere.
+    pub alive: HashSet<TrainKey>,
+    /// Without one.
+    pub gone: HashSet<TrainKey>,
+}
+
+/// Looks for the processes of these trials' attempts. Changes nothing, so it may be asked beside a
+/// controller.
 ///
 /// # Errors
 ///
 /// The store or the executor failed.
-pub async fn alive<E: Executor>(
+pub async fn open<E: Executor>(
     store: &Store,
     executor: &E,
     trials: &[TrainKey],
-) -> Result<HashSet<TrainKey>, DriveError> {
-    let mut alive = HashSet::new();
+) -> Result<Open, DriveError> {
+    let mut open = Open::default();
     for row in store.live_attempts().await? {
         if !trials.contains(&row.train_key) {
             continue;
@@ -122,9 +131,8 @@ pub async fn alive<E: Executor>(
         };
         let path = TrialFolder::new(store.state_dir(), &row.train_key).lock();
         let held = is_held(&path).map_err(|source| DriveError::Folder { path, source })?;
-        if seen || held {
-            alive.insert(row.train_key);
-        }
+        let side = if seen || held { &mut open.alive } else { &mut open.gone };
+        side.insert(row.train_key);
     }
-    Ok(alive)
+    Ok(open)
 }

@@ -19,6 +19,8 @@ pub struct Facts<'t> {
     pub trial: &'t TrialRow,
     /// Its final values by their metrics, where it was evaluated.
     pub finals: Option<&'t BTreeMap<String, f64>>,
+    /// Whether its attempt has no end in the store, and nobody is at it.
+    pub is_interrupted: bool,
     /// Whether it is held back.
     pub is_held: bool,
     /// Its names.
@@ -154,12 +156,13 @@ pub(super) struct Face<'s, 't> {
 impl Face<'_, '_> {
     /// Returns the value at a path.
     pub(super) fn get(self, path: &[&str]) -> Option<Value> {
-        let Facts { trial, is_held, tags, .. } = self.subject.facts;
+        let Facts { trial, is_interrupted, is_held, tags, .. } = self.subject.facts;
         let (first, rest) = path.split_first()?;
         let whole = match *first {
             "number" => json!(trial.ordinal),
             "key" => json!(trial.train_key),
             "group" => json!(trial.group_key),
+            "state" if is_interrupted => json!("interrupted"),
             "state" => json!(trial.state),
             "verdict" => json!(trial.verdict.map_or("", Verdict::as_str)),
             "reason" => json!(trial.failure.as_ref().map_or("", |(reason, _)| reason.as_str())),

@@ -50,7 +50,8 @@ impl Sample {
 
     fn facts(&self) -> Facts<'_> {
         let Self { trial, finals, is_held, tags } = self;
-        Facts { trial, finals: finals.as_ref(), is_held: *is_held, tags }
+        let (finals, is_held) = (finals.as_ref(), *is_held);
+        Facts { trial, finals, is_interrupted: false, is_held, tags }
     }
 }
 
@@ -85,6 +86,15 @@ fn refused(text: &str) -> String {
     let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none());
     handler.render_report(&mut shown, &fault).unwrap();
     shown
+}
+
+#[test]
+fn what_nobody_is_at_is_interrupted_and_does_not_run() {
+    let running = Sample::of(trial(1, TrialState::Running, 64), None);
+    let subjects = subjects([running.facts(), Facts { is_interrupted: true, ..running.facts() }]);
+    let chosen = |text| Filter::parse(text).unwrap().choose(&subjects).unwrap();
+    assert_eq!(chosen("state == \"running\""), [0]);
+    assert_eq!(chosen("state == \"interrupted\""), [1]);
 }
 
 #[test]

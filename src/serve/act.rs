@@ -147,7 +147,7 @@ async fn chosen(
     about: &About,
 ) -> Result<Vec<std::sync::Arc<Row>>, Refusal> {
     let roster = if about.trial.is_empty() {
-        house.roster(name).await?
+        house.roster_beside(name, &house.who.look().await).await?
     } else {
         let (roster, place) = house.trial(name, &about.trial).await?;
         let row = std::sync::Arc::clone(&roster.rows[place]);

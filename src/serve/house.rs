@@ -9,18 +9,16 @@ use tokio::sync::{Mutex, watch};
 
 use super::error::{Refusal, causes};
 use super::guard::Rules;
-use super::look::Look;
 use super::pulse::Pulse;
 use super::roster::Roster;
 use super::token::Token;
 use super::who::Who;
 use crate::control::controller::Controller;
-use crate::drive::orphans;
-use crate::exec::local::LocalExecutor;
 use crate::exec::meters::{Meters, Reader};
 use crate::ids::TrainKey;
 use crate::report::{self, Report};
 use crate::store::Store;
+use crate::verbs;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -123,23 +121,10 @@ impl House {
         controller: &Controller,
     ) -> Result<Arc<Roster>, Refusal> {
         let roster = self.roster(name).await?;
-        match controller {
-            Controller::Alive { .. } => Ok(roster),
-            Controller::None => {
-                let open = roster.rows.iter().filter(|row| row.look() == Look::Running);
-                let open: Vec<TrainKey> = open.map(|row| row.trial.train_key.clone()).collect();
-                if open.is_empty() {
-                    return Ok(roster);
-                }
-                let failed = |error: &dyn std::error::Error| Refusal::internal(error);
-                let executor = LocalExecutor::without_worker().map_err(|e| failed(&e))?;
-                let alive = orphans::alive(&self.store, &executor, &open).await;
-                let alive = alive.map_err(|e| failed(&e))?;
-                let gone: Vec<TrainKey> =
-                    open.into_iter().filter(|key| !alive.contains(key)).collect();
-                Ok(if gone.is_empty() { roster } else { Arc::new(roster.interrupted(&gone)) })
-            }
-        }
+        let trials = roster.rows.iter().map(|row| &row.trial);
+        let gone = verbs::interrupted(&self.store, controller, trials).await;
+        let gone = gone.map_err(|error| Refusal::internal(&error))?;
+        Ok(if gone.is_empty() { roster } else { Arc::new(roster.interrupted(&gone)) })
     }
 
     /// Returns a sweep's report as it stands.

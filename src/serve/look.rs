@@ -114,8 +114,8 @@ impl Look {
             Self::Done => "state == \"done\" && verdict == \"healthy\"",
             Self::Collapsed => "verdict == \"collapsed\"",
             Self::Diverged => "verdict == \"diverged\"",
-            // Filters know the store alone, where it runs.
-            Self::Running | Self::Interrupted => "state == \"running\"",
+            Self::Running => "state == \"running\"",
+            Self::Interrupted => "state == \"interrupted\"",
             Self::Failed => "state == \"failed\"",
             Self::Pruned => "state == \"pruned\"",
             Self::Stopped => "state == \"stopped\" && !held",

@@ -28,8 +28,14 @@ impl Row {
     }
 
     fn facts(&self) -> Facts<'_> {
-        let Self { trial, finals, wish, .. } = self;
-        Facts { trial, finals: Some(finals), is_held: wish.held_ms.is_some(), tags: &wish.tags }
+        let Self { trial, finals, wish, is_interrupted } = self;
+        Facts {
+            trial,
+            finals: Some(finals),
+            is_interrupted: *is_interrupted,
+            is_held: wish.held_ms.is_some(),
+            tags: &wish.tags,
+        }
     }
 
     /// Returns what people call it, without the seed; equal cells of a plan are one trial with
@@ -147,7 +153,7 @@ impl Roster {
     }
 
     /// Returns it with these trials interrupted.
-    pub(super) fn interrupted(&self, trials: &[TrainKey]) -> Self {
+    pub(super) fn interrupted(&self, trials: &HashSet<TrainKey>) -> Self {
         let mut now = self.clone();
         for place in trials.iter().filter_map(|key| self.place(key)) {
             Arc::make_mut(&mut now.rows[place]).is_interrupted = true;
@@ -344,7 +350,7 @@ seeds = [0, 1]
     #[tokio::test]
     async fn what_is_interrupted_is_marked_and_nothing_else() {
         let bench = Bench::new().await;
-        let gone = [bench.plan.trials[3].train_key.clone()];
+        let gone = [bench.plan.trials[3].train_key.clone()].into();
         let marked = bench.roster.interrupted(&gone);
         let marks: Vec<bool> = marked.rows.iter().map(|row| row.is_interrupted).collect();
         assert_eq!(marks, [false, false, false, true]);
