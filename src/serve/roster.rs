@@ -8,7 +8,7 @@ use super::look::Look;
 use crate::filter::{Facts, Subject, subjects};
 use crate::ids::{GroupKey, TrainKey};
 use crate::plan::Label;
-use crate::store::rows::{EarlyStopRow, SweepRow, TrialRow};
+use crate::store::rows::{EarlyStopRow, SweepRow, TrialRow, TrialState};
 use crate::store::{Seen, Store, StoreError, Wish};
 
 /// A trial with its results and wishes.
@@ -25,6 +25,17 @@ impl Row {
     /// Returns how it looks.
     pub(super) fn look(&self) -> Look {
         Look::of(&self.trial, self.wish.held_ms.is_some(), self.is_interrupted)
+    }
+
+    /// Returns with what it ended, if it did.
+    fn end(&self) -> Option<impl PartialEq> {
+        let Self { trial, finals, .. } = self;
+        match trial.state {
+            TrialState::Pending | TrialState::Running | TrialState::Stopped => None,
+            TrialState::Trained | TrialState::Done | TrialState::Failed | TrialState::Pruned => {
+                Some((trial.state, trial.verdict, &trial.failure, finals))
+            }
+        }
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -164,6 +175,21 @@ impl Roster {
     /// Returns the trials as filters see them.
     pub(super) fn subjects(&self) -> Vec<Subject<'_>> {
         subjects(self.rows.iter().map(|row| row.facts()))
+    }
+
+    /// Returns whether in both the same trials ended, and with the same results.
+    pub(super) fn ended_like(&self, other: &Self) -> bool {
+        let alike = |(a, b): (&Arc<Row>, &Arc<Row>)| Arc::ptr_eq(a, b) || a.end() == b.end();
+        self.is_planned_like(other) && std::iter::zip(&self.rows, &other.rows).all(alike)
+    }
+
+    /// Returns whether no attempt began or ended between the two, and the plan is the same.
+    pub(super) fn is_as_far_as(&self, other: &Self) -> bool {
+        self.seen == other.seen && self.is_planned_like(other)
+    }
+
+    fn is_planned_like(&self, other: &Self) -> bool {
+        (self.sweep.id, self.sweep.revision) == (other.sweep.id, other.sweep.revision)
     }
 
     /// Returns the place of a trial.
@@ -345,6 +371,27 @@ seeds = [0, 1]
         bench.store.sync_plan(&more, 2).await.unwrap();
         bench.follow("the file changed").await;
         assert_eq!((bench.roster.rows.len(), bench.roster.seeds.as_slice()), (6, &[0, 1, 2][..]));
+    }
+
+    #[tokio::test]
+    async fn what_ended_changes_with_the_end_of_a_trial_and_with_nothing_else() {
+        let mut bench = Bench::new().await;
+        let before = bench.roster.clone();
+        let first = bench.begin(0).await;
+        bench.wish(|trials| Edit::Hold { trials }).await;
+        bench.follow("one begins, another is held").await;
+        assert!(bench.roster.ended_like(&before) && !bench.roster.is_as_far_as(&before));
+        bench.end(first, Outcome::Finished { verdict: Verdict::Healthy }).await;
+        bench.follow("it ends").await;
+        assert!(!bench.roster.ended_like(&before));
+        let ended = bench.roster.clone();
+        let add = vec!["best".to_owned()];
+        bench.wish(|trials| Edit::Tag { trials, add: add.clone(), remove: vec![] }).await;
+        bench.follow("another gets a name").await;
+        assert!(bench.roster.ended_like(&ended) && bench.roster.is_as_far_as(&ended));
+        bench.store.sync_plan(&plan(&SWEEP.replace("[0, 1]", "[0, 1, 2]")), 2).await.unwrap();
+        bench.follow("the file changed").await;
+        assert!(!bench.roster.ended_like(&ended) && !bench.roster.is_as_far_as(&ended));
     }
 
     #[tokio::test]
