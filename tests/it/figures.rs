@@ -142,7 +142,7 @@ fn figures_show_what_finished_trials_left() {
     let kept = serving.get(&address);
     assert!(kept.header("cache-control").contains("immutable"), "{:?}", kept.headers);
     let other = serving.get(&format!("{PAGE}/views.svg?v=0"));
-    assert_eq!((other.header("cache-control"), other.body), ("no-store", kept.body));
+    assert_eq!((other.header("cache-control"), &other.body), ("no-store", &kept.body));
 }
 
 #[test]
