@@ -75,7 +75,7 @@ impl Bench {
         let line = |(event, seq)| EventLine { seq, at_ms: 1, event };
         let lines: Vec<EventLine> = events.into_iter().zip(1..).map(line).collect();
         let read = lines.len() as u64;
-        self.runtime.block_on(self.store.append(row.id, &lines, 100 * read, read + 1)).unwrap();
+        self.runtime.block_on(self.store.append(row.id, &lines, 100 * read, read)).unwrap();
     }
 }
 
