@@ -15,6 +15,7 @@ use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
 use crate::control::controller::{AtWork, Controller};
+use crate::drive::orphans::Elsewhere;
 use crate::drive::{self, Ended, Options, RetryFailed, Standing};
 use crate::ids::{AttemptNo, TrainKey};
 use crate::outcome::{FailureReason, Outcome};
@@ -26,6 +27,7 @@ use crate::store::rows::{
 };
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
+use crate::verbs;
 
 /// Everything that an explanation is made from.
 pub(super) struct Facts {
@@ -48,6 +50,8 @@ pub(super) struct Facts {
     pub controller: Controller,
     /// The trial, where nobody is at it though the store has no end of its attempt.
     pub interrupted: HashSet<TrainKey>,
+    /// Its attempt, where that is alive out of reach.
+    pub elsewhere: Option<Elsewhere>,
     /// What an attempt would do now.
     pub work: Work,
     pub now_ms: i64,
@@ -105,6 +109,8 @@ fn gather(reading: &Reading, sweep: &SweepRow, trial: TrialRow) -> anyhow::Resul
     let before = trials.iter().filter(|other| other.ordinal < trial.ordinal);
     let ahead = before.filter(waits).count();
     let interrupted = reading.interrupted(std::slice::from_ref(&trial))?;
+    let far = verbs::out_of_reach(store, std::slice::from_ref(&trial));
+    let elsewhere = reading.drive(far)?.pop();
     let last = reading.wait(store.last_invocation(sweep.id))?.map(|row| row.provenance);
     Ok(Facts {
         sweep: sweep.name.clone(),
@@ -120,6 +126,7 @@ fn gather(reading: &Reading, sweep: &SweepRow, trial: TrialRow) -> anyhow::Resul
         work: drive::work(&known, Path::exists),
         now_ms: reading::now_ms(),
         interrupted,
+        elsewhere,
         trial,
         known,
     })
@@ -195,6 +202,13 @@ fn running(facts: &Facts) -> String {
         return format!(
             "it was interrupted: attempt {} on {} began {since} ago and wrote no end, and nothing is at work on it",
             live.number, live.device
+        );
+    }
+    if let Some(elsewhere) = &facts.elsewhere {
+        return format!(
+            "it runs out of reach: attempt {} began {since} ago, {}; stop it where it runs",
+            live.number,
+            elsewhere.place()
         );
     }
     let runs = format!("it runs: attempt {} on {} for {since}", live.number, live.device);
@@ -398,6 +412,10 @@ fn next(facts: &Facts) -> Sentence {
                 "the next run leaves it failed, since {why}; `byol-sweep retry {key}`, or `run --retry-failed`, tries it again"
             )
         }
+        Standing::Open(_) if facts.elsewhere.is_some() => {
+            "the next run leaves it alone as long as that is alive, and reads what it left then"
+                .to_owned()
+        }
         Standing::Open(_) if known.held_ms.is_some() && is_alive(facts) => {
             "the next run watches it to its end, and starts no other attempt while it is held"
                 .to_owned()
@@ -453,6 +471,7 @@ pub(super) fn json(facts: &Facts, sentences: &[Sentence]) -> serde_json::Value {
         Standing::Failed => "left_failed",
         Standing::Pruned => "left_stopped_early",
         Standing::Open(_) if facts.known.held_ms.is_some() => "held",
+        Standing::Open(_) if facts.elsewhere.is_some() => "out_of_reach",
         Standing::Open(_) if is_alive(facts) => "watch",
         Standing::Open(_) if is_interrupted(facts) => "recover",
         Standing::Open(_) => match &facts.work {
@@ -497,6 +516,7 @@ mod tests {
             max_retries: 2,
             controller: Controller::None,
             interrupted: HashSet::new(),
+            elsewhere: None,
             work: Work::Train { resume: None },
             now_ms: 1_700_000_120_000,
             trial,
@@ -591,6 +611,14 @@ mod tests {
         runs.interrupted = [runs.trial.train_key.clone()].into();
         tell("nobody is at it", &runs);
         runs.interrupted.clear();
+        runs.elsewhere = Some(Elsewhere {
+            trial: runs.trial.train_key.clone(),
+            attempt: AttemptNo(1),
+            host: Some("other".into()),
+            pid: Some(77),
+        });
+        tell("it runs on another machine", &runs);
+        runs.elsewhere = None;
         runs.controller = alive();
         tell("it runs", &runs);
         runs.known.held_ms = Some(1_700_000_000_000);

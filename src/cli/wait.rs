@@ -107,7 +107,11 @@ fn worker(places: &Places, reading: &Reading, args: &WaitArgs) -> anyhow::Result
     }
     let executor = reading.within(LocalExecutor::without_worker)?;
     let open = reading.drive(orphans::open(&reading.store, &executor, &target.keys()))?;
-    Ok(if open.alive.is_empty() { Worker::Nobody } else { Worker::Attempts })
+    Ok(if open.alive.is_empty() && open.elsewhere.is_empty() {
+        Worker::Nobody
+    } else {
+        Worker::Attempts
+    })
 }
 
 /// Tells how trials stand. What failed may be tried again as long as a run is at work.

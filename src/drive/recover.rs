@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::clock::Clock;
 use super::error::DriveError;
 use super::event::TrialName;
@@ -38,7 +40,7 @@ pub(super) struct Recovered {
 }
 
 /// An attempt that is alive where this process cannot reach it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Elsewhere {
     /// Its trial.
     pub trial: TrainKey,
@@ -48,6 +50,17 @@ pub struct Elsewhere {
     pub host: Option<String>,
     /// Its process there, as far as it is known.
     pub pid: Option<u32>,
+}
+
+impl Elsewhere {
+    /// Returns where it is, as far as it is known, for people.
+    pub fn place(&self) -> String {
+        let pid = self.pid.map_or("a process unknown".to_owned(), |pid| format!("process {pid}"));
+        match &self.host {
+            Some(host) => format!("{pid} of host {host}"),
+            None => format!("{pid} of a host unknown"),
+        }
+    }
 }
 
 /// What can be found out about an attempt's process.
@@ -124,7 +137,8 @@ async fn held_elsewhere(
     Ok(held.into_iter().collect())
 }
 
-async fn elsewhere(store: &Store, row: AttemptRow) -> Result<Elsewhere, DriveError> {
+/// Tells where an attempt is that lives out of reach.
+pub(super) async fn elsewhere(store: &Store, row: AttemptRow) -> Result<Elsewhere, DriveError> {
     let started = store.started(row.id).await?;
     let handle: Option<JobHandle> =
         row.handle_json.as_deref().and_then(|json| serde_json::from_str(json).ok());
@@ -218,7 +232,8 @@ pub(super) fn to_json(handle: &JobHandle) -> String {
     serde_json::to_string(handle).expect("plain data serialises")
 }
 
-fn lock_is_held(store: &Store, trial: &TrainKey) -> Result<bool, DriveError> {
+/// Returns whether some process holds the trial's lock.
+pub(super) fn lock_is_held(store: &Store, trial: &TrainKey) -> Result<bool, DriveError> {
     let path = TrialFolder::new(store.state_dir(), trial).lock();
     is_held(&path).map_err(|source| DriveError::Folder { path, source })
 }

@@ -11,7 +11,7 @@ use super::event::{RunEvent, RunSummary, TrialName};
 use super::gpus::{GpuWatch, Look};
 use super::inbox::Inbox;
 use super::live::LiveAttempt;
-use super::recover::{Recovered, recover};
+use super::recover::{Elsewhere, Recovered, recover};
 use super::signals::StopSource;
 use super::tidy::tidy;
 use super::watch::DiskWatch;
@@ -38,6 +38,8 @@ pub(super) struct Run<'a, E> {
     pub(super) jobs: Vec<RunJob<'a>>,
     pub(super) numbers: HashMap<TrainKey, JobNo>,
     pub(super) live: BTreeMap<JobNo, LiveAttempt>,
+    /// Attempts that were alive out of reach when the run began; nobody watches them.
+    pub(super) elsewhere: Vec<Elsewhere>,
     /// Ended attempts that observers hear of once it is known whether another follows.
     pub(super) untold: HashMap<JobNo, EndedAttempt>,
     pub(super) inputs: VecDeque<Input>,
@@ -107,6 +109,7 @@ impl<'a, E: Executor> Run<'a, E> {
             numbers: agenda.jobs.iter().enumerate().map(key).collect(),
             jobs: agenda.jobs,
             live: BTreeMap::new(),
+            elsewhere: Vec::new(),
             untold: HashMap::new(),
             inputs: VecDeque::new(),
             disk: DiskWatch::new(options.disk),
@@ -198,9 +201,11 @@ impl<'a, E: Executor> Run<'a, E> {
             });
         }
         for elsewhere in &recovered.unreachable {
-            let text = "is still running where this controller cannot reach it; left alone";
-            self.tell(RunEvent::Noted { trial: name(&elsewhere.trial), text: text.to_owned() });
+            let place = elsewhere.place();
+            let text = format!("is alive out of reach, {place}: left alone, stop it where it runs");
+            self.tell(RunEvent::Noted { trial: name(&elsewhere.trial), text });
         }
+        self.elsewhere = recovered.unreachable;
         for attempt in recovered.adopted {
             let Some(job) = self.job_of(&attempt.row.train_key) else { continue };
             let running_for = self.clock.age(&attempt.handle);
