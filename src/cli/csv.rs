@@ -11,7 +11,7 @@ use crate::outcome::Verdict;
 
 /// Returns the rows, with a column for every axis and every metric.
 pub(super) fn text(listed: &Listed) -> anyhow::Result<String> {
-    let Listed { rows, finals, interrupted } = listed;
+    let Listed { sweep: _, rows, finals, interrupted } = listed;
     let axes = trials::axes_of(rows);
     let results = ls::results(finals);
     let metrics: BTreeSet<&String> =
@@ -57,7 +57,7 @@ mod tests {
         let finals = vec![samples::finals(&rows[0])];
         let interrupted = [rows[2].train_key.clone()].into();
         let first = rows[0].train_key.clone();
-        let text = text(&Listed { rows, finals, interrupted }).unwrap();
+        let text = text(&Listed { sweep: "tiny".into(), rows, finals, interrupted }).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), samples::trials().len() + 1);
         let head = "number,key,group,state,interrupted,verdict,reason,attempts,arm,augment.remove,batch_size,seed,knn_top1,linear_top1,loss";

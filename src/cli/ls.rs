@@ -23,6 +23,8 @@ pub(super) type Results<'a> = HashMap<&'a TrainKey, &'a BTreeMap<String, f64>>;
 
 /// Trials, and what came of them.
 pub(super) struct Listed {
+    /// Name of their sweep.
+    pub sweep: String,
     pub rows: Vec<TrialRow>,
     pub finals: Vec<Finals>,
     /// Those that nobody is at, though the store has no end of their attempts.
@@ -34,7 +36,7 @@ pub(super) fn run(args: &LsArgs, places: &Places, ui: &mut Ui) -> anyhow::Result
     ui.print(&match (args.reader.form(), args.csv) {
         (_, true) => csv::text(&listed)?,
         (Form::Text, false) => text(&listed, ui.style()),
-        (Form::Json, false) => json_text(&json(&args.sweep, &listed)),
+        (Form::Json, false) => json_text(&json(&listed)),
     })?;
     Ok(ExitCode::Success)
 }
@@ -47,7 +49,7 @@ fn gather(args: &LsArgs, places: &Places) -> anyhow::Result<Listed> {
     let interrupted = reading.interrupted(&rows)?;
     let finals = reading.wait(reading.store.finals(&sweep.eval_key, &reading::keys(&rows)))?;
     if args.filter.is_none() && args.sort.is_none() {
-        return Ok(Listed { rows, finals, interrupted });
+        return Ok(Listed { sweep: sweep.name, rows, finals, interrupted });
     }
     let wished = reading.wait(reading.store.wished(&reading::keys(&rows)))?;
     let mut subjects = target::subjects(&rows, &finals, &wished, &interrupted);
@@ -65,7 +67,7 @@ fn gather(args: &LsArgs, places: &Places) -> anyhow::Result<Listed> {
         places = at(&places, &order);
     }
     rows = at(&rows, &places);
-    Ok(Listed { rows, finals, interrupted })
+    Ok(Listed { sweep: sweep.name, rows, finals, interrupted })
 }
 
 /// Returns what is at these places, in their order.
@@ -75,7 +77,7 @@ fn at<T: Clone>(all: &[T], places: &[usize]) -> Vec<T> {
 
 /// Returns the trials for people: what varies, and every accuracy that was measured.
 pub(super) fn text(listed: &Listed, style: Style) -> String {
-    let Listed { rows, finals, interrupted } = listed;
+    let Listed { sweep: _, rows, finals, interrupted } = listed;
     let axes = trials::axes_of(rows);
     let arms = trials::has_arms(rows.iter().map(|row| row.labels.as_slice()));
     let accuracies = accuracies(finals);
@@ -116,8 +118,8 @@ pub(super) fn accuracies(finals: &[Finals]) -> Vec<String> {
 }
 
 /// Returns the trials for programs.
-pub(super) fn json(sweep: &str, listed: &Listed) -> serde_json::Value {
-    let Listed { rows, finals, interrupted } = listed;
+pub(super) fn json(listed: &Listed) -> serde_json::Value {
+    let Listed { sweep, rows, finals, interrupted } = listed;
     let results = results(finals);
     let trial = |row: &TrialRow| trial_json(row, interrupted, results.get(&row.train_key).copied());
     let trials = rows.iter().map(trial);
@@ -158,7 +160,7 @@ mod tests {
         let rows = samples::trials();
         let finals = vec![samples::finals(&rows[0])];
         let interrupted = [rows[2].train_key.clone()].into();
-        Listed { rows, finals, interrupted }
+        Listed { sweep: "tiny".into(), rows, finals, interrupted }
     }
 
     #[test]
@@ -171,7 +173,7 @@ mod tests {
     fn what_nobody_is_at_does_not_run() {
         let shown = text(&listed(), Style::Plain);
         assert!(shown.contains("interrupted") && !shown.contains("running"), "{shown}");
-        let document = json("tiny", &listed());
+        let document = json(&listed());
         let trial = &document["trials"][2];
         assert_eq!((&trial["state"], &trial["interrupted"]), (&json!("running"), &json!(true)));
         assert_eq!(document["trials"][3]["interrupted"], false);
@@ -179,8 +181,8 @@ mod tests {
 
     #[test]
     fn programs_get_fractions_and_reasons() {
-        let document = json("tiny", &listed());
-        assert_eq!(document["schema"], 1);
+        let document = json(&listed());
+        assert_eq!((&document["schema"], &document["sweep"]), (&json!(1), &json!("tiny")));
         assert_eq!(document["trials"][0]["results"]["linear_top1"], 0.6125);
         assert_eq!(document["trials"][3]["failure"]["reason"], "out_of_memory");
         assert_eq!(document["trials"][5]["results"], serde_json::Value::Null);

@@ -14,6 +14,7 @@ mod error;
 pub mod event;
 mod fading;
 mod gpus;
+mod home;
 mod inbox;
 mod launch;
 mod live;

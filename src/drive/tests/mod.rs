@@ -165,6 +165,15 @@ impl Bench {
     }
 }
 
+/// Watches by a closure.
+struct Watch<F>(F);
+
+impl<F: FnMut(&RunEvent)> Observer for Watch<F> {
+    fn on(&mut self, event: &RunEvent) {
+        (self.0)(event);
+    }
+}
+
 struct Recorder {
     events: Vec<RunEvent>,
     sender: UnboundedSender<StopRequest>,

@@ -341,12 +341,3 @@ async fn what_was_out_of_reach_and_has_ended_since_is_not_called_alive() {
     bench.run_with(&plan(2), &executor, &mut watch, stops, inbox).await.unwrap();
     assert_eq!(answered.await.unwrap(), stopping(0));
 }
-
-/// Watches by a closure.
-struct Watch<F>(F);
-
-impl<F: FnMut(&RunEvent)> Observer for Watch<F> {
-    fn on(&mut self, event: &RunEvent) {
-        (self.0)(event);
-    }
-}
