@@ -18,6 +18,7 @@ pub mod filter;
 pub mod ids;
 pub mod import;
 pub mod outcome;
+pub mod outlook;
 pub mod plan;
 pub mod protocol;
 pub mod provenance;

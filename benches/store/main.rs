@@ -15,8 +15,11 @@ use anyhow::ensure;
 use byol_sweep::ids::DeviceId;
 use byol_sweep::outcome::{Outcome, Verdict};
 use byol_sweep::plan::{Limit, Plan, PlannedTrial, Request, expand};
-use byol_sweep::protocol::{EventLine, WorkerEvent};
+use byol_sweep::protocol::process::ProcessId;
+use byol_sweep::protocol::{EventLine, Progress, Stage, Started, WorkerEvent};
+use byol_sweep::provenance::{Device, Provenance, WorkerBinary};
 use byol_sweep::spec;
+use byol_sweep::spec::sweep::Kernels;
 use byol_sweep::store::rows::AttemptKind;
 use byol_sweep::store::{DATABASE, NewAttempt, Store};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -35,6 +38,9 @@ const METRICS: [&str; 10] = [
     "knn_probe_top1",
 ];
 const LINES: u64 = 30;
+
+/// Model of the device that all of them ran on.
+const MODEL: &str = "a processor of the benchmark";
 
 /// Trials that were alive when the controller was killed.
 const ALIVE: usize = 2;
@@ -79,7 +85,7 @@ async fn fill(state: &Path, trials: usize) -> anyhow::Result<()> {
     let text = sweep(trials);
     let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
     let plan = expand(&spec::parse("sweep.toml", &text)?, &request)?;
-    let store = Store::open(state).await?;
+    let store = Store::open(state).await?.on_behalf_of(made_with());
     store.sync_plan(&plan, 1).await?;
     let (alive, done) = plan.trials.split_at(ALIVE);
     for trial in done {
@@ -103,8 +109,44 @@ fn attempt(plan: &Plan, trial: &PlannedTrial) -> NewAttempt {
     }
 }
 
+/// What a run of the sweep would be made with.
+fn made_with() -> Provenance {
+    Provenance {
+        worker: WorkerBinary { digest: "0123456789abcdef".repeat(4), about: None },
+        devices: vec![Device { id: DeviceId::Cpu, model: MODEL.into(), driver: None }],
+        slots: 2,
+        threads: 1,
+        ..Provenance::default()
+    }
+}
+
+/// What each worker says first.
+fn started(pid: u32) -> Started {
+    Started {
+        host: "bench".into(),
+        pid,
+        start_ticks: 1_000 + u64::from(pid),
+        boot_id: "5a3e2ac1-0f4d-4f1c-9d3e-7f5f1c7a9b10".into(),
+        pid_namespace: Some(0xEFFF_FFFC),
+        version: env!("CARGO_PKG_VERSION").into(),
+        libtorch: "2.11.0".into(),
+        device: MODEL.into(),
+        threads: 1,
+        kernels: Kernels::default(),
+        resumed: false,
+    }
+}
+
 async fn finish(store: &Store, plan: &Plan, trial: &PlannedTrial) -> anyhow::Result<()> {
     let row = store.begin_attempt(attempt(plan, trial)).await?;
+    let started = started(trial.ordinal);
+    let handle = ProcessId {
+        pid: started.pid,
+        start_ticks: started.start_ticks,
+        boot_id: started.boot_id.clone(),
+        pid_namespace: started.pid_namespace,
+    };
+    store.note_handle(row.id, &serde_json::to_string(&handle)?).await?;
     // Numbers that do not repeat, as real ones do not.
     let value = |place: u64| f64::from(trial.ordinal).mul_add(0.618_033_988_75, place as f64).sin();
     let metrics = (0..LINES).map(|line| WorkerEvent::Metrics {
@@ -119,12 +161,22 @@ async fn finish(store: &Store, plan: &Plan, trial: &PlannedTrial) -> anyhow::Res
     let evaluated = WorkerEvent::Evaluated {
         values: results.iter().map(|(name, place)| ((*name).into(), value(*place).abs())).collect(),
     };
-    let lines: Vec<EventLine> = metrics
-        .chain([evaluated])
+    let evaluates = WorkerEvent::Progress(Progress {
+        stage: Stage::Evaluate,
+        update: 10 * LINES,
+        updates: 10 * LINES,
+        epoch: 1,
+        epochs: 1,
+        loss: None,
+        images_per_s: 1_000.0,
+    });
+    let lines: Vec<EventLine> = std::iter::once(WorkerEvent::Started(started))
+        .chain(metrics)
+        .chain([evaluates, evaluated])
         .zip(1..)
         .map(|(event, seq)| EventLine { seq, at_ms: row.started_ms, event })
         .collect();
-    store.append(row.id, &lines, 100 * LINES, LINES + 1).await?;
+    store.append(row.id, &lines, 100 * LINES, LINES + 3).await?;
     let outcome = Outcome::Finished { verdict: Verdict::Healthy };
     store.end_attempt(row.id, &outcome, row.started_ms + 900).await?;
     Ok(())

@@ -59,7 +59,9 @@ pub(super) fn run(places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
 fn is_at_work(places: &Places, process: u32) -> anyhow::Result<bool> {
     Ok(match control::ask(&places.state, &Request::Who)? {
         Some(Answer::Here { pid, .. }) => pid == process,
-        Some(Answer::Granted { .. } | Answer::Refused { .. }) | None => false,
+        Some(Answer::Granted { .. } | Answer::Stopping { .. } | Answer::Refused { .. }) | None => {
+            false
+        }
     })
 }
 

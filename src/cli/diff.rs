@@ -284,6 +284,8 @@ pub(super) fn json(differences: &Differences) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::super::origin::Origins;
     use super::super::samples;
     use super::*;
@@ -297,6 +299,7 @@ mod tests {
             finals: Some(samples::finals(&trial)),
             origins: samples::origins(),
             files: Vec::new(),
+            interrupted: HashSet::new(),
             trial,
         }
     }

@@ -1,7 +1,7 @@
 //! `explain`: why a trial stands where it stands, and what the next run does with it. From facts
 //! to sentences; decides nothing that the loop would decide otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,8 +15,9 @@ use super::reading::{self, Reading};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text};
 use crate::control::controller::{AtWork, Controller};
+use crate::drive::orphans::Elsewhere;
 use crate::drive::{self, Ended, Options, RetryFailed, Standing};
-use crate::ids::AttemptNo;
+use crate::ids::{AttemptNo, TrainKey};
 use crate::outcome::{FailureReason, Outcome};
 use crate::protocol::Work;
 use crate::spec::early::METRIC;
@@ -26,6 +27,7 @@ use crate::store::rows::{
 };
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
+use crate::verbs;
 
 /// Everything that an explanation is made from.
 pub(super) struct Facts {
@@ -46,6 +48,10 @@ pub(super) struct Facts {
     pub slots: Option<u32>,
     pub max_retries: u32,
     pub controller: Controller,
+    /// The trial, where nobody is at it though the store has no end of its attempt.
+    pub interrupted: HashSet<TrainKey>,
+    /// Its attempt, where that is alive out of reach.
+    pub elsewhere: Option<Elsewhere>,
     /// What an attempt would do now.
     pub work: Work,
     pub now_ms: i64,
@@ -102,6 +108,9 @@ fn gather(reading: &Reading, sweep: &SweepRow, trial: TrialRow) -> anyhow::Resul
     };
     let before = trials.iter().filter(|other| other.ordinal < trial.ordinal);
     let ahead = before.filter(waits).count();
+    let interrupted = reading.interrupted(std::slice::from_ref(&trial))?;
+    let far = verbs::out_of_reach(store, std::slice::from_ref(&trial));
+    let elsewhere = reading.drive(far)?.pop();
     let last = reading.wait(store.last_invocation(sweep.id))?.map(|row| row.provenance);
     Ok(Facts {
         sweep: sweep.name.clone(),
@@ -116,6 +125,8 @@ fn gather(reading: &Reading, sweep: &SweepRow, trial: TrialRow) -> anyhow::Resul
         controller: Controller::look(store.state_dir()),
         work: drive::work(&known, Path::exists),
         now_ms: reading::now_ms(),
+        interrupted,
+        elsewhere,
         trial,
         known,
     })
@@ -172,17 +183,40 @@ fn last_failed(facts: &Facts) -> bool {
     matches!(last, Some(Outcome::Failed { .. }))
 }
 
+/// Returns whether nobody is at it, though the store has no end of its attempt.
+fn is_interrupted(facts: &Facts) -> bool {
+    facts.interrupted.contains(&facts.trial.train_key)
+}
+
+/// Returns whether somebody is at it, as far as can be told.
+fn is_alive(facts: &Facts) -> bool {
+    facts.trial.state == TrialState::Running && !is_interrupted(facts)
+}
+
 fn running(facts: &Facts) -> String {
     let Some(live) = facts.attempts.iter().find(|attempt| attempt.outcome.is_none()) else {
         return "it runs".to_owned();
     };
     let since = words::duration(since(live.started_ms, facts.now_ms));
+    if is_interrupted(facts) {
+        return format!(
+            "it was interrupted: attempt {} on {} began {since} ago and wrote no end, and nothing is at work on it",
+            live.number, live.device
+        );
+    }
+    if let Some(elsewhere) = &facts.elsewhere {
+        return format!(
+            "it runs out of reach: attempt {} began {since} ago, {}; stop it where it runs",
+            live.number,
+            elsewhere.place()
+        );
+    }
     let runs = format!("it runs: attempt {} on {} for {since}", live.number, live.device);
     match facts.controller {
         Controller::Alive { .. } => runs,
-        Controller::None => format!(
-            "{runs}, as far as the store knows: no controller is alive to watch it; the next run adopts it, or finds it gone"
-        ),
+        Controller::None => {
+            format!("{runs}, and no controller is alive to watch it; the next run adopts it")
+        }
     }
 }
 
@@ -227,14 +261,10 @@ fn waits(facts: &Facts) -> Vec<Sentence> {
     if let Some(held_ms) = known.held_ms {
         let held = words::duration(since(held_ms, facts.now_ms));
         let key = trial.train_key.short();
-        let but = match trial.state {
-            TrialState::Running => "its attempt goes on, and no other starts",
-            TrialState::Pending
-            | TrialState::Trained
-            | TrialState::Stopped
-            | TrialState::Done
-            | TrialState::Failed
-            | TrialState::Pruned => "nothing starts it",
+        let but = if is_alive(facts) {
+            "its attempt goes on, and no other starts"
+        } else {
+            "nothing starts it"
         };
         all.push(say(
             About::Waits,
@@ -320,6 +350,7 @@ fn told(facts: &Facts, attempt: &AttemptRow) -> Sentence {
     let head = format!("attempt {} {kind} on {}", attempt.number, attempt.device);
     let last = facts.attempts.last().is_some_and(|last| last.number == attempt.number);
     let text = match &attempt.outcome {
+        None if is_interrupted(facts) => format!("{head} and left no word of its end"),
         None => format!("{head} and is alive"),
         Some(Outcome::Finished { verdict }) => format!("{head} and finished, {}", verdict.as_str()),
         Some(Outcome::Stopped) => format!("{head} and was stopped on request, which costs nothing"),
@@ -381,16 +412,25 @@ fn next(facts: &Facts) -> Sentence {
                 "the next run leaves it failed, since {why}; `byol-sweep retry {key}`, or `run --retry-failed`, tries it again"
             )
         }
-        Standing::Open(_) if known.held_ms.is_some() && trial.state == TrialState::Running => {
+        Standing::Open(_) if facts.elsewhere.is_some() => {
+            "the next run leaves it alone as long as that is alive, and reads what it left then"
+                .to_owned()
+        }
+        Standing::Open(_) if known.held_ms.is_some() && is_alive(facts) => {
             "the next run watches it to its end, and starts no other attempt while it is held"
                 .to_owned()
+        }
+        Standing::Open(_) if known.held_ms.is_some() && is_interrupted(facts) => {
+            "the next run reads what its attempt left, and starts no other while it is held"
+                .to_owned()
+        }
+        Standing::Open(_) if is_interrupted(facts) => {
+            "the next run reads what its attempt left, and goes on from there".to_owned()
         }
         Standing::Open(_) if known.held_ms.is_some() => {
             format!("the next run leaves it alone while it is held; then it {}", work(facts))
         }
-        Standing::Open(_) if trial.state == TrialState::Running => {
-            "the next run watches it to its end".to_owned()
-        }
+        Standing::Open(_) if is_alive(facts) => "the next run watches it to its end".to_owned(),
         Standing::Open(_) => format!("the next run {}", work(facts)),
     };
     say(About::Next, text)
@@ -419,7 +459,7 @@ pub(super) fn text(facts: &Facts, sentences: &[Sentence], style: Style) -> Strin
     let trial = &facts.trial;
     let axes = trials::axes_of(std::slice::from_ref(trial));
     let label = style.paint(Role::Strong, &Named::from(trial).phrase(&axes));
-    let state = trials::state(trial.state, trial.verdict, style);
+    let state = trials::standing(trial, &facts.interrupted, style);
     let lines: String = sentences.iter().map(|sentence| format!("  {}\n", sentence.text)).collect();
     format!("{} {label} of {}: {state}\n{lines}", trial.ordinal, facts.sweep)
 }
@@ -431,7 +471,9 @@ pub(super) fn json(facts: &Facts, sentences: &[Sentence]) -> serde_json::Value {
         Standing::Failed => "left_failed",
         Standing::Pruned => "left_stopped_early",
         Standing::Open(_) if facts.known.held_ms.is_some() => "held",
-        Standing::Open(_) if facts.trial.state == TrialState::Running => "watch",
+        Standing::Open(_) if facts.elsewhere.is_some() => "out_of_reach",
+        Standing::Open(_) if is_alive(facts) => "watch",
+        Standing::Open(_) if is_interrupted(facts) => "recover",
         Standing::Open(_) => match &facts.work {
             Work::Evaluate { .. } => "evaluate",
             Work::Train { resume: Some(_) } => "resume",
@@ -444,6 +486,7 @@ pub(super) fn json(facts: &Facts, sentences: &[Sentence]) -> serde_json::Value {
         "number": facts.trial.ordinal,
         "key": facts.trial.train_key,
         "state": facts.trial.state,
+        "interrupted": is_interrupted(facts),
         "held_ms": facts.known.held_ms,
         "ahead": facts.ahead,
         "sweeps": facts.sweeps,
@@ -472,6 +515,8 @@ mod tests {
             slots: Some(2),
             max_retries: 2,
             controller: Controller::None,
+            interrupted: HashSet::new(),
+            elsewhere: None,
             work: Work::Train { resume: None },
             now_ms: 1_700_000_120_000,
             trial,
@@ -563,6 +608,17 @@ mod tests {
         let mut runs = facts(2);
         runs.attempts = vec![running];
         tell("nobody watches it", &runs);
+        runs.interrupted = [runs.trial.train_key.clone()].into();
+        tell("nobody is at it", &runs);
+        runs.interrupted.clear();
+        runs.elsewhere = Some(Elsewhere {
+            trial: runs.trial.train_key.clone(),
+            attempt: AttemptNo(1),
+            host: Some("other".into()),
+            pid: Some(77),
+        });
+        tell("it runs on another machine", &runs);
+        runs.elsewhere = None;
         runs.controller = alive();
         tell("it runs", &runs);
         runs.known.held_ms = Some(1_700_000_000_000);

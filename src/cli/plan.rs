@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{Form, PlanArgs};
-use super::cost::{self, Asked, Fit, Here, Outlook};
+use super::cost::{self, Fit};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::{self, Changes};
@@ -19,6 +19,7 @@ use super::{JSON_SCHEMA, json_text, preflight, probe};
 use crate::exec::devices::{self, DeviceChoice};
 use crate::exec::nvml;
 use crate::ids::{Slot, TrainKey};
+use crate::outlook::{self, Asked, Here, Outlook};
 use crate::plan::cost::{History, Past, Probed};
 use crate::plan::{Limit, Plan, PlannedTrial, memory};
 use crate::spec::early::METRIC;
@@ -37,7 +38,7 @@ pub(super) type States = HashMap<TrainKey, TrialState>;
 pub(super) fn run(args: &PlanArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let file = sweep_file::open(&args.file, ui)?;
     let sources = gather(&file, &Changes::from(&args.changes), places)?;
-    let here = Here::of_slots(&slots(&sources.plan));
+    let here = cost::here(&slots(&sources.plan));
     let probed = match &here {
         Some(here) if args.probe => sources.probe(here, places, ui)?,
         Some(_) | None => Vec::new(),
@@ -118,8 +119,8 @@ impl Sources {
         if let Some(here) = here {
             let history = History::new(&self.past, probed, &here.place);
             let asked = self.asked();
-            let lefts = cost::lefts(&asked, &self.plan.eval_key, &history, &self.spent);
-            cost = cost::outlook(&asked, &self.spent, Some((&lefts, here)));
+            let lefts = outlook::lefts(&asked, &self.plan.eval_key, &history, &self.spent);
+            cost = outlook::outlook(&self.spent, Some((&lefts, here)));
             fit = args.budget.map(|budget| cost::fit(&asked, &lefts, budget));
         }
         Planned { plan: self.plan, states: self.states, cost, fit }

@@ -1,6 +1,7 @@
 //! What verbs that only read have in common: the store, opened read-only, and the sweep or trial
 //! that was named.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::time::SystemTime;
 
@@ -9,10 +10,12 @@ use tokio::runtime::Runtime;
 
 use super::exit::NothingMatched;
 use super::places::Places;
+use crate::control::controller::Controller;
 use crate::drive::DriveError;
 use crate::ids::TrainKey;
 use crate::store::Store;
-use crate::store::rows::{SweepRow, TrialRow};
+use crate::store::rows::{SweepRow, TrialRow, TrialState};
+use crate::verbs;
 
 /// Fewest digits of a key that name a trial.
 const SHORTEST_PREFIX: usize = 4;
@@ -52,6 +55,23 @@ impl Reading {
         query: impl Future<Output = Result<T, E>>,
     ) -> anyhow::Result<T> {
         self.runtime.block_on(query).map_err(Into::into)
+    }
+
+    /// Returns those of these trials that nobody is at, though their attempts have no end in the store.
+    pub(super) fn interrupted(&self, trials: &[TrialRow]) -> anyhow::Result<HashSet<TrainKey>> {
+        if trials.iter().all(|trial| trial.state != TrialState::Running) {
+            return Ok(HashSet::new());
+        }
+        self.interrupted_beside(&Controller::look(self.store.state_dir()), trials)
+    }
+
+    /// Does the same, where it is known who is at work.
+    pub(super) fn interrupted_beside(
+        &self,
+        controller: &Controller,
+        trials: &[TrialRow],
+    ) -> anyhow::Result<HashSet<TrainKey>> {
+        self.drive(verbs::interrupted(&self.store, controller, trials))
     }
 
     /// Waits for what looks at processes.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::args::{RunArgs, Session};
-use super::cost::{self, Asked, Here, Left};
+use super::cost;
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::{self, Changes};
@@ -27,6 +27,7 @@ use crate::exec::nvml;
 use crate::exec::watch::Strangers;
 use crate::failpoint::pretended_ms;
 use crate::ids::{DeviceId, Slot, TrainKey};
+use crate::outlook::{self, Asked, Left};
 use crate::plan::cost::History;
 use crate::plan::{Limit, Plan, PlanError, PlannedTrial};
 use crate::schedule::Millis;
@@ -204,7 +205,7 @@ async fn budgeted(
     args: &RunArgs,
     ui: &mut Ui,
 ) -> anyhow::Result<HashMap<TrainKey, Millis>> {
-    let (Some(_), Some(here)) = (args.budget, Here::of_slots(slots)) else {
+    let (Some(_), Some(here)) = (args.budget, cost::here(slots)) else {
         return Ok(HashMap::new());
     };
     let keys: Vec<TrainKey> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
@@ -219,7 +220,7 @@ async fn budgeted(
     let asked: Vec<Asked<'_>> = asked.collect();
     let history = History::new(&store.past().await?, &[], &here.place);
     let spent = store.spent(&keys, reading::now_ms()).await?;
-    let lefts = cost::lefts(&asked, &plan.eval_key, &history, &spent);
+    let lefts = outlook::lefts(&asked, &plan.eval_key, &history, &spent);
     let unknown = lefts.iter().filter(|left| **left == Left::Unknown).count();
     if unknown > 0 {
         ui.note(&format!(

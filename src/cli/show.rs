@@ -1,6 +1,6 @@
 //! `show`: everything about one trial.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +14,7 @@ use super::reading::Reading;
 use super::table::{Align, Table};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text, ls};
+use crate::ids::TrainKey;
 use crate::outcome::{Outcome, Verdict};
 use crate::spec::early::METRIC;
 use crate::spec::run;
@@ -31,6 +32,8 @@ pub(super) struct Shown {
     pub origins: Origins,
     /// Files that the trial left.
     pub files: Vec<LeftFile>,
+    /// It, where nobody is at it though the store has no end of its attempt.
+    pub interrupted: HashSet<TrainKey>,
 }
 
 /// A file that an attempt left, and whether it is still there.
@@ -76,7 +79,9 @@ pub(super) fn gather(
     }
     let known = reading.wait(store.known(&sweep.eval_key, keys))?.remove(&trial.train_key);
     let files = known.map(|known| left_files(&known)).unwrap_or_default();
-    Ok(Shown { trial, attempts, finals, origins: Origins { invocations, started }, files })
+    let interrupted = reading.interrupted(std::slice::from_ref(&trial))?;
+    let origins = Origins { invocations, started };
+    Ok(Shown { trial, attempts, finals, origins, files, interrupted })
 }
 
 /// Looks at the files that a trial left.
@@ -92,10 +97,10 @@ fn left_files(known: &Known) -> Vec<LeftFile> {
 
 /// Returns the trial for people: state, results, attempts, what they were made with, settings.
 pub(super) fn text(shown: &Shown, style: Style) -> String {
-    let Shown { trial, attempts, finals, origins, files } = shown;
+    let Shown { trial, attempts, finals, origins, files, interrupted } = shown;
     let axes = trials::axes_of(std::slice::from_ref(trial));
     let label = style.paint(Role::Strong, &Named::from(trial).phrase(&axes));
-    let state = trials::state(trial.state, trial.verdict, style);
+    let state = trials::standing(trial, interrupted, style);
     let mut text = format!("{} {label}: {state}\n", trial.ordinal);
     if let Some((reason, detail)) = &trial.failure {
         text.push_str(&format!("{}: {detail}\n", reason.as_str()));
@@ -108,7 +113,10 @@ pub(super) fn text(shown: &Shown, style: Style) -> String {
         settings(trial).into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
     let sections = [
         ("results", finals.as_ref().map(results).unwrap_or_default()),
-        ("attempts", if attempts.is_empty() { String::new() } else { table(attempts) }),
+        (
+            "attempts",
+            if attempts.is_empty() { String::new() } else { table(attempts, interrupted) },
+        ),
         ("files", files.iter().map(file_line).collect()),
         ("made with", origins.text()),
         ("settings", settings),
@@ -157,7 +165,7 @@ fn results(finals: &Finals) -> String {
     table.text()
 }
 
-fn table(attempts: &[AttemptRow]) -> String {
+fn table(attempts: &[AttemptRow], interrupted: &HashSet<TrainKey>) -> String {
     let mut table = Table::new(&[
         ("#", Align::Right),
         ("kind", Align::Left),
@@ -183,7 +191,10 @@ fn table(attempts: &[AttemptRow]) -> String {
             attempt.threads.to_string(),
             humantime::format_rfc3339_seconds(started).to_string(),
             took.unwrap_or_default(),
-            outcome(attempt.outcome.as_ref()),
+            match &attempt.outcome {
+                None if interrupted.contains(&attempt.train_key) => "interrupted".to_owned(),
+                known => outcome(known.as_ref()),
+            },
             attempt.folder.display().to_string(),
         ]);
     }
@@ -208,7 +219,7 @@ fn since_epoch(milliseconds: i64) -> Duration {
 
 /// Returns the trial for programs.
 pub(super) fn json(shown: &Shown) -> Value {
-    let Shown { trial, attempts, finals, origins, files } = shown;
+    let Shown { trial, attempts, finals, origins, files, interrupted } = shown;
     let attempts = attempts.iter().map(|attempt| {
         let mut document = json!({
             "number": attempt.number,
@@ -231,7 +242,8 @@ pub(super) fn json(shown: &Shown) -> Value {
             "here": file.presence == Presence::Here,
         })
     });
-    let mut document = ls::trial_json(trial, finals.as_ref().map(|finals| &finals.values));
+    let mut document =
+        ls::trial_json(trial, interrupted, finals.as_ref().map(|finals| &finals.values));
     document["schema"] = json!(JSON_SCHEMA);
     document["attempts"] = attempts.collect();
     document["files"] = files.collect();
@@ -254,6 +266,7 @@ mod tests {
             finals: None,
             origins,
             files: Vec::new(),
+            interrupted: HashSet::new(),
         }
     }
 
@@ -294,6 +307,21 @@ mod tests {
         assert_eq!(lines.next(), Some(why));
         assert_eq!(json(&shown)["state"], "pruned");
         assert_eq!(json(&shown)["early_stop"]["epoch"], 9);
+    }
+
+    #[test]
+    fn an_attempt_that_nobody_is_at_does_not_run() {
+        let mut shown = shown(2, None);
+        shown.attempts = vec![samples::attempt(&shown.trial, None)];
+        assert_eq!(text(&shown, Style::Plain).matches("running").count(), 2);
+        shown.interrupted = [shown.trial.train_key.clone()].into();
+        let text = text(&shown, Style::Plain);
+        assert_eq!((text.matches("running").count(), text.matches("interrupted").count()), (0, 2));
+        let document = json(&shown);
+        assert_eq!(
+            (&document["state"], &document["interrupted"]),
+            (&json!("running"), &json!(true))
+        );
     }
 
     #[test]

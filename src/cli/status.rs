@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::{Form, StatusArgs};
-use super::cost::{self, Asked, Here, Outlook};
 use super::exit::{ExitCode, NothingMatched};
 use super::origin::several_workers;
 use super::places::Places;
@@ -15,11 +14,9 @@ use super::trials::{self, Named};
 use super::watch::{self, Life, Screen};
 use super::{JSON_SCHEMA, json_text};
 use crate::control::controller::Controller;
-use crate::drive::orphans;
-use crate::exec::local::LocalExecutor;
 use crate::ids::TrainKey;
 use crate::outcome::Verdict;
-use crate::plan::cost::History;
+use crate::outlook::{Asked, Costs, Outlook};
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{Progress, progress};
 use crate::store::WorkerUse;
@@ -77,8 +74,7 @@ impl Standing {
     /// Returns how long the rest takes; `None` while nothing runs, or where not all is known.
     fn to_go(&self) -> Option<Duration> {
         let runs = self.running().next().is_some();
-        let rest = self.cost.rest.as_ref().filter(|_| runs)?;
-        rest.seconds_to_go.map(Duration::from_secs_f64)
+        self.cost.to_go().filter(|_| runs)
     }
 }
 
@@ -150,26 +146,12 @@ fn gather(
         let cost = costs(&reading, &sweep, &trials, now_ms)?;
         let wished = reading.wait(reading.store.wished(&reading::keys(&trials)))?;
         let held = wished.values().filter(|wished| wished.held_ms.is_some()).count();
-        let interrupted = match controller {
-            Controller::None => interrupted(&reading, &open)?,
-            Controller::Alive { .. } => HashSet::new(),
-        };
+        let interrupted = reading.interrupted_beside(controller, &trials)?;
         let at = |live: &AttemptRow| progress::last_of(&AttemptFolder::at(&live.folder));
         let progress = open.iter().filter_map(|live| Some((live.id, at(live)?))).collect();
         Ok(Standing { sweep, trials, open, workers, cost, held, interrupted, progress })
     };
     sweeps.into_iter().map(stand).collect()
-}
-
-/// Finds the trials whose attempts have no end in the store and no process that lives.
-fn interrupted(reading: &Reading, open: &[AttemptRow]) -> anyhow::Result<HashSet<TrainKey>> {
-    let open: Vec<TrainKey> = open.iter().map(|attempt| attempt.train_key.clone()).collect();
-    if open.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let executor = reading.within(LocalExecutor::without_worker)?;
-    let alive = reading.drive(orphans::alive(&reading.store, &executor, &open))?;
-    Ok(open.into_iter().filter(|key| !alive.contains(key)).collect())
 }
 
 fn costs(
@@ -178,14 +160,10 @@ fn costs(
     trials: &[TrialRow],
     now_ms: i64,
 ) -> anyhow::Result<Outlook> {
-    let spent = reading.wait(reading.store.spent(&reading::keys(trials), now_ms))?;
+    let keys = reading::keys(trials);
+    let costs = reading.wait(Costs::read(&reading.store, sweep, &keys, now_ms))?;
     let asked: Vec<Asked<'_>> = trials.iter().map(Asked::from).collect();
-    let Some(here) = Here::of_sweep(reading, sweep)? else {
-        return Ok(cost::outlook(&asked, &spent, None));
-    };
-    let history = History::new(&reading.wait(reading.store.past())?, &[], &here.place);
-    let lefts = cost::lefts(&asked, &sweep.eval_key, &history, &spent);
-    Ok(cost::outlook(&asked, &spent, Some((&lefts, &here))))
+    Ok(costs.outlook(&asked, &sweep.eval_key))
 }
 
 /// Returns a sweep's screen for people.
@@ -345,9 +323,9 @@ pub(super) fn json(
 
 #[cfg(test)]
 mod tests {
-    use super::super::cost::Left;
     use super::super::samples;
     use super::*;
+    use crate::outlook::{self, Here, Left};
     use crate::plan::cost::{Basis, DeviceKind, Place};
     use crate::protocol::Stage;
     use crate::store::Spent;
@@ -358,12 +336,11 @@ mod tests {
         let kind = DeviceKind::Cpu;
         let train_key = trials[0].train_key.clone();
         let spent = Spent { train_key, kind, train_ms: 7_200_000, eval_ms: 600_000 };
-        let asked: Vec<Asked<'_>> = trials.iter().map(Asked::from).collect();
         let known = Left::Known { seconds: 90.0, basis: Basis::SameClass };
         let lefts = vec![known; trials.len()];
         let place = Place { kind, model: "a".into(), threads: 1 };
         let here = Here { place, slots: 2 };
-        let cost = cost::outlook(&asked, &[spent], Some((&lefts, &here)));
+        let cost = outlook::outlook(&[spent], Some((&lefts, &here)));
         let progress = Progress {
             stage: Stage::Train,
             update: 3,

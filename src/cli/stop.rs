@@ -69,12 +69,11 @@ fn fate(how: StopHow, stopped: &Stopped, target: &Target) -> String {
 
 /// Says where attempts are that could not be stopped from here.
 fn out_of_reach(elsewhere: &[Elsewhere], target: &Target) -> String {
-    let place = |Elsewhere { trial, attempt, host, pid }: &Elsewhere| {
+    let place = |elsewhere: &Elsewhere| {
+        let Elsewhere { trial, attempt, .. } = elsewhere;
         let number = target.trials.iter().find(|row| row.train_key == *trial);
         let number = number.map_or_else(|| trial.short().to_owned(), |row| row.ordinal.to_string());
-        let pid = pid.map_or("a process unknown".to_owned(), |pid| format!("process {pid}"));
-        let host = host.as_ref().map_or("a host unknown".to_owned(), |host| format!("host {host}"));
-        format!("attempt {attempt} of trial {number}, {pid} of {host}")
+        format!("attempt {attempt} of trial {number}, {}", elsewhere.place())
     };
     let places: Vec<String> = elsewhere.iter().map(place).collect();
     format!(

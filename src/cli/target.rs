@@ -1,16 +1,16 @@
 //! What verbs act on, as it is typed and as it is found: a sweep, or trials of one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::args::ReaderArgs;
 use super::exit::NothingMatched;
 use super::places::Places;
 use super::reading::{self, Reading};
-use crate::filter::{Filter, Subject};
+use crate::filter::{self, Facts, Filter, Subject};
 use crate::ids::TrainKey;
 use crate::spec::SpecError;
-use crate::store::rows::{SweepRow, TrialRow, Wished};
+use crate::store::rows::{Finals, SweepRow, TrialRow, Wished};
 use crate::verbs;
 
 /// Longest name of a tag.
@@ -142,7 +142,10 @@ impl Target {
 
     fn choose(&mut self, text: &str, reading: &Reading) -> anyhow::Result<()> {
         let filter = Filter::parse(text).map_err(SpecError::from)?;
-        let subjects = subjects(&self.sweep, &self.trials, &self.wished, reading)?;
+        let interrupted = reading.interrupted(&self.trials)?;
+        let keys = reading::keys(&self.trials);
+        let finals = reading.wait(reading.store.finals(&self.sweep.eval_key, &keys))?;
+        let subjects = subjects(&self.trials, &finals, &self.wished, &interrupted);
         let chosen = filter.choose(&subjects).map_err(SpecError::from)?;
         self.scope = Scope::Trials;
         self.trials = chosen.into_iter().map(|place| self.trials[place].clone()).collect();
@@ -195,19 +198,25 @@ fn named(args: &TargetArgs, reading: &Reading) -> anyhow::Result<(SweepRow, Scop
 }
 
 /// Returns trials as filters see them.
-pub(super) fn subjects(
-    sweep: &SweepRow,
-    trials: &[TrialRow],
-    wished: &HashMap<TrainKey, Wished>,
-    reading: &Reading,
-) -> anyhow::Result<Vec<Subject>> {
-    let finals = reading.wait(reading.store.finals(&sweep.eval_key, &reading::keys(trials)))?;
+pub(super) fn subjects<'t>(
+    trials: &'t [TrialRow],
+    finals: &'t [Finals],
+    wished: &'t HashMap<TrainKey, Wished>,
+    interrupted: &HashSet<TrainKey>,
+) -> Vec<Subject<'t>> {
     let finals: HashMap<&TrainKey, &BTreeMap<String, f64>> =
         finals.iter().map(|finals| (&finals.train_key, &finals.values)).collect();
-    let subject = |trial: &TrialRow| {
-        Subject::new(trial, finals.get(&trial.train_key).copied(), wished.get(&trial.train_key))
+    let facts = |trial: &'t TrialRow| {
+        let wished = wished.get(&trial.train_key);
+        Facts {
+            trial,
+            finals: finals.get(&trial.train_key).copied(),
+            is_interrupted: interrupted.contains(&trial.train_key),
+            is_held: wished.is_some_and(|wished| wished.held_ms.is_some()),
+            tags: wished.map_or(&[], |wished| &wished.tags),
+        }
     };
-    Ok(trials.iter().map(subject).collect())
+    filter::subjects(trials.iter().map(facts))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What `plan`, `ls`, `status` and `show` have in common: how a trial's labels, state and results
 //! become words.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
+use crate::ids::TrainKey;
 use crate::outcome::Verdict;
 use crate::plan::{Label, PlannedTrial, value_text};
 use crate::store::rows::{TrialRow, TrialState};
@@ -96,6 +97,14 @@ fn state_words(state: TrialState) -> &'static str {
         | TrialState::Stopped
         | TrialState::Failed => state.as_str(),
     }
+}
+
+/// Returns where a trial stands, in its colour: what its row says, or that it was interrupted.
+pub(super) fn standing(trial: &TrialRow, interrupted: &HashSet<TrainKey>, style: Style) -> String {
+    if interrupted.contains(&trial.train_key) {
+        return style.paint(Role::Warning, "interrupted");
+    }
+    state(trial.state, trial.verdict, style)
 }
 
 /// Returns a state in its colour; a diverged or collapsed trial is done, and marked.

@@ -64,7 +64,8 @@ pub(super) fn run(args: &WaitArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
             }
             Standing::Over { failed: 0 } => (ExitCode::Success, phrase(&target) + " done"),
             Standing::Over { failed } => {
-                let text = format!("{} done, {failed} failed", phrase(&target));
+                let over = target.trials.len() - failed;
+                let text = format!("{}: {over} done, {failed} failed", phrase(&target));
                 (ExitCode::TrialsFailed, text)
             }
             Standing::Abandoned { left, held } => {
@@ -106,8 +107,12 @@ fn worker(places: &Places, reading: &Reading, args: &WaitArgs) -> anyhow::Result
         AtWork::Run { .. } | AtWork::Nobody => {}
     }
     let executor = reading.within(LocalExecutor::without_worker)?;
-    let alive = reading.drive(orphans::alive(&reading.store, &executor, &target.keys()))?;
-    Ok(if alive.is_empty() { Worker::Nobody } else { Worker::Attempts })
+    let open = reading.drive(orphans::open(&reading.store, &executor, &target.keys()))?;
+    Ok(if open.alive.is_empty() && open.elsewhere.is_empty() {
+        Worker::Nobody
+    } else {
+        Worker::Attempts
+    })
 }
 
 /// Tells how trials stand. What failed may be tried again as long as a run is at work.

@@ -42,7 +42,11 @@ impl Controller {
         };
         let run = match ask(state, &Request::Who) {
             Ok(Some(Answer::Here { sweep, paused, .. })) => Some(AtWork { sweep, paused }),
-            Ok(Some(Answer::Granted { .. } | Answer::Refused { .. }) | None) | Err(_) => None,
+            Ok(
+                Some(Answer::Granted { .. } | Answer::Stopping { .. } | Answer::Refused { .. })
+                | None,
+            )
+            | Err(_) => None,
         };
         Self::Alive { who, run }
     }

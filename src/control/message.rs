@@ -57,6 +57,8 @@ fn other_version(schema: u32) -> String {
 mod tests {
     use super::*;
     use crate::drive::command::{Answer, Request, RunWish, StopHow, When};
+    use crate::drive::orphans::Elsewhere;
+    use crate::ids::AttemptNo;
     use crate::store::Edit;
 
     #[test]
@@ -74,8 +76,19 @@ mod tests {
             assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
             assert_eq!(read::<Request>(&line), Ok(request));
         }
-        let answer = Answer::Granted { count: 3, when: When::NextRun };
-        assert_eq!(read::<Answer>(&line(&answer)), Ok(answer));
+        let far = Elsewhere {
+            trial: trials().remove(0),
+            attempt: AttemptNo(2),
+            host: Some("other".into()),
+            pid: None,
+        };
+        let answers = [
+            Answer::Granted { count: 3, when: When::NextRun },
+            Answer::Stopping { asked: 1, elsewhere: vec![far] },
+        ];
+        for answer in answers {
+            assert_eq!(read::<Answer>(&line(&answer)), Ok(answer));
+        }
         let earlier = b"{\"schema\":1,\"message\":{\"answer\":\"granted\",\"count\":3}}\n";
         assert_eq!(read(earlier), Ok(Answer::Granted { count: 3, when: When::Now }));
     }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use super::recover::Elsewhere;
 use crate::ids::TrainKey;
 use crate::store::Edit;
 
@@ -79,6 +80,13 @@ pub enum Answer {
         /// When a run acts upon it.
         #[serde(default)]
         when: When,
+    },
+    /// Attempts end.
+    Stopping {
+        /// How many were asked to.
+        asked: u64,
+        /// Those that could not be asked.
+        elsewhere: Vec<Elsewhere>,
     },
     /// Not done, and why.
     Refused {

@@ -24,6 +24,13 @@ pub enum DriveError {
          with --state-dir", path.display()
     )]
     Lock { path: PathBuf, source: io::Error },
+    /// Somebody took the state folder away from under the run.
+    #[error(
+        "`{}` was removed, moved or replaced while a run was at work: what it still had to write is \
+         lost, so its trials were killed; put the state folder back if you have it, and run again",
+        path.display()
+    )]
+    Homeless { path: PathBuf },
     /// There is no place for any attempt.
     #[error("no device is left to run on; see --devices and --jobs")]
     NoSlots,

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use super::error::DriveError;
 
+/// Name of the file in a state folder that is locked.
+pub(super) const LOCK: &str = "lock";
+
 /// How often a lock that is held is tried again, and how long each time is waited.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(10);
@@ -27,7 +30,7 @@ impl StateLock {
     /// [`DriveError::Locked`] names the holder; [`DriveError::Lock`] where the file cannot be
     /// made or locked.
     pub fn take(state: &Path) -> Result<Self, DriveError> {
-        let path = state.join("lock");
+        let path = state.join(LOCK);
         let failed = |source| DriveError::Lock { path: path.clone(), source };
         std::fs::create_dir_all(state).map_err(failed)?;
         // What it says is cut only once it is ours.
@@ -83,7 +86,7 @@ pub enum Holder {
 ///
 /// The lock is there and cannot be opened or locked.
 pub fn holder(state: &Path) -> io::Result<Holder> {
-    let path = state.join("lock");
+    let path = state.join(LOCK);
     if !is_held(&path)? {
         return Ok(Holder::Nobody);
     }

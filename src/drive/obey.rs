@@ -5,6 +5,7 @@
 use super::command::{Answer, Request, RunWish, StopHow, When};
 use super::error::DriveError;
 use super::event::RunEvent;
+use super::recover::{Elsewhere, lock_is_held};
 use super::run::Run;
 use crate::exec::Executor;
 use crate::ids::TrainKey;
@@ -47,10 +48,30 @@ impl<E: Executor> Run<'_, E> {
                 self.tell(RunEvent::Resumed);
                 self.give(Input::Resume).await?;
             }
-            RunWish::Stop => self.stop(StopRequest::Politely).await?,
-            RunWish::Kill => self.stop(StopRequest::ByForce).await?,
+            RunWish::Stop => return self.end(StopRequest::Politely).await,
+            RunWish::Kill => return self.end(StopRequest::ByForce).await,
         }
         Ok(Answer::Granted { count, when: When::Now })
+    }
+
+    /// Ends the run, and its attempts before it.
+    async fn end(&mut self, how: StopRequest) -> Result<Answer, DriveError> {
+        let asked = self.live.len() as u64;
+        self.stop(how).await?;
+        let plan = self.plan;
+        let planned = |trial: &TrainKey| plan.trials.iter().any(|other| other.train_key == *trial);
+        Ok(Answer::Stopping { asked, elsewhere: self.elsewhere(planned)? })
+    }
+
+    /// Returns those attempts of such trials that are out of reach and still alive.
+    fn elsewhere(&self, chosen: impl Fn(&TrainKey) -> bool) -> Result<Vec<Elsewhere>, DriveError> {
+        let mut alive = Vec::new();
+        for elsewhere in self.elsewhere.iter().filter(|elsewhere| chosen(&elsewhere.trial)) {
+            if lock_is_held(self.store, &elsewhere.trial)? {
+                alive.push(elsewhere.clone());
+            }
+        }
+        Ok(alive)
     }
 
     async fn stop_some(&mut self, trials: &[TrainKey], how: StopHow) -> Result<Answer, DriveError> {
@@ -60,11 +81,11 @@ impl<E: Executor> Run<'_, E> {
         };
         let live: Vec<JobNo> =
             self.jobs_of(trials).into_iter().filter(|job| self.live.contains_key(job)).collect();
-        let count = live.len() as u64;
+        let asked = live.len() as u64;
         for job in live {
             self.give(Input::StopJob { job, manner }).await?;
         }
-        Ok(Answer::Granted { count, when: When::Now })
+        Ok(Answer::Stopping { asked, elsewhere: self.elsewhere(|trial| trials.contains(trial))? })
     }
 
     async fn edit(&mut self, edit: Edit) -> Result<Answer, DriveError> {

@@ -8,14 +8,13 @@ use super::clock::Clock;
 use super::command::StopHow;
 use super::error::DriveError;
 use super::live::LiveAttempt;
-use super::lock::{StateLock, is_held};
+use super::lock::StateLock;
 use super::names;
 pub use super::recover::Elsewhere;
-use super::recover::recover;
+use super::recover::{elsewhere, lock_is_held, recover};
 use crate::exec::{Executor, Force, JobHandle, JobStatus};
 use crate::ids::TrainKey;
 use crate::outcome::StopReason;
-use crate::protocol::folder::TrialFolder;
 use crate::store::Store;
 
 /// Time between two looks at processes that are no children of ours.
@@ -95,36 +94,54 @@ async fn record<E: Executor>(
     Ok(left)
 }
 
-/// Returns those of these trials that have an attempt whose process is alive. Changes nothing, so it
-/// may be asked beside a controller.
+/// Trials whose attempts have no end in the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// With a process on this machine.
+    pub alive: HashSet<TrainKey>,
+    /// With one that holds the trial's lock from where it cannot be reached.
+    pub elsewhere: Vec<Elsewhere>,
+    /// Without one.
+    pub gone: HashSet<TrainKey>,
+}
+
+/// Looks for the processes of these trials' attempts. Changes nothing, so it may be asked beside a
+/// controller.
 ///
 /// # Errors
 ///
 /// The store or the executor failed.
-pub async fn alive<E: Executor>(
+pub async fn open<E: Executor>(
     store: &Store,
     executor: &E,
     trials: &[TrainKey],
-) -> Result<HashSet<TrainKey>, DriveError> {
-    let mut alive = HashSet::new();
+) -> Result<Open, DriveError> {
+    let mut open = Open::default();
     for row in store.live_attempts().await? {
         if !trials.contains(&row.train_key) {
             continue;
         }
         let handle: Option<JobHandle> =
             row.handle_json.as_deref().and_then(|json| serde_json::from_str(json).ok());
-        let seen = match handle {
-            Some(handle) => {
-                executor.look(std::slice::from_ref(&handle)).await?.first()
-                    == Some(&JobStatus::Alive)
-            }
-            None => false,
+        let seen = match &handle {
+            Some(handle) => executor.look(std::slice::from_ref(handle)).await?.pop(),
+            None => None,
         };
-        let path = TrialFolder::new(store.state_dir(), &row.train_key).lock();
-        let held = is_held(&path).map_err(|source| DriveError::Folder { path, source })?;
-        if seen || held {
-            alive.insert(row.train_key);
+        match seen {
+            Some(JobStatus::Alive) => {
+                open.alive.insert(row.train_key);
+            }
+            // What holds the lock and has no handle yet was started this moment.
+            None if lock_is_held(store, &row.train_key)? => {
+                open.alive.insert(row.train_key);
+            }
+            Some(JobStatus::Gone(_)) if lock_is_held(store, &row.train_key)? => {
+                open.elsewhere.push(elsewhere(store, row).await?);
+            }
+            Some(JobStatus::Gone(_)) | None => {
+                open.gone.insert(row.train_key);
+            }
         }
     }
-    Ok(alive)
+    Ok(open)
 }

@@ -3,12 +3,16 @@
 //! The row is written before the spawn and the handle after it. Whoever creates the `claim` file
 //! first, worker or controller, decides what became of an attempt in between.
 
+use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
 use super::error::DriveError;
 use super::event::TrialName;
+use super::fading;
 use super::live::{Events, LiveAttempt};
 use super::lock::{is_held, who};
 use crate::exec::{Executor, JobHandle, JobStatus};
@@ -22,8 +26,6 @@ use crate::store::rows::AttemptRow;
 
 /// How long a worker that has claimed its attempt may take to say who it is.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a killed process may hold its files.
-const LAST_BREATH: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What an earlier controller left.
@@ -38,7 +40,7 @@ pub(super) struct Recovered {
 }
 
 /// An attempt that is alive where this process cannot reach it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Elsewhere {
     /// Its trial.
     pub trial: TrainKey,
@@ -50,10 +52,28 @@ pub struct Elsewhere {
     pub pid: Option<u32>,
 }
 
+impl Elsewhere {
+    /// Returns where it is, as far as it is known, for people.
+    pub fn place(&self) -> String {
+        let pid = self.pid.map_or("a process unknown".to_owned(), |pid| format!("process {pid}"));
+        match &self.host {
+            Some(host) => format!("{pid} of host {host}"),
+            None => format!("{pid} of a host unknown"),
+        }
+    }
+}
+
 /// What can be found out about an attempt's process.
 enum Found {
     Alive(JobHandle),
-    Gone { exit: Exit, handle: Option<JobHandle> },
+    /// Not on this machine; its lock tells whether it lives elsewhere.
+    Gone {
+        exit: Exit,
+        handle: JobHandle,
+    },
+    /// There never was one, or it left before it said who it is.
+    Nobody,
+    /// Too early to have a name.
     Unreachable,
 }
 
@@ -64,12 +84,17 @@ pub(super) async fn recover<E: Executor>(
     clock: &Clock,
     name: impl Fn(&TrainKey) -> TrialName,
 ) -> Result<Recovered, DriveError> {
-    let mut recovered = Recovered::default();
+    let mut found = Vec::new();
     for row in store.live_attempts().await? {
-        let mut events = Events::of(&row);
-        match find(store, executor, &row).await? {
+        found.push((find(store, executor, &row).await?, row));
+    }
+    let held = held_elsewhere(store, &found).await?;
+    let mut recovered = Recovered::default();
+    for (found, row) in found {
+        let (exit, handle) = match found {
             Found::Alive(handle) => {
                 let name = name(&row.train_key);
+                let events = Events::of(&row);
                 recovered.adopted.push(LiveAttempt {
                     row,
                     name,
@@ -78,19 +103,42 @@ pub(super) async fn recover<E: Executor>(
                     stop: None,
                     silent_since: None,
                 });
+                continue;
             }
-            Found::Gone { exit, handle } => {
-                executor.clear(&row.folder, handle.as_ref()).await?;
-                let (_, outcome) = events.finish(store, exit, None, None, clock.wall_ms()).await?;
-                recovered.ended.push((row, outcome));
+            Found::Gone { .. } if held.contains(&row.train_key) => {
+                recovered.unreachable.push(elsewhere(store, row).await?);
+                continue;
             }
-            Found::Unreachable => recovered.unreachable.push(elsewhere(store, row).await?),
-        }
+            Found::Unreachable => {
+                recovered.unreachable.push(elsewhere(store, row).await?);
+                continue;
+            }
+            Found::Gone { exit, handle } => (exit, Some(handle)),
+            Found::Nobody => (Exit::Unseen, None),
+        };
+        executor.clear(&row.folder, handle.as_ref()).await?;
+        let mut events = Events::of(&row);
+        let (_, outcome) = events.finish(store, exit, None, None, clock.wall_ms()).await?;
+        recovered.ended.push((row, outcome));
     }
     Ok(recovered)
 }
 
-async fn elsewhere(store: &Store, row: AttemptRow) -> Result<Elsewhere, DriveError> {
+/// Returns those trials whose process is gone and whose lock stays held: by a living worker, though
+/// not one that this host can see.
+async fn held_elsewhere(
+    store: &Store,
+    found: &[(Found, AttemptRow)],
+) -> Result<HashSet<TrainKey>, DriveError> {
+    let gone = found.iter().filter(|(found, _)| matches!(found, Found::Gone { .. }));
+    let gone = gone.map(|(_, row)| row.train_key.clone()).collect();
+    let pause = async || tokio::time::sleep(PAUSE).await;
+    let held = fading::outlasting(gone, |trial| lock_is_held(store, trial), pause).await?;
+    Ok(held.into_iter().collect())
+}
+
+/// Tells where an attempt is that lives out of reach.
+pub(super) async fn elsewhere(store: &Store, row: AttemptRow) -> Result<Elsewhere, DriveError> {
     let started = store.started(row.id).await?;
     let handle: Option<JobHandle> =
         row.handle_json.as_deref().and_then(|json| serde_json::from_str(json).ok());
@@ -112,7 +160,7 @@ async fn find<E: Executor>(
         // Without a handle that we can read, the worker itself is the second way to find it.
         Some(Err(_)) | None => match introduce(store, row).await? {
             Introduced::As(handle) => handle,
-            Introduced::Never => return Ok(Found::Gone { exit: Exit::Unseen, handle: None }),
+            Introduced::Never => return Ok(Found::Nobody),
             Introduced::NotYet => return Ok(Found::Unreachable),
         },
     };
@@ -121,24 +169,7 @@ async fn find<E: Executor>(
         Some(JobStatus::Gone(exit)) => *exit,
         None => Exit::Unseen,
     };
-    // A held lock is a living worker, though not one that this host can see.
-    if stays_held(store, row).await? {
-        return Ok(Found::Unreachable);
-    }
-    Ok(Found::Gone { exit, handle: Some(handle) })
-}
-
-/// Returns whether the trial's lock is held for longer than a process takes to end: one that was
-/// killed is seen to be gone while other threads of it still hold its files.
-async fn stays_held(store: &Store, row: &AttemptRow) -> Result<bool, DriveError> {
-    let begun = tokio::time::Instant::now();
-    while lock_is_held(store, row)? {
-        if begun.elapsed() > LAST_BREATH {
-            return Ok(true);
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    Ok(false)
+    Ok(Found::Gone { exit, handle })
 }
 
 /// Whether a worker without a handle told who it is.
@@ -165,7 +196,7 @@ async fn introduce(store: &Store, row: &AttemptRow) -> Result<Introduced, DriveE
     let begun = tokio::time::Instant::now();
     loop {
         // In this order: a worker that leaves has written its lines before it drops the lock.
-        let held = lock_is_held(store, row)?;
+        let held = lock_is_held(store, &row.train_key)?;
         let lines = events.drain(store).await?;
         let first = lines.into_iter().find_map(|line| line.event.into_started());
         let known = match first {
@@ -201,7 +232,8 @@ pub(super) fn to_json(handle: &JobHandle) -> String {
     serde_json::to_string(handle).expect("plain data serialises")
 }
 
-fn lock_is_held(store: &Store, row: &AttemptRow) -> Result<bool, DriveError> {
-    let path = TrialFolder::new(store.state_dir(), &row.train_key).lock();
+/// Returns whether some process holds the trial's lock.
+pub(super) fn lock_is_held(store: &Store, trial: &TrainKey) -> Result<bool, DriveError> {
+    let path = TrialFolder::new(store.state_dir(), trial).lock();
     is_held(&path).map_err(|source| DriveError::Folder { path, source })
 }

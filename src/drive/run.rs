@@ -1,6 +1,7 @@
 //! One run: the scheduler between its inputs and its actions.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::{Path, PathBuf};
 
 use super::agenda::{Agenda, RunJob};
 use super::clock::Clock;
@@ -9,9 +10,11 @@ use super::early::EarlyWatch;
 use super::error::DriveError;
 use super::event::{RunEvent, RunSummary, TrialName};
 use super::gpus::{GpuWatch, Look};
+use super::home::Home;
 use super::inbox::Inbox;
 use super::live::LiveAttempt;
-use super::recover::{Recovered, recover};
+use super::lock::LOCK;
+use super::recover::{Elsewhere, Recovered, recover};
 use super::signals::StopSource;
 use super::tidy::tidy;
 use super::watch::DiskWatch;
@@ -23,7 +26,7 @@ use crate::plan::{Plan, PlannedTrial};
 use crate::schedule::phase::Phase;
 use crate::schedule::policy::{Policy, Suspicion};
 use crate::schedule::{Input, JobNo, Millis, Scheduler, Start, StopRequest};
-use crate::store::Store;
+use crate::store::{DATABASE, Store};
 
 /// See the module.
 pub(super) struct Run<'a, E> {
@@ -38,6 +41,8 @@ pub(super) struct Run<'a, E> {
     pub(super) jobs: Vec<RunJob<'a>>,
     pub(super) numbers: HashMap<TrainKey, JobNo>,
     pub(super) live: BTreeMap<JobNo, LiveAttempt>,
+    /// Attempts that were alive out of reach when the run began; nobody watches them.
+    pub(super) elsewhere: Vec<Elsewhere>,
     /// Ended attempts that observers hear of once it is known whether another follows.
     pub(super) untold: HashMap<JobNo, EndedAttempt>,
     pub(super) inputs: VecDeque<Input>,
@@ -46,6 +51,9 @@ pub(super) struct Run<'a, E> {
     pub(super) early: Option<EarlyWatch>,
     pub(super) summary: RunSummary,
     pub(super) finished: bool,
+    home: Home,
+    /// What is missing of it.
+    lost: Option<PathBuf>,
 }
 
 pub(super) struct EndedAttempt {
@@ -107,6 +115,7 @@ impl<'a, E: Executor> Run<'a, E> {
             numbers: agenda.jobs.iter().enumerate().map(key).collect(),
             jobs: agenda.jobs,
             live: BTreeMap::new(),
+            elsewhere: Vec::new(),
             untold: HashMap::new(),
             inputs: VecDeque::new(),
             disk: DiskWatch::new(options.disk),
@@ -114,6 +123,8 @@ impl<'a, E: Executor> Run<'a, E> {
             early: EarlyWatch::of(plan, store).await?,
             summary: agenda.summary,
             finished: false,
+            home: Home::of([LOCK, DATABASE].map(|file| store.state_dir().join(file))),
+            lost: None,
         };
         run.tell(RunEvent::Started {
             sweep: plan.meta.name.clone(),
@@ -149,6 +160,7 @@ impl<'a, E: Executor> Run<'a, E> {
                 Woken::Command(command) => self.answer(command).await?,
                 Woken::Time => {}
             }
+            self.watch_home().await?;
             self.watch_disk().await?;
             self.watch_gpus(Look::WhenDue).await?;
             self.observe().await?;
@@ -159,11 +171,27 @@ impl<'a, E: Executor> Run<'a, E> {
         while let Some(command) = inbox.unheard() {
             self.answer(command).await?;
         }
+        if let Some(path) = self.lost.take() {
+            return Err(DriveError::Homeless { path });
+        }
         let RunSummary { done, failed, left, pruned, .. } = self.summary;
         // Those that were left running have no conclusion.
         self.summary.left += self.plan.trials.len().saturating_sub(done + failed + left + pruned);
         self.tell(RunEvent::Finished(self.summary.clone()));
         Ok(self.summary.clone())
+    }
+
+    /// Ends the run once its state folder is not there any more: no attempt may outlive that, since
+    /// nobody would find it, and another run may write where it writes.
+    async fn watch_home(&mut self) -> Result<(), DriveError> {
+        if self.lost.is_some() {
+            return Ok(());
+        }
+        self.lost = self.home.lost().map(Path::to_owned);
+        if self.lost.is_some() {
+            self.stop(StopRequest::ByForce).await?;
+        }
+        Ok(())
     }
 
     async fn answer(&mut self, command: Command) -> Result<(), DriveError> {
@@ -198,9 +226,11 @@ impl<'a, E: Executor> Run<'a, E> {
             });
         }
         for elsewhere in &recovered.unreachable {
-            let text = "is still running where this controller cannot reach it; left alone";
-            self.tell(RunEvent::Noted { trial: name(&elsewhere.trial), text: text.to_owned() });
+            let place = elsewhere.place();
+            let text = format!("is alive out of reach, {place}: left alone, stop it where it runs");
+            self.tell(RunEvent::Noted { trial: name(&elsewhere.trial), text });
         }
+        self.elsewhere = recovered.unreachable;
         for attempt in recovered.adopted {
             let Some(job) = self.job_of(&attempt.row.train_key) else { continue };
             let running_for = self.clock.age(&attempt.handle);

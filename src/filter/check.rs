@@ -1,5 +1,7 @@
 //! What can be known to be wrong with an expression before it is evaluated. Pure.
 
+use std::collections::BTreeSet;
+
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue, operators};
 
@@ -52,7 +54,11 @@ pub(super) fn calls(source: &Source, expr: &IdedExpr) -> Result<(), Fault> {
 
 /// Refuses names that no trial has, and lists that are compared with a text, which they never equal.
 /// A metric is free where nothing was measured yet.
-pub(super) fn names(source: &Source, expr: &IdedExpr, subjects: &[Subject]) -> Result<(), Fault> {
+pub(super) fn names(
+    source: &Source,
+    expr: &IdedExpr,
+    subjects: &[Subject<'_>],
+) -> Result<(), Fault> {
     if subjects.is_empty() {
         return Ok(());
     }
@@ -74,8 +80,20 @@ pub(super) fn names(source: &Source, expr: &IdedExpr, subjects: &[Subject]) -> R
     })
 }
 
+/// Returns the names that an evaluation may ask for: each free path with its beginnings.
+pub(super) fn asked(expr: &IdedExpr) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    let _all = walk(expr, &mut Vec::new(), &mut |visited| {
+        if let Visited::Path(path) = visited {
+            names.extend((1..=path.len()).map(|end| path[..end].join(".")));
+        }
+        Ok(())
+    });
+    names.into_iter().collect()
+}
+
 /// Returns the length of the shortest part of the path that no trial has.
-pub(super) fn unknown(path: &[&str], subjects: &[Subject]) -> Option<usize> {
+pub(super) fn unknown(path: &[&str], subjects: &[Subject<'_>]) -> Option<usize> {
     let nothing_measured = || subjects.iter().all(|subject| !subject.has_metrics());
     if path[0] == Subject::METRIC && nothing_measured() {
         return None;
@@ -84,7 +102,7 @@ pub(super) fn unknown(path: &[&str], subjects: &[Subject]) -> Option<usize> {
 }
 
 /// Tells of a name that no trial has.
-pub(super) fn stranger(source: &Source, path: &[&str], subjects: &[Subject]) -> Fault {
+pub(super) fn stranger(source: &Source, path: &[&str], subjects: &[Subject<'_>]) -> Fault {
     let whole = path.join(".");
     let shown = if source.inner().contains(&whole) { whole.as_str() } else { path[path.len() - 1] };
     let fault = Fault::new(format!("no trial has `{whole}`"), &site(source, shown), "named here");

@@ -8,6 +8,7 @@
 mod check;
 mod deep;
 mod order;
+mod scope;
 mod subject;
 mod value;
 
@@ -20,9 +21,10 @@ use cel::{Context, Env, ExecutionError, Program, Value};
 use miette::NamedSource;
 
 use deep::deep;
+use scope::Scope;
 
 pub use order::Order;
-pub use subject::Subject;
+pub use subject::{Facts, Subject, subjects};
 
 use crate::spec::{Fault, Site};
 
@@ -66,21 +68,20 @@ impl Filter {
     /// # Errors
     ///
     /// It names what no trial has, or is not a yes or no.
-    pub fn choose(&self, subjects: &[Subject]) -> Result<Vec<usize>, Fault> {
+    pub fn choose(&self, subjects: &[Subject<'_>]) -> Result<Vec<usize>, Fault> {
         deep(|| self.true_of(subjects)).map_err(|error| no_room(&self.source, &error)).flatten()
     }
 
-    fn true_of(&self, subjects: &[Subject]) -> Result<Vec<usize>, Fault> {
+    fn true_of(&self, subjects: &[Subject<'_>]) -> Result<Vec<usize>, Fault> {
         check::names(&self.source, self.program.expression(), subjects)?;
-        let names = self.program.references();
+        let names = check::asked(self.program.expression());
         let env = Arc::new(Env::stdlib());
         let mut chosen = Vec::new();
         for (place, subject) in subjects.iter().enumerate() {
             for face in subject.faces() {
+                let scope = Scope::of(&names, face);
                 let mut context = Context::with_env(Arc::clone(&env));
-                for (name, json) in face.iter().filter(|(name, _)| names.has_variable(name)) {
-                    context.add_variable_from_value(name.as_str(), value::of(json));
-                }
+                context.set_variable_resolver(&scope);
                 if self.is_true(self.program.execute(&context), subject)? {
                     chosen.push(place);
                     break;
@@ -93,7 +94,7 @@ impl Filter {
     fn is_true(
         &self,
         result: Result<Value, ExecutionError>,
-        subject: &Subject,
+        subject: &Subject<'_>,
     ) -> Result<bool, Fault> {
         match result {
             Ok(Value::Bool(truth)) => Ok(truth),

@@ -38,7 +38,7 @@ impl Order {
     /// # Errors
     ///
     /// No trial has such a name.
-    pub fn sort(&self, subjects: &[Subject]) -> Result<Vec<usize>, Fault> {
+    pub fn sort(&self, subjects: &[Subject<'_>]) -> Result<Vec<usize>, Fault> {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         if !subjects.is_empty()
             && let Some(end) = check::unknown(&path, subjects)
@@ -46,10 +46,10 @@ impl Order {
             let source = Arc::new(NamedSource::new("--sort", self.path.join(".")));
             return Err(check::stranger(&source, &path[..end], subjects));
         }
-        let values: Vec<Option<&Value>> =
+        let values: Vec<Option<Value>> =
             subjects.iter().map(|subject| subject.get(&path)).collect();
         let mut places: Vec<usize> = (0..subjects.len()).collect();
-        places.sort_by(|a, b| match (values[*a], values[*b]) {
+        places.sort_by(|a, b| match (&values[*a], &values[*b]) {
             (Some(a), Some(b)) => match self.direction {
                 Direction::Rising => compare(a, b),
                 Direction::Falling => compare(b, a),

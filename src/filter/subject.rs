@@ -1,59 +1,93 @@
-//! What a filter sees of a trial: the vocabulary of all verbs.
+//! What a filter sees of a trial: the vocabulary of all verbs. Values are made when they are asked
+//! for, since most never are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use crate::ids::GroupKey;
 use crate::outcome::Verdict;
 use crate::plan::Label;
 use crate::spec::run::{Loss, Predictor, RunSpec, Target};
-use crate::store::rows::{TrialRow, Wished};
+use crate::store::rows::TrialRow;
+
+/// What is known of a trial.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'t> {
+    /// The trial.
+    pub trial: &'t TrialRow,
+    /// Its final values by their metrics, where it was evaluated.
+    pub finals: Option<&'t BTreeMap<String, f64>>,
+    /// Whether its attempt has no end in the store, and nobody is at it.
+    pub is_interrupted: bool,
+    /// Whether it is held back.
+    pub is_held: bool,
+    /// Its names.
+    pub tags: &'t [String],
+}
+
+/// Settings as JSON, made once for all trials of a group: they differ in the seed alone.
+type Settings = Arc<OnceLock<Value>>;
 
 /// A trial as filters see it: once for each cell of the sweep that asks for it, since its labels
 /// differ there.
 #[derive(Clone, Debug)]
-pub struct Subject {
-    number: u32,
-    faces: Vec<Map<String, Value>>,
+pub struct Subject<'t> {
+    facts: Facts<'t>,
+    settings: Settings,
 }
 
-impl Subject {
-    /// The name that metrics are below.
-    pub(super) const METRIC: &str = "metric";
+/// Returns trials as filters see them.
+pub fn subjects<'t>(facts: impl IntoIterator<Item = Facts<'t>>) -> Vec<Subject<'t>> {
+    let mut groups: HashMap<&GroupKey, Settings> = HashMap::new();
+    let subject = |facts: Facts<'t>| {
+        let settings = Arc::clone(groups.entry(&facts.trial.group_key).or_default());
+        Subject { facts, settings }
+    };
+    facts.into_iter().map(subject).collect()
+}
 
-    /// Takes together what is known of a trial.
-    pub fn new(
-        trial: &TrialRow,
-        finals: Option<&BTreeMap<String, f64>>,
-        wished: Option<&Wished>,
-    ) -> Self {
-        let run = json!(trial.run);
-        let unlabelled = [Label::default()];
-        let labels = if trial.labels.is_empty() { &unlabelled } else { trial.labels.as_slice() };
-        let face = |label: &Label| {
-            let mut face = settings(&run, label);
-            face.extend(standing(trial, wished));
-            face.insert("arm".into(), json!(label.arm.as_deref().unwrap_or_default()));
-            face.insert("method".into(), json!(method(label, &trial.run)));
-            face.insert(Self::METRIC.into(), json!(finals.unwrap_or(&BTreeMap::new())));
-            face.insert("run".into(), run.clone());
-            face
-        };
-        Self { number: trial.ordinal, faces: labels.iter().map(face).collect() }
-    }
+impl<'t> Subject<'t> {
+    /// The name that metrics are below.
+    pub(super) const METRIC: &'static str = "metric";
+
+    /// The name that all settings are below.
+    const RUN: &'static str = "run";
+
+    /// What every trial has beside its settings.
+    const FIXED: [&'static str; 14] = [
+        "arm",
+        "attempts",
+        "group",
+        "held",
+        "key",
+        "method",
+        Self::METRIC,
+        "number",
+        "reason",
+        Self::RUN,
+        "seed",
+        "state",
+        "tags",
+        "verdict",
+    ];
 
     /// Returns the trial's number in its sweep.
     pub(super) fn number(&self) -> u32 {
-        self.number
+        self.facts.trial.ordinal
     }
 
-    pub(super) fn faces(&self) -> &[Map<String, Value>] {
-        &self.faces
+    pub(super) fn faces(&self) -> impl Iterator<Item = Face<'_, 't>> {
+        let labels = &self.facts.trial.labels;
+        let unlabelled = labels.is_empty().then_some(None);
+        let labels = unlabelled.into_iter().chain(labels.iter().map(Some));
+        labels.map(|label| Face { subject: self, label })
     }
 
     /// Returns the first value at a path.
-    pub(super) fn get(&self, path: &[&str]) -> Option<&Value> {
-        self.faces.iter().find_map(|face| at(face, path))
+    pub(super) fn get(&self, path: &[&str]) -> Option<Value> {
+        self.faces().find_map(|face| face.get(path))
     }
 
     pub(super) fn has(&self, path: &[&str]) -> bool {
@@ -61,90 +95,149 @@ impl Subject {
     }
 
     pub(super) fn has_metrics(&self) -> bool {
-        let metrics = self.get(&[Self::METRIC]).and_then(Value::as_object);
-        metrics.is_some_and(|metrics| !metrics.is_empty())
+        self.facts.finals.is_some_and(|finals| !finals.is_empty())
     }
 
     /// Returns whether what a path leads to is a list wherever there is anything.
     pub(super) fn have_lists(subjects: &[Self], path: &[&str]) -> bool {
-        let mut found =
-            subjects.iter().flat_map(|subject| &subject.faces).filter_map(|face| at(face, path));
-        let first = found.next();
-        first.is_some_and(Value::is_array) && found.all(Value::is_array)
+        let faces = subjects.iter().flat_map(Self::faces);
+        let mut found = faces.filter_map(|face| face.get(path)).map(|value| value.is_array());
+        found.next().is_some_and(|first| first && found.all(|other| other))
     }
 
     /// Returns the names that trials have right below a path, in order.
     pub(super) fn names(subjects: &[Self], path: &[&str]) -> Vec<String> {
-        let below = |face| match path {
-            [] => Some(face),
-            path => at(face, path).and_then(Value::as_object),
-        };
-        let maps = subjects.iter().flat_map(|subject| &subject.faces).filter_map(below);
-        let mut names: Vec<String> = maps.flat_map(Map::keys).cloned().collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        let mut names = BTreeSet::new();
+        for face in subjects.iter().flat_map(Self::faces) {
+            match path {
+                [] => names.extend(face.names()),
+                path => names.extend(face.get(path).iter().flat_map(keys)),
+            }
+        }
+        names.into_iter().collect()
     }
-}
 
-fn at<'m>(face: &'m Map<String, Value>, path: &[&str]) -> Option<&'m Value> {
-    let (first, rest) = path.split_first()?;
-    rest.iter().try_fold(face.get(*first)?, |value, part| value.as_object()?.get(*part))
-}
+    fn settings(&self) -> &Value {
+        self.settings.get_or_init(|| json!(self.facts.trial.run))
+    }
 
-/// Returns the settings by their paths: those of the run, and over them those that the sweep
-/// varies, under the names that its file gives them.
-fn settings(run: &Value, label: &Label) -> Map<String, Value> {
-    let mut settings = run.as_object().cloned().unwrap_or_default();
-    for (path, value) in &label.axes {
-        let mut map = &mut settings;
-        let mut parts = path.split('.').peekable();
-        while let Some(part) = parts.next() {
-            if parts.peek().is_none() {
-                map.insert(part.to_owned(), value.clone());
-                break;
+    /// Returns what is at a path below all settings.
+    fn run(&self, path: &[&str]) -> Option<Value> {
+        let seed = json!(self.facts.trial.run.seed);
+        match path {
+            [] => {
+                let mut run = self.settings().clone();
+                run["seed"] = seed;
+                Some(run)
             }
-            let inner = map.entry(part).or_insert_with(|| json!({}));
-            if !inner.is_object() {
-                *inner = json!({});
-            }
-            let Value::Object(inner) = inner else { break };
-            map = inner;
+            ["seed", rest @ ..] => at(&seed, rest).cloned(),
+            path => at(self.settings(), path).cloned(),
         }
     }
-    settings
+
+    /// Returns what is at a path below the metrics.
+    fn metric(&self, path: &[&str]) -> Option<Value> {
+        let finals = self.facts.finals;
+        match path {
+            [] => Some(finals.map_or_else(|| json!({}), |finals| json!(finals))),
+            [name] => finals?.get(*name).map(|value| json!(value)),
+            [_, _, ..] => None,
+        }
+    }
 }
 
-/// Returns where the trial stands.
-fn standing(trial: &TrialRow, wished: Option<&Wished>) -> Map<String, Value> {
-    let none = Wished::default();
-    let Wished { held_ms, tags } = wished.unwrap_or(&none);
-    let reason = trial.failure.as_ref().map_or("", |(reason, _)| reason.as_str());
-    let standing = [
-        ("number", json!(trial.ordinal)),
-        ("key", json!(trial.train_key)),
-        ("group", json!(trial.group_key)),
-        ("state", json!(trial.state)),
-        ("verdict", json!(trial.verdict.map_or("", Verdict::as_str))),
-        ("reason", json!(reason)),
-        ("attempts", json!(trial.attempts)),
-        ("seed", json!(trial.run.seed)),
-        ("held", json!(held_ms.is_some())),
-        ("tags", json!(tags)),
-    ];
-    standing.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+/// A trial as one cell asks for it; without a label where none does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Face<'s, 't> {
+    subject: &'s Subject<'t>,
+    label: Option<&'t Label>,
 }
 
-/// Returns the method: what the axis says, or what the settings amount to; empty for what is
-/// neither BYOL nor SimCLR.
-fn method(label: &Label, run: &RunSpec) -> String {
-    if let Some(Value::String(method)) = label.axes.get("method") {
-        return method.clone();
+impl Face<'_, '_> {
+    /// Returns the value at a path.
+    pub(super) fn get(self, path: &[&str]) -> Option<Value> {
+        let Facts { trial, is_interrupted, is_held, tags, .. } = self.subject.facts;
+        let (first, rest) = path.split_first()?;
+        let whole = match *first {
+            "number" => json!(trial.ordinal),
+            "key" => json!(trial.train_key),
+            "group" => json!(trial.group_key),
+            "state" if is_interrupted => json!("interrupted"),
+            "state" => json!(trial.state),
+            "verdict" => json!(trial.verdict.map_or("", Verdict::as_str)),
+            "reason" => json!(trial.failure.as_ref().map_or("", |(reason, _)| reason.as_str())),
+            "attempts" => json!(trial.attempts),
+            "seed" => json!(trial.run.seed),
+            "held" => json!(is_held),
+            "tags" => json!(tags),
+            "arm" => json!(self.label.and_then(|label| label.arm.as_deref()).unwrap_or_default()),
+            "method" => json!(self.method()),
+            Subject::METRIC => return self.subject.metric(rest),
+            Subject::RUN => return self.subject.run(rest),
+            name => return self.setting(name, rest),
+        };
+        at(&whole, rest).cloned()
     }
-    match (&run.predictor, run.target, run.loss) {
-        (Some(Predictor::Head(_)), Target::Average { .. }, Loss::Regression { .. }) => "byol",
-        (None, Target::Online, Loss::NtXent { .. }) => "simclr",
-        (Some(_) | None, Target::Average { .. } | Target::Online, _) => "",
+
+    /// Returns what is at a path below a setting: that of the run, and over it what the sweep
+    /// varies, under the names that its file gives it.
+    fn setting(self, name: &str, path: &[&str]) -> Option<Value> {
+        let of_run = || self.subject.settings().get(name);
+        let axes = || self.label.into_iter().flat_map(|label| &label.axes);
+        let below = |axis: &str| axis.strip_prefix(name)?.strip_prefix('.').map(str::to_owned);
+        let varied = self.label.and_then(|label| label.axes.get(name));
+        if !axes().any(|(axis, _)| below(axis).is_some()) {
+            return at(varied.or_else(of_run)?, path).cloned();
+        }
+        let mut whole = varied.or_else(of_run).cloned().unwrap_or_default();
+        for (axis, value) in axes() {
+            if let Some(axis) = below(axis) {
+                put(&mut whole, &axis, value);
+            }
+        }
+        at(&whole, path).cloned()
     }
-    .to_owned()
+
+    /// Returns all first names.
+    fn names(self) -> Vec<String> {
+        let axes = self.label.into_iter().flat_map(|label| label.axes.keys());
+        let axes = axes.filter_map(|axis| axis.split('.').next());
+        let settings = keys(self.subject.settings());
+        let fixed = Subject::FIXED.into_iter().map(str::to_owned);
+        settings.chain(fixed).chain(axes.map(str::to_owned)).collect()
+    }
+
+    /// Returns the method: what the axis says, or what the settings amount to; empty for what is
+    /// neither BYOL nor SimCLR.
+    fn method(&self) -> &str {
+        if let Some(Value::String(method)) = self.label.and_then(|label| label.axes.get("method")) {
+            return method;
+        }
+        let RunSpec { predictor, target, loss, .. } = &self.subject.facts.trial.run;
+        match (predictor, target, loss) {
+            (Some(Predictor::Head(_)), Target::Average { .. }, Loss::Regression { .. }) => "byol",
+            (None, Target::Online, Loss::NtXent { .. }) => "simclr",
+            (Some(_) | None, Target::Average { .. } | Target::Online, _) => "",
+        }
+    }
+}
+
+fn at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
+    path.iter().try_fold(value, |value, part| value.as_object()?.get(*part))
+}
+
+/// Puts a value at a path, in place of whatever is in its way.
+fn put(whole: &mut Value, path: &str, value: &Value) {
+    let mut place = whole;
+    for part in path.split('.') {
+        if !place.is_object() {
+            *place = json!({});
+        }
+        place = &mut place[part];
+    }
+    *place = value.clone();
+}
+
+fn keys(value: &Value) -> impl Iterator<Item = String> {
+    value.as_object().into_iter().flat_map(|map| map.keys().cloned())
 }

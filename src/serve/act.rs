@@ -147,7 +147,7 @@ async fn chosen(
     about: &About,
 ) -> Result<Vec<std::sync::Arc<Row>>, Refusal> {
     let roster = if about.trial.is_empty() {
-        house.roster(name).await?
+        house.roster_beside(name, &house.who.look().await).await?
     } else {
         let (roster, place) = house.trial(name, &about.trial).await?;
         let row = std::sync::Arc::clone(&roster.rows[place]);
@@ -158,8 +158,8 @@ async fn chosen(
         let places: Vec<usize> = if filter.is_empty() {
             (0..roster.rows.len()).collect()
         } else {
-            let subjects: Vec<_> = roster.rows.iter().map(|row| row.subject()).collect();
-            let chosen = Filter::parse(&filter).and_then(|filter| filter.choose(&subjects));
+            let chosen =
+                Filter::parse(&filter).and_then(|filter| filter.choose(&roster.subjects()));
             chosen.map_err(|fault| Refusal::bad_request(fault.to_string(), ""))?
         };
         let rows = places.into_iter().map(|place| std::sync::Arc::clone(&roster.rows[place]));

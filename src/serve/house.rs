@@ -7,20 +7,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::http::StatusCode;
 use tokio::sync::{Mutex, watch};
 
+use super::drawing::Drawings;
 use super::error::{Refusal, causes};
+use super::forecast::Forecasts;
 use super::guard::Rules;
-use super::look::Look;
 use super::pulse::Pulse;
 use super::roster::Roster;
 use super::token::Token;
 use super::who::Who;
 use crate::control::controller::Controller;
-use crate::drive::orphans;
-use crate::exec::local::LocalExecutor;
 use crate::exec::meters::{Meters, Reader};
 use crate::ids::TrainKey;
-use crate::report::{self, Report};
+use crate::outlook::Outlook;
 use crate::store::Store;
+use crate::verbs;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -44,15 +44,9 @@ pub(super) struct Rooms {
     /// Turns true when the server stops.
     pub(super) stopping: watch::Receiver<bool>,
     rosters: Mutex<HashMap<String, Kept>>,
-    /// The report that was drawn last: its sweep, and of which state of the database it is.
-    report: Mutex<Option<(String, i64, Arc<Drawn>)>>,
+    forecasts: Forecasts,
+    pub(super) drawings: Drawings,
     meters: std::sync::Mutex<Reader>,
-}
-
-/// A report, or why there is none yet.
-pub(super) enum Drawn {
-    Report(Box<Report>),
-    Nothing(String),
 }
 
 /// A roster, and of which state of the database it is.
@@ -78,7 +72,8 @@ impl House {
             rules,
             stopping,
             rosters: Mutex::new(HashMap::new()),
-            report: Mutex::new(None),
+            forecasts: Forecasts::default(),
+            drawings: Drawings::default(),
             meters: std::sync::Mutex::new(Reader::open()),
         }))
     }
@@ -87,7 +82,9 @@ impl House {
     pub(super) async fn warm(self) {
         // What cannot be read is told of by the page that asks for it.
         if let Ok(Some(sweep)) = self.store.latest_sweep().await {
-            let _read = self.roster(&sweep.name).await;
+            if let Ok(roster) = self.roster(&sweep.name).await {
+                let _worked_out = self.outlook(&roster).await;
+            }
         }
     }
 
@@ -123,48 +120,15 @@ impl House {
         controller: &Controller,
     ) -> Result<Arc<Roster>, Refusal> {
         let roster = self.roster(name).await?;
-        match controller {
-            Controller::Alive { .. } => Ok(roster),
-            Controller::None => {
-                let open = roster.rows.iter().filter(|row| row.look() == Look::Running);
-                let open: Vec<TrainKey> = open.map(|row| row.trial.train_key.clone()).collect();
-                if open.is_empty() {
-                    return Ok(roster);
-                }
-                let failed = |error: &dyn std::error::Error| Refusal::internal(error);
-                let executor = LocalExecutor::without_worker().map_err(|e| failed(&e))?;
-                let alive = orphans::alive(&self.store, &executor, &open).await;
-                let alive = alive.map_err(|e| failed(&e))?;
-                let gone: Vec<TrainKey> =
-                    open.into_iter().filter(|key| !alive.contains(key)).collect();
-                Ok(if gone.is_empty() { roster } else { Arc::new(roster.interrupted(&gone)) })
-            }
-        }
+        let trials = roster.rows.iter().map(|row| &row.trial);
+        let gone = verbs::interrupted(&self.store, controller, trials).await;
+        let gone = gone.map_err(|error| Refusal::internal(&error))?;
+        Ok(if gone.is_empty() { roster } else { Arc::new(roster.interrupted(&gone)) })
     }
 
-    /// Returns a sweep's report as it stands.
-    pub(super) async fn report(&self, name: &str) -> Result<Arc<Drawn>, Refusal> {
-        let mut kept = self.report.lock().await;
-        let version = self.store.data_version().await?;
-        if let Some((of, at, drawn)) = &*kept
-            && (of.as_str(), *at) == (name, version)
-        {
-            return Ok(Arc::clone(drawn));
-        }
-        self.store.check_schema().await?;
-        let Some(sweep) = self.store.sweep(name).await? else {
-            return Err(self.no_sweep(name).await);
-        };
-        // By a connection of its own: it reads much, and other pages wait for nothing.
-        let own = Store::open_read_only(self.store.state_dir()).await?;
-        let gathered = report::gather(own.as_ref().unwrap_or(&self.store), sweep).await?;
-        let drawn = aside(move || match report::build(&gathered) {
-            Ok(report) => Drawn::Report(Box::new(report)),
-            Err(nothing) => Drawn::Nothing(nothing.to_string()),
-        });
-        let drawn = Arc::new(drawn.await?);
-        *kept = Some((name.to_owned(), version, Arc::clone(&drawn)));
-        Ok(drawn)
+    /// Returns what a sweep took, and what is left of it.
+    pub(super) async fn outlook(&self, roster: &Arc<Roster>) -> Result<Arc<Outlook>, Refusal> {
+        self.forecasts.of(&self.store, roster).await
     }
 
     /// Reads the meters of this machine. Asks the driver, which may take its time.

@@ -31,9 +31,9 @@ pub(super) fn figures(name: &str) -> String {
     format!("{}/figures", sweep(name))
 }
 
-/// Returns the address of one of them, with the ending that tells its width.
-pub(super) fn figure(name: &str, file: &str, ending: &str) -> String {
-    format!("{}/{}{ending}", figures(name), coded(file))
+/// Returns the address of one of them in one edition, with the ending that tells its width.
+pub(super) fn figure(name: &str, file: &str, ending: &str, edition: &str) -> String {
+    with_query(&format!("{}/{}{ending}", figures(name), coded(file)), &[("v", edition)])
 }
 
 /// Returns the address of acts upon a sweep.

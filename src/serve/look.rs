@@ -57,21 +57,9 @@ impl Look {
         }
     }
 
-    /// Returns its word.
+    /// Returns its word: its class, but for what nobody says.
     pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Collapsed => "collapsed",
-            Self::Diverged => "diverged",
-            Self::Running => "running",
-            Self::Interrupted => "interrupted",
-            Self::Failed => "failed",
-            Self::Pruned => "stopped early",
-            Self::Stopped => "stopped",
-            Self::Trained => "trained",
-            Self::Held => "held",
-            Self::Pending => "pending",
-        }
+        if self == Self::Pruned { "stopped early" } else { self.class() }
     }
 
     /// Returns its sign.
@@ -114,8 +102,8 @@ impl Look {
             Self::Done => "state == \"done\" && verdict == \"healthy\"",
             Self::Collapsed => "verdict == \"collapsed\"",
             Self::Diverged => "verdict == \"diverged\"",
-            // Filters know the store alone, where it runs.
-            Self::Running | Self::Interrupted => "state == \"running\"",
+            Self::Running => "state == \"running\"",
+            Self::Interrupted => "state == \"interrupted\"",
             Self::Failed => "state == \"failed\"",
             Self::Pruned => "state == \"pruned\"",
             Self::Stopped => "state == \"stopped\" && !held",

@@ -8,8 +8,10 @@
 
 mod act;
 mod assets;
+mod drawing;
 mod error;
 mod events;
+mod forecast;
 mod guard;
 mod house;
 mod links;

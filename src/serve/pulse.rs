@@ -42,6 +42,15 @@ impl Pulse {
         self.somebody.notify_one();
         receiver
     }
+
+    /// Tells all who watch of what no database shows.
+    pub(super) fn tell(&self) {
+        beat(&self.beats);
+    }
+}
+
+fn beat(beats: &watch::Sender<Beat>) {
+    beats.send_modify(|beat| beat.count += 1);
 }
 
 async fn look(store: Store, who: Arc<Who>, beats: watch::Sender<Beat>, somebody: Arc<Notify>) {
@@ -53,7 +62,7 @@ async fn look(store: Store, who: Arc<Who>, beats: watch::Sender<Beat>, somebody:
         // A database that cannot be read is told of by the page that asks for it.
         let now = Some((store.data_version().await.ok(), who.look().await));
         if now != known {
-            beats.send_modify(|beat| beat.count += 1);
+            beat(&beats);
             known = now;
         }
         tokio::time::sleep(EVERY).await;

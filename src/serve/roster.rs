@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::look::Look;
-use crate::filter::Subject;
+use crate::filter::{Facts, Subject, subjects};
 use crate::ids::{GroupKey, TrainKey};
 use crate::plan::Label;
-use crate::store::rows::{EarlyStopRow, SweepRow, TrialRow, Wished};
+use crate::store::rows::{EarlyStopRow, SweepRow, TrialRow, TrialState};
 use crate::store::{Seen, Store, StoreError, Wish};
 
 /// A trial with its results and wishes.
@@ -27,10 +27,26 @@ impl Row {
         Look::of(&self.trial, self.wish.held_ms.is_some(), self.is_interrupted)
     }
 
-    /// Returns it as filters see it.
-    pub(super) fn subject(&self) -> Subject {
-        let wished = Wished { held_ms: self.wish.held_ms, tags: self.wish.tags.clone() };
-        Subject::new(&self.trial, Some(&self.finals), Some(&wished))
+    /// Returns with what it ended, if it did.
+    fn end(&self) -> Option<impl PartialEq> {
+        let Self { trial, finals, .. } = self;
+        match trial.state {
+            TrialState::Pending | TrialState::Running | TrialState::Stopped => None,
+            TrialState::Trained | TrialState::Done | TrialState::Failed | TrialState::Pruned => {
+                Some((trial.state, trial.verdict, &trial.failure, finals))
+            }
+        }
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        let Self { trial, finals, wish, is_interrupted } = self;
+        Facts {
+            trial,
+            finals: Some(finals),
+            is_interrupted: *is_interrupted,
+            is_held: wish.held_ms.is_some(),
+            tags: &wish.tags,
+        }
     }
 
     /// Returns what people call it, without the seed; equal cells of a plan are one trial with
@@ -148,12 +164,32 @@ impl Roster {
     }
 
     /// Returns it with these trials interrupted.
-    pub(super) fn interrupted(&self, trials: &[TrainKey]) -> Self {
+    pub(super) fn interrupted(&self, trials: &HashSet<TrainKey>) -> Self {
         let mut now = self.clone();
         for place in trials.iter().filter_map(|key| self.place(key)) {
             Arc::make_mut(&mut now.rows[place]).is_interrupted = true;
         }
         now
+    }
+
+    /// Returns the trials as filters see them.
+    pub(super) fn subjects(&self) -> Vec<Subject<'_>> {
+        subjects(self.rows.iter().map(|row| row.facts()))
+    }
+
+    /// Returns whether in both the same trials ended, and with the same results.
+    pub(super) fn ended_like(&self, other: &Self) -> bool {
+        let alike = |(a, b): (&Arc<Row>, &Arc<Row>)| Arc::ptr_eq(a, b) || a.end() == b.end();
+        self.is_planned_like(other) && std::iter::zip(&self.rows, &other.rows).all(alike)
+    }
+
+    /// Returns whether no attempt began or ended between the two, and the plan is the same.
+    pub(super) fn is_as_far_as(&self, other: &Self) -> bool {
+        self.seen == other.seen && self.is_planned_like(other)
+    }
+
+    fn is_planned_like(&self, other: &Self) -> bool {
+        (self.sweep.id, self.sweep.revision) == (other.sweep.id, other.sweep.revision)
     }
 
     /// Returns the place of a trial.
@@ -338,9 +374,30 @@ seeds = [0, 1]
     }
 
     #[tokio::test]
+    async fn what_ended_changes_with_the_end_of_a_trial_and_with_nothing_else() {
+        let mut bench = Bench::new().await;
+        let before = bench.roster.clone();
+        let first = bench.begin(0).await;
+        bench.wish(|trials| Edit::Hold { trials }).await;
+        bench.follow("one begins, another is held").await;
+        assert!(bench.roster.ended_like(&before) && !bench.roster.is_as_far_as(&before));
+        bench.end(first, Outcome::Finished { verdict: Verdict::Healthy }).await;
+        bench.follow("it ends").await;
+        assert!(!bench.roster.ended_like(&before));
+        let ended = bench.roster.clone();
+        let add = vec!["best".to_owned()];
+        bench.wish(|trials| Edit::Tag { trials, add: add.clone(), remove: vec![] }).await;
+        bench.follow("another gets a name").await;
+        assert!(bench.roster.ended_like(&ended) && bench.roster.is_as_far_as(&ended));
+        bench.store.sync_plan(&plan(&SWEEP.replace("[0, 1]", "[0, 1, 2]")), 2).await.unwrap();
+        bench.follow("the file changed").await;
+        assert!(!bench.roster.ended_like(&ended) && !bench.roster.is_as_far_as(&ended));
+    }
+
+    #[tokio::test]
     async fn what_is_interrupted_is_marked_and_nothing_else() {
         let bench = Bench::new().await;
-        let gone = [bench.plan.trials[3].train_key.clone()];
+        let gone = [bench.plan.trials[3].train_key.clone()].into();
         let marked = bench.roster.interrupted(&gone);
         let marks: Vec<bool> = marked.rows.iter().map(|row| row.is_interrupted).collect();
         assert_eq!(marks, [false, false, false, true]);

@@ -47,24 +47,34 @@ impl Store {
     ///
     /// SQLite's own, or a stored value that this version cannot read.
     pub async fn past(&self) -> Result<Vec<Past>, StoreError> {
-        // One spec of each group is read: of 10,000 trials that is what takes the time.
+        // One spec of each group is read, and after the grouping: of 10,000 trials that is what
+        // takes the time.
         let rows: Vec<PastRecord> = sqlx::query_as(
-            "SELECT t.group_key, t.spec_json, a.eval_key, a.threads, a.device_json,
-                    coalesce(a.started_json ->> '$.device',
-                             i.provenance_json ->> '$.devices[0].model') AS model,
-                    count(*) AS runs,
-                    sum((SELECT sum(max(coalesce(b.evaluating_ms, b.ended_ms) - b.started_ms, 0))
-                         FROM attempt b
-                         WHERE b.trial_id = t.id AND b.kind = 'train' AND b.ended_ms IS NOT NULL))
-                        AS train_ms,
-                    count(a.evaluating_ms) AS evaluated,
-                    sum(max(a.ended_ms - a.evaluating_ms, 0)) AS eval_ms
-             FROM attempt a
-             JOIN trial t ON t.id = a.trial_id
-             LEFT JOIN invocation i ON i.id = a.invocation_id
-             WHERE a.kind = 'train' AND a.outcome = 'finished' AND a.verdict <> 'diverged'
-             GROUP BY t.group_key, a.eval_key, a.threads, a.device_json, model
-             ORDER BY min(a.id)",
+            "WITH took AS MATERIALIZED (
+                 SELECT trial_id,
+                        sum(max(coalesce(evaluating_ms, ended_ms) - started_ms, 0)) AS train_ms
+                 FROM attempt
+                 WHERE kind = 'train' AND ended_ms IS NOT NULL
+                 GROUP BY trial_id),
+             made AS MATERIALIZED (
+                 SELECT id, provenance_json ->> '$.devices[0].model' AS model FROM invocation),
+             alike AS (
+                 SELECT min(a.id) AS first, min(a.trial_id) AS trial_id,
+                        a.eval_key, a.threads, a.device_json,
+                        coalesce(a.started_json ->> '$.device', made.model) AS model,
+                        count(*) AS runs,
+                        sum(took.train_ms) AS train_ms,
+                        count(a.evaluating_ms) AS evaluated,
+                        sum(max(a.ended_ms - a.evaluating_ms, 0)) AS eval_ms
+                 FROM took
+                 CROSS JOIN attempt a ON a.trial_id = took.trial_id
+                 CROSS JOIN trial t ON t.id = a.trial_id
+                 LEFT JOIN made ON made.id = a.invocation_id
+                 WHERE a.kind = 'train' AND a.outcome = 'finished' AND a.verdict <> 'diverged'
+                 GROUP BY t.group_key, a.eval_key, a.threads, a.device_json, model)
+             SELECT t.group_key, t.spec_json, alike.*
+             FROM alike JOIN trial t ON t.id = alike.trial_id
+             ORDER BY alike.first",
         )
         .fetch_all(&self.pool)
         .await
@@ -82,7 +92,7 @@ impl Store {
         let times = sqlx::query_scalar(
             "SELECT json_group_array(json_array(asked.key, a.kind, a.device_json,
                  max(coalesce(a.evaluating_ms, a.ended_ms, ?2) - a.started_ms, 0),
-                 coalesce(max(coalesce(a.ended_ms, ?2) - a.evaluating_ms, 0), 0)) ORDER BY a.id)
+                 coalesce(max(coalesce(a.ended_ms, ?2) - a.evaluating_ms, 0), 0)))
              FROM json_each(?1) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
              CROSS JOIN attempt a ON a.trial_id = t.id",

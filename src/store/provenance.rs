@@ -136,12 +136,16 @@ impl Store {
     /// SQLite's own, or a provenance that this version cannot read.
     pub async fn workers_of(&self, trials: &[TrainKey]) -> Result<Vec<WorkerUse>, StoreError> {
         let rows: Vec<(String, u32)> = sqlx::query_as(
-            "SELECT i.provenance_json ->> '$.worker', count(DISTINCT a.trial_id)
+            "WITH made AS MATERIALIZED (
+                 SELECT id, provenance_json ->> '$.worker' AS worker,
+                        provenance_json ->> '$.worker.digest' AS digest
+                 FROM invocation)
+             SELECT made.worker, count(DISTINCT a.trial_id)
              FROM json_each(?) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
              CROSS JOIN attempt a ON a.trial_id = t.id AND a.outcome = 'finished'
-             CROSS JOIN invocation i ON i.id = a.invocation_id
-             GROUP BY i.provenance_json ->> '$.worker.digest'
+             CROSS JOIN made ON made.id = a.invocation_id
+             GROUP BY made.digest
              ORDER BY min(a.id)",
         )
         .bind(key_list(trials))

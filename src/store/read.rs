@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::columns::{AttemptRecord, OutcomeColumns, json, key_list, once, text, to_json, word};
 use super::rows::{AttemptRow, Known, SweepRow, TrialRow};
-use super::standing::{Facts, Wishes, stand};
+use super::standing::{Facts, stand};
 use super::{Store, StoreError};
 use crate::ids::{EvalKey, GroupKey, TrainKey};
 use crate::protocol::Started;
@@ -19,8 +19,8 @@ struct TrialRecord {
     ordinal: u32,
     train_key: TrainKey,
     group_key: GroupKey,
-    /// `None` where the spec is not even JSON.
-    seed: Option<u64>,
+    /// `None` where an earlier version's spec told none.
+    seed: Option<i64>,
     labels_json: String,
 }
 
@@ -106,15 +106,14 @@ impl Store {
     pub async fn trials(&self, sweep: &SweepRow) -> Result<Vec<TrialRow>, StoreError> {
         let links = sqlx::query_scalar(
             "SELECT json_group_array(json_array(
-                 l.ordinal, t.train_key, t.group_key,
-                 CASE WHEN json_valid(t.spec_json) THEN t.spec_json ->> '$.seed' END,
-                 l.labels_json) ORDER BY l.ordinal)
+                 l.ordinal, t.train_key, t.group_key, t.seed, l.labels_json))
              FROM sweep_trial l JOIN trial t ON t.id = l.trial_id
              WHERE l.sweep_id = ? AND l.revision = ?",
         );
         let links = links.bind(sweep.id).bind(sweep.revision);
-        let records: Vec<TrialRecord> = self.bulk("trial", links).await?;
-        let runs = self.runs_by_group(sweep).await?;
+        let mut records: Vec<TrialRecord> = self.bulk("trial", links).await?;
+        records.sort_unstable_by_key(|record| record.ordinal);
+        let runs = self.runs_by_group(&records).await?;
         let keys: Vec<TrainKey> = records.iter().map(|record| record.train_key.clone()).collect();
         let policy = sweep.facts.early_stop.as_ref();
         let mut known = self.known_to(&sweep.name, policy, &sweep.eval_key, &keys).await?;
@@ -128,7 +127,7 @@ impl Store {
                     return Err(StoreError::BadValue { column: "spec_json", of: name(), cause });
                 };
                 Ok(TrialRow {
-                    run: RunSpec { seed, ..run.clone() },
+                    run: RunSpec { seed: seed.cast_unsigned(), ..run.clone() },
                     labels: json("labels_json", &record.labels_json, name)?,
                     ordinal: record.ordinal,
                     train_key: record.train_key,
@@ -147,16 +146,16 @@ impl Store {
     /// alone, and reading specs is most of what a large sweep takes to be read.
     async fn runs_by_group(
         &self,
-        sweep: &SweepRow,
+        trials: &[TrialRecord],
     ) -> Result<HashMap<GroupKey, RunSpec>, StoreError> {
+        let of_groups: HashMap<&GroupKey, &TrainKey> =
+            trials.iter().map(|trial| (&trial.group_key, &trial.train_key)).collect();
+        let asked: Vec<&TrainKey> = of_groups.into_values().collect();
         let records: Vec<(String, String, String)> = sqlx::query_as(
             "SELECT t.group_key, t.train_key, t.spec_json
-             FROM sweep_trial l JOIN trial t ON t.id = l.trial_id
-             WHERE l.sweep_id = ? AND l.revision = ?
-             GROUP BY t.group_key",
+             FROM json_each(?) AS asked CROSS JOIN trial t ON t.train_key = asked.value",
         )
-        .bind(sweep.id)
-        .bind(sweep.revision)
+        .bind(to_json(&asked))
         .fetch_all(&self.pool)
         .await
         .map_err(self.sql())?;
@@ -187,41 +186,26 @@ impl Store {
                   WHERE w.attempt_id = a.id AND w.kind = 'weights'
                   ORDER BY w.seq DESC LIMIT 1),
                  CASE WHEN a.checkpoint_gone_ms IS NULL THEN a.checkpoint_file END,
-                 a.checkpoint_update) ORDER BY asked.key, a.number)
+                 a.checkpoint_update))
              FROM json_each(?) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
              CROSS JOIN attempt a ON a.trial_id = t.id",
         );
         let records: Vec<FactsRecord> = self.bulk("attempt", facts.bind(to_json(&asked))).await?;
-        let wishes = self.wishes(trials).await?;
+        let wishes = self.wishes().await?;
         let mut attempts: Vec<Vec<Facts>> = vec![Vec::new(); asked.len()];
         for record in records {
             let place = record.place;
             attempts[place].push(record.decode(asked[place], &self.state)?);
+        }
+        for of_one in &mut attempts {
+            of_one.sort_unstable_by_key(|attempt| attempt.number);
         }
         let known = |(key, attempts): (&TrainKey, Vec<Facts>)| {
             let wishes = wishes.get(key).copied().unwrap_or_default();
             (key.clone(), stand(&attempts, wishes, protocol))
         };
         Ok(asked.into_iter().zip(attempts).map(known).collect())
-    }
-
-    /// Returns what people wish of these trials, where they wish anything.
-    async fn wishes(&self, trials: &[TrainKey]) -> Result<HashMap<TrainKey, Wishes>, StoreError> {
-        let records: Vec<(String, Option<i64>, u32)> = sqlx::query_as(
-            "SELECT train_key, held_ms, pardoned FROM trial
-             WHERE (held_ms IS NOT NULL OR pardoned > 0)
-             AND train_key IN (SELECT value FROM json_each(?))",
-        )
-        .bind(key_list(trials))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(self.sql())?;
-        let wish = |(key, held_ms, pardoned): (String, _, _)| {
-            let key = word("train_key", &key, || "a trial".to_owned())?;
-            Ok((key, Wishes { held_ms, pardoned }))
-        };
-        records.into_iter().map(wish).collect()
     }
 
     /// Returns all attempts that have not ended, oldest first.

@@ -87,25 +87,25 @@ impl Store {
     ) -> Result<Vec<Finals>, StoreError> {
         let asked = once(trials);
         // The place in the list is told for each row, and not the key: there are several a trial.
-        let rows: Vec<(i64, String, f64)> = sqlx::query_as(
-            "SELECT asked.key, e.name, e.value
+        let mut rows: Vec<(i64, u32, String, f64)> = sqlx::query_as(
+            "SELECT asked.key, a.number, e.name, e.value
              FROM json_each(?) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
-             CROSS JOIN attempt a ON a.trial_id = t.id AND a.number = (
-                 SELECT max(f.number) FROM attempt f
-                 WHERE f.trial_id = t.id AND f.eval_key = ? AND f.outcome = 'finished')
-             CROSS JOIN evaluation e ON e.attempt_id = a.id
-             ORDER BY asked.key",
+             CROSS JOIN attempt a
+                 ON a.trial_id = t.id AND a.eval_key = ? AND a.outcome = 'finished'
+             CROSS JOIN evaluation e ON e.attempt_id = a.id",
         )
         .bind(to_json(&asked))
         .bind(protocol.as_str())
         .fetch_all(&self.pool)
         .await
         .map_err(self.sql())?;
-        let of_one = |rows: &[(i64, String, f64)]| {
-            let place = usize::try_from(rows[0].0).unwrap_or(usize::MAX);
-            let train_key = (*asked.get(place)?).clone();
-            let values = rows.iter().map(|(_, name, value)| (name.clone(), *value)).collect();
+        rows.sort_by_key(|(place, number, _, _)| (*place, *number));
+        let of_one = |rows: &[(i64, u32, String, f64)]| {
+            let (place, highest, _, _) = rows.last()?;
+            let train_key = (*asked.get(usize::try_from(*place).ok()?)?).clone();
+            let counting = rows.iter().filter(|(_, number, _, _)| number == highest);
+            let values = counting.map(|(_, _, name, value)| (name.clone(), *value)).collect();
             Some(Finals { train_key, values })
         };
         Ok(rows.chunk_by(|one, next| one.0 == next.0).filter_map(of_one).collect())

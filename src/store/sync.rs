@@ -101,10 +101,11 @@ async fn insert_trials(
     trials: &[PlannedTrial],
 ) -> Result<(), sqlx::Error> {
     let mut query: QueryBuilder<Sqlite> =
-        QueryBuilder::new("INSERT INTO trial (train_key, group_key, spec_json) ");
+        QueryBuilder::new("INSERT INTO trial (train_key, group_key, seed, spec_json) ");
     query.push_values(trials, |mut row, trial| {
         row.push_bind(trial.train_key.as_str())
             .push_bind(trial.group_key.as_str())
+            .push_bind(trial.run.seed.cast_signed())
             .push_bind(trial.run.canonical_json());
     });
     query.push(" ON CONFLICT (train_key) DO NOTHING");

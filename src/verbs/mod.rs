@@ -1,9 +1,11 @@
-//! What `pause`, `resume`, `stop`, `kill` and `retry` do, for whoever asks: a command line or a page.
+//! What `pause`, `resume`, `stop`, `kill` and `retry` do, and what nobody is at, for whoever asks: a
+//! command line or a page.
 //! Knows a state folder, a sweep's name and keys of trials; tells in types what came of it, and
 //! says nothing itself. Everything here waits without blocking the thread it is called on.
 
 mod error;
 mod hold;
+mod interrupted;
 mod reach;
 mod stop;
 #[cfg(test)]
@@ -17,6 +19,7 @@ use crate::store::{Edit, Store};
 
 pub use error::VerbError;
 pub use hold::{Eased, Edited, pause, resume, retry};
+pub use interrupted::{interrupted, out_of_reach};
 pub use reach::{AtWork, Doer, at_work};
 pub use stop::{Halted, stop};
 

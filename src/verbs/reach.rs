@@ -159,7 +159,7 @@ impl Reached {
     /// Has a durable wish granted.
     pub(super) async fn edit(&self, edit: Edit) -> Result<Granted, VerbError> {
         match self {
-            Self::Live(live) => live.ask(Request::Edit { edit }).await,
+            Self::Live(live) => live.granted(Request::Edit { edit }).await,
             Self::Own(own) => {
                 let count = own.store.edit(&edit, now_ms()).await?;
                 Ok(Granted { count, when: When::NextRun })
@@ -175,10 +175,7 @@ impl Reached {
         patience: Duration,
     ) -> Result<Stopped, VerbError> {
         match self {
-            Self::Live(live) => {
-                let granted = live.ask(Request::Stop { trials, how }).await?;
-                Ok(on_its_way(granted))
-            }
+            Self::Live(live) => live.stopping(Request::Stop { trials, how }).await,
             Self::Own(Own { store, lock }) => {
                 let executor = LocalExecutor::without_worker()?;
                 Ok(orphans::stop(lock, store, &executor, &trials, how, patience).await?)
@@ -194,7 +191,7 @@ impl Live {
             Some(Answer::Here { pid, sweep, paused: _ }) => {
                 Ok(Some(Self { sweep, pid, state: state.to_owned() }))
             }
-            Some(Answer::Granted { .. }) => Err(VerbError::Confused),
+            Some(Answer::Granted { .. } | Answer::Stopping { .. }) => Err(VerbError::Confused),
             Some(Answer::Refused { why }) if why == ENDING => Ok(None),
             Some(Answer::Refused { why }) => Err(VerbError::Refused { why }),
             None => Ok(None),
@@ -207,25 +204,50 @@ impl Live {
 
     /// Asks something of the run as a whole; what it counts are its live attempts.
     pub(super) async fn wish(&self, wish: RunWish) -> Result<Granted, VerbError> {
-        self.ask(Request::Run { wish }).await
+        self.granted(Request::Run { wish }).await
     }
 
-    async fn ask(&self, request: Request) -> Result<Granted, VerbError> {
+    /// Has the run end, and its attempts before it.
+    pub(super) async fn end(&self, how: StopHow) -> Result<Stopped, VerbError> {
+        let wish = match how {
+            StopHow::Politely => RunWish::Stop,
+            StopHow::ByForce => RunWish::Kill,
+        };
+        self.stopping(Request::Run { wish }).await
+    }
+
+    async fn granted(&self, request: Request) -> Result<Granted, VerbError> {
+        match self.ask(request).await? {
+            Answer::Granted { count, when } => Ok(Granted { count, when }),
+            Answer::Here { .. } | Answer::Stopping { .. } | Answer::Refused { .. } => {
+                Err(VerbError::Confused)
+            }
+        }
+    }
+
+    /// Asks for the end of attempts, which are on their way to it then.
+    async fn stopping(&self, request: Request) -> Result<Stopped, VerbError> {
+        match self.ask(request).await? {
+            Answer::Stopping { asked, elsewhere } => {
+                let asked = usize::try_from(asked).unwrap_or(usize::MAX);
+                Ok(Stopped { asked, alive: asked, elsewhere })
+            }
+            Answer::Here { .. } | Answer::Granted { .. } | Answer::Refused { .. } => {
+                Err(VerbError::Confused)
+            }
+        }
+    }
+
+    /// Asks, and returns what is no refusal.
+    async fn ask(&self, request: Request) -> Result<Answer, VerbError> {
         let ended = || VerbError::Ended { sweep: self.sweep.clone() };
         match ask(&self.state, request).await? {
-            Some(Answer::Granted { count, when }) => Ok(Granted { count, when }),
-            Some(Answer::Here { .. }) => Err(VerbError::Confused),
             Some(Answer::Refused { why }) if why == ENDING => Err(ended()),
             Some(Answer::Refused { why }) => Err(VerbError::Refused { why }),
+            Some(answer) => Ok(answer),
             None => Err(ended()),
         }
     }
-}
-
-/// Tells of attempts that a live controller stops.
-pub(super) fn on_its_way(granted: Granted) -> Stopped {
-    let asked = usize::try_from(granted.count).unwrap_or(usize::MAX);
-    Stopped { asked, alive: asked, elsewhere: Vec::new() }
 }
 
 /// Asks on a thread that may block.

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::reach::{Persistence, Reached, on_its_way};
+use super::reach::{Persistence, Reached};
 use super::{Scope, Subject, VerbError};
-use crate::drive::command::{RunWish, StopHow};
+use crate::drive::command::StopHow;
 use crate::drive::orphans::Stopped;
 use crate::ids::TrainKey;
 use crate::store::Edit;
@@ -97,11 +97,7 @@ async fn stop_all(
     patience: Duration,
 ) -> Result<Halted, VerbError> {
     if let Some(live) = reached.at(subject.sweep) {
-        let wish = match how {
-            StopHow::Politely => RunWish::Stop,
-            StopHow::ByForce => RunWish::Kill,
-        };
-        let stopped = on_its_way(live.wish(wish).await?);
+        let stopped = live.end(how).await?;
         return Ok(Halted::Run { pid: live.pid, stopped });
     }
     let stopped = reached.stop(trials, how, patience).await?;

@@ -332,6 +332,31 @@ fn logs_and_curves_of_a_trial_follow_its_worker() {
 
 #[test]
 #[ignore = "needs Chromium and BYOL_SWEEP_CHROMEDRIVER"]
+fn figures_are_drawn_anew_without_a_reload_or_a_blank() {
+    let bench = Bench::new();
+    let _run = bench.run();
+    let serving = Serving::start(&bench.terminal, "");
+    let browser = Browser::open();
+    browser.enter(&serving, "/sweeps/tiny/figures");
+    assert!(browser.text("#results").contains("has no `linear_top1` yet"));
+    browser.js("window.mark = 'same'; window.widths = [];
+         const all = {subtree: true, attributes: true, attributeFilter: ['src']};
+         const note = (changes) => changes.forEach((at) => widths.push(at.target.naturalWidth));
+         new MutationObserver(note).observe(document.getElementById('drawn'), all);");
+    bench.go();
+    eventually("a figure", || (browser.attribute("#drawn img", "src") != "").then_some(()));
+    eventually("all results", || browser.text("#results").contains("All 4 trials").then_some(()));
+    let loaded = "return [...document.querySelectorAll('#drawn img')].every((i) => i.naturalWidth)";
+    eventually("all figures", || browser.js(loaded).as_bool().unwrap().then_some(()));
+    let widths = browser.js("return window.widths");
+    let widths = widths.as_array().unwrap();
+    assert!(!widths.is_empty() && !widths.contains(&json!(0)), "the old picture stays: {widths:?}");
+    assert_eq!(browser.js("return window.mark"), "same");
+    browser.assert_silent();
+}
+
+#[test]
+#[ignore = "needs Chromium and BYOL_SWEEP_CHROMEDRIVER"]
 fn a_keyboard_is_enough() {
     let bench = Bench::new();
     let _run = bench.run();

@@ -92,15 +92,24 @@ impl Bench {
         format!("run tiny.toml --devices cpu -j 1 --worker {}", worker.display())
     }
 
-    fn start(&self, worker: &str) -> Run {
-        let mut command = self.terminal.command(&Self::run_line(&fixture(worker)));
-        command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
-        Run(command.spawn().unwrap())
+    /// Writes a worker that ends as a fixture, which its text calls so.
+    fn script(&self, text: &str, called: &str, worker: &str) -> std::path::PathBuf {
+        let script = text.replace(called, fixture(worker).to_str().unwrap());
+        let path = self.terminal.write("worker.sh", script);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
     }
 
     /// Starts a run and waits until an attempt is up.
     fn started(&self, worker: &str) -> Run {
-        let mut run = self.start(worker);
+        self.started_with(&fixture(worker))
+    }
+
+    /// The same, with a worker that is no fixture.
+    fn started_with(&self, worker: &Path) -> Run {
+        let mut command = self.terminal.command(&Self::run_line(worker));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+        let mut run = Run(command.spawn().unwrap());
         self.until_running(1);
         assert!(run.0.try_wait().unwrap().is_none(), "it is still on");
         run
@@ -210,6 +219,34 @@ fn what_nobody_watches_is_stopped_by_the_verb_itself() {
     assert!(bench.says("stop", 4).contains("nothing of tiny is running"));
     assert!(bench.says("kill 1 2", 2).contains("unexpected argument"));
     bench.finish("finishes.sh", 0);
+}
+
+/// A worker that says who it is, and then does as it is asked.
+const NAMED: &str = "#!/bin/sh\necho $$ > \"$(dirname \"$0\")/pid\"\nexec OBEYS \"$1\"\n";
+
+#[test]
+fn what_nobody_is_at_is_interrupted_in_every_verb_until_a_run_goes_on() {
+    let bench = Bench::new();
+    let worker = bench.script(NAMED, "OBEYS", "obeys.sh");
+    let run = bench.started_with(&worker);
+    let pid = fs::read_to_string(bench.terminal.path().join("pid")).unwrap();
+    run.kill_9();
+    assert!(bench.says("ls", 0).contains("running"), "its worker lives on");
+    kill(Pid::from_raw(pid.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
+    eventually("it is gone", || bench.says("ls", 0).contains("interrupted").then_some(()));
+    assert_eq!(bench.says("ls -E state==\"interrupted\"", 0).lines().count(), 2);
+    bench.says("ls -E state==\"running\"", 4);
+    for line in ["status", "show 1", "explain 1"] {
+        let told = bench.says(line, 0);
+        assert!(told.contains("interrupted") && !told.contains("running"), "{line}: {told}");
+    }
+    let listed = bench.json("ls").unwrap();
+    let trial = &listed["trials"][0];
+    assert_eq!((&trial["state"], &trial["interrupted"]), (&"running".into(), &true.into()));
+    assert_eq!(bench.json("explain 1").unwrap()["next"], "recover");
+    assert!(bench.says("wait -E state==\"interrupted\"", 1).contains("1 trial not done"));
+    bench.finish("finishes.sh", 0);
+    assert_eq!(bench.states(), ["done"; 4]);
 }
 
 #[test]
@@ -324,9 +361,7 @@ const PATIENT: &str = "#!/bin/sh\n\
 #[test]
 fn a_detached_run_leaves_its_terminal_and_is_waited_for() {
     let bench = Bench::new();
-    let script = PATIENT.replace("FINISHES", fixture("finishes.sh").to_str().unwrap());
-    let worker = bench.terminal.write("worker.sh", script);
-    fs::set_permissions(&worker, fs::Permissions::from_mode(0o755)).unwrap();
+    let worker = bench.script(PATIENT, "FINISHES", "finishes.sh");
     let line = Bench::run_line(&worker);
     let said = bench.says(&format!("{line} --detach"), 0);
     let pid: i32 = said.split_whitespace().nth(1).unwrap().parse().unwrap();
@@ -338,7 +373,11 @@ fn a_detached_run_leaves_its_terminal_and_is_waited_for() {
     assert!(second.contains(&format!("process {pid}")), "{second}");
     fs::write(bench.terminal.path().join("go"), "").unwrap();
     assert!(bench.says("wait", 0).contains("done"));
-    eventually("the run ends", || kill(Pid::from_raw(pid), None::<Signal>).is_err().then_some(()));
+    // Where nobody reaps orphans it stays a zombie, which has ended too.
+    eventually("the run ends", || match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => stat.rsplit_once(')').unwrap().1.starts_with(" Z").then_some(()),
+        Err(_) => Some(()),
+    });
     let log = fs::read_to_string(bench.terminal.path().join(".byol-sweep/controller.log")).unwrap();
     assert!(log.contains("another byol-sweep") && log.lines().count() > 2, "{log}");
 }

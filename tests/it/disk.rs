@@ -367,3 +367,15 @@ fn a_folder_that_is_deleted_under_its_worker_costs_one_attempt() {
     assert_eq!(states(&terminal, ".byol-sweep"), ["done", "done"]);
     assert_whole(&terminal.path().join(".byol-sweep"));
 }
+
+/// What it went on to train would be nowhere, and another run could begin in its place.
+#[test]
+fn a_run_whose_database_is_deleted_kills_its_trials_and_says_so() {
+    let terminal = terminal(2);
+    let mut controller = Controller::start(terminal.command(&run("obeys.sh")));
+    controller.wait_for("start");
+    fs::remove_file(terminal.path().join(".byol-sweep/byol-sweep.db")).unwrap();
+    let said = controller.wait_for("error: ");
+    assert!(said.contains("byol-sweep.db") && said.contains("was removed"), "{said}");
+    assert_eq!(controller.exit_code(), Some(1));
+}

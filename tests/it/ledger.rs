@@ -428,6 +428,11 @@ fn an_attempt_that_nobody_is_at_is_interrupted_and_ends_the_watch() {
     assert_code(&stopped, 1);
     let said = stdout(&stopped);
     assert!(said.contains("1 attempt alive out of reach") && said.contains("process 77"), "{said}");
+    let explained = stdout(&terminal.type_in("explain 2"));
+    assert!(
+        explained.contains("it runs out of reach") && explained.contains("process 77"),
+        "{explained}"
+    );
     let document = json(&terminal, "kill 2 --json", 1);
     assert_eq!(document["out_of_reach"][0]["key"], left.as_str());
     drop(held);

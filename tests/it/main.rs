@@ -13,6 +13,7 @@ mod e2e;
 mod early;
 mod exports;
 mod family;
+mod figures;
 mod fuzz;
 mod golden;
 mod latex;

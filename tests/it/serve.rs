@@ -22,7 +22,7 @@ use crate::terminal::{Terminal, assert_code, stderr};
 /// Far more than anything here takes, on a machine that is busy with other things.
 const BOUND: Duration = Duration::from_secs(60);
 
-const SWEEP: &str = r#"
+pub(crate) const SWEEP: &str = r#"
 schema = 1
 name = "tiny"
 description = "Two sizes of a batch"
@@ -74,19 +74,19 @@ impl Drop for Serving {
 }
 
 /// What came back.
-struct Answer {
+pub(crate) struct Answer {
     status: u16,
-    headers: ureq::http::HeaderMap,
-    body: String,
+    pub(crate) headers: ureq::http::HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 }
 
-fn agent() -> ureq::Agent {
+pub(crate) fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
     config.timeout_global(Some(BOUND)).build().new_agent()
 }
@@ -110,7 +110,7 @@ impl Serving {
         Self { child, address, token: token.to_owned() }
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.get_with(path, &[])
     }
 
@@ -150,7 +150,7 @@ impl Serving {
 
     /// Asks for a page that must be there.
     #[track_caller]
-    fn page(&self, path: &str) -> String {
+    pub(crate) fn page(&self, path: &str) -> String {
         let answer = self.get(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         answer.body
@@ -655,6 +655,32 @@ fn devices_and_figures_are_shown_as_they_stand() {
     let failed = folder("exits_1.sh", 100);
     let nothing = Serving::start(&failed, "").page("/sweeps/tiny/figures");
     assert!(nothing.contains("has no `linear_top1` yet"), "{nothing}");
+}
+
+#[test]
+fn what_a_sweep_took_and_what_is_left_are_what_status_says() {
+    let terminal = folder("finishes.sh", 0);
+    let said = |terminal: &Terminal| {
+        let status = terminal.type_in("status tiny");
+        let text = String::from_utf8(status.stdout).unwrap();
+        let line = text.lines().find(|line| line.contains("cost: ")).unwrap().to_owned();
+        line.split_once("cost: ").unwrap().1.to_owned()
+    };
+    let serving = Serving::start(&terminal, "");
+    let page = serving.page("/sweeps/tiny");
+    let spent = said(&terminal);
+    assert!(spent.contains("CPU-hours spent"), "{spent}");
+    assert!(page.contains(&format!("<p class=\"cost\">{spent}</p>")), "{spent}: {page}");
+    // A third seed is left, of settings that are known.
+    terminal.write("tiny.toml", SWEEP.replace("[0, 1]", "[0, 1, 2]"));
+    let worker = fixture("exits_1.sh").display().to_string();
+    let run = format!("run tiny.toml --devices cpu -j 1 --worker {worker}");
+    assert_code(&terminal.type_in(&run), 100);
+    assert_code(&terminal.type_in("retry tiny -E seed==2"), 0);
+    let (page, both) = (serving.page("/sweeps/tiny"), said(&terminal));
+    assert!(both.contains("CPU-hours left"), "{both}");
+    assert!(page.contains(&format!("<p class=\"cost\">{both}<span")), "{both}: {page}");
+    assert!(page.contains("expected from other seeds (2)"), "{page}");
 }
 
 #[test]

@@ -76,3 +76,22 @@ async fn the_clock_on_the_wall_may_jump_without_ending_anybody() {
     let (summary, _) = bench.try_run(&plan, &executor, stop).await;
     assert_eq!(summary.unwrap().done, 1, "a deadline would have failed it");
 }
+
+#[tokio::test]
+async fn a_run_whose_state_folder_is_taken_away_leaves_no_attempt_behind() {
+    let bench = Bench::new().await;
+    let executor = ScriptedExecutor::new([waits_then(vec![])]);
+    let lock = bench.folder.path().join(lock::LOCK);
+    let mut taken = false;
+    let mut watch = Watch(|event: &RunEvent| {
+        if matches!(event, RunEvent::AttemptStarted { .. }) {
+            std::fs::remove_file(&lock).unwrap();
+            taken = true;
+        }
+    });
+    let (_stop, stops) = ChannelStops::new();
+    let ended = bench.run_with(&plan(2), &executor, &mut watch, stops, mpsc::channel(1).1).await;
+    assert!(taken);
+    assert!(matches!(&ended, Err(DriveError::Homeless { path }) if *path == lock), "{ended:?}");
+    assert_eq!(executor.calls(), ["launch", "hard"], "and it begins no other");
+}

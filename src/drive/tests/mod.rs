@@ -146,9 +146,31 @@ impl Bench {
         (row, handle)
     }
 
+    /// Leaves an attempt whose worker lives where this process cannot see it, as long as the lock.
+    async fn leave_a_far_worker(&self, plan: &Plan) -> (AttemptRow, std::fs::File) {
+        let row = self.leave_a_row(plan).await;
+        let boot_id = "another host".into();
+        let far = JobHandle { pid: 77, start_ticks: 1, boot_id, pid_namespace: None };
+        self.note(&row, &far).await;
+        std::fs::create_dir_all(&row.folder).unwrap();
+        let path = TrialFolder::new(self.folder.path(), &row.train_key).lock();
+        let lock = std::fs::File::create(path).unwrap();
+        lock.lock().unwrap();
+        (row, lock)
+    }
+
     async fn note(&self, row: &AttemptRow, handle: &JobHandle) {
         let json = serde_json::to_string(handle).unwrap();
         self.store.note_handle(row.id, &json).await.unwrap();
+    }
+}
+
+/// Watches by a closure.
+struct Watch<F>(F);
+
+impl<F: FnMut(&RunEvent)> Observer for Watch<F> {
+    fn on(&mut self, event: &RunEvent) {
+        (self.0)(event);
     }
 }
 
@@ -523,14 +545,7 @@ async fn a_worker_without_a_handle_is_found_by_what_it_says() {
 #[tokio::test]
 async fn a_trial_whose_lock_is_held_elsewhere_is_left_alone() {
     let bench = Bench::new().await;
-    let row = bench.leave_a_row(&plan(1)).await;
-    let boot_id = "another host".into();
-    let gone = JobHandle { pid: 1, start_ticks: 1, boot_id, pid_namespace: None };
-    bench.note(&row, &gone).await;
-    std::fs::create_dir_all(&row.folder).unwrap();
-    let path = TrialFolder::new(bench.folder.path(), &plan(1).trials[0].train_key).lock();
-    let lock = std::fs::File::create(path).unwrap();
-    lock.lock().unwrap();
+    let (_, lock) = bench.leave_a_far_worker(&plan(1)).await;
     let (summary, events) = bench.run(&plan(1), &ScriptedExecutor::new([])).await;
     assert_eq!(summary.left, 1);
     assert!(events.iter().any(|event| matches!(event, RunEvent::Noted { .. })));

@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::super::command::{Answer, Command, ENDING, Request, RunWish, StopHow, When};
+use super::super::orphans::Elsewhere;
 use super::*;
 use crate::ids::TrainKey;
 use crate::store::Edit;
@@ -63,6 +64,10 @@ fn edit(edit: Edit) -> Request {
     Request::Edit { edit }
 }
 
+fn stopping(asked: u64) -> Answer {
+    Answer::Stopping { asked, elsewhere: Vec::new() }
+}
+
 fn granted(count: u64) -> Answer {
     Answer::Granted { count, when: When::Now }
 }
@@ -85,7 +90,7 @@ async fn it_tells_who_it_is_and_whether_it_is_paused() {
     // The scripted worker finishes when it is asked to stop.
     assert_eq!(summary, RunSummary { done: 2, ..RunSummary::default() });
     let here = |paused| Answer::Here { pid: std::process::id(), sweep: "sweep".into(), paused };
-    assert_eq!(answers[..5], [here(false), granted(1), here(true), granted(1), granted(1)]);
+    assert_eq!(answers[..5], [here(false), granted(1), here(true), granted(1), stopping(1)]);
 }
 
 #[tokio::test]
@@ -130,7 +135,7 @@ async fn a_trial_that_was_stopped_is_left_and_the_others_go_on() {
     })
     .await;
     assert_eq!(summary, RunSummary { done: 1, left: 1, ..RunSummary::default() });
-    assert_eq!(answers, [granted(1)], "the other one was not alive");
+    assert_eq!(answers, [stopping(1)], "the other one was not alive");
 }
 
 #[tokio::test]
@@ -165,7 +170,7 @@ async fn a_hold_and_a_release_are_written_down_and_obeyed_at_once() {
     })
     .await;
     assert_eq!(summary.done + summary.held, 3);
-    assert_eq!(answers[..2], [granted(1), granted(1)]);
+    assert_eq!(answers[..2], [granted(1), stopping(1)]);
     let started = events.iter().filter_map(|event| match event {
         RunEvent::AttemptStarted { trial, .. } => Some(trial.ordinal),
         _ => None,
@@ -229,7 +234,7 @@ async fn a_run_that_starts_nothing_more_promises_no_start() {
         assert!(matches!(refused, Answer::Refused { why } if why.contains("nothing more starts")));
     }
     let next = |count| Answer::Granted { count, when: When::NextRun };
-    assert_eq!(answers[2..], [next(0), next(1), granted(1)]);
+    assert_eq!(answers[2..], [next(0), next(1), stopping(1)]);
 }
 
 #[tokio::test]
@@ -290,4 +295,49 @@ async fn the_sweep_at_work_is_not_removed_and_others_are() {
     let left: Vec<_> =
         bench.store.sweeps().await.unwrap().into_iter().map(|sweep| sweep.name).collect();
     assert_eq!(left, ["sweep"]);
+}
+
+#[tokio::test]
+async fn what_is_out_of_reach_of_a_run_is_told_by_it_with_its_place() {
+    let bench = Bench::new().await;
+    let (far, _lock) = bench.leave_a_far_worker(&plan(1)).await;
+    let executor = ScriptedExecutor::new([waits_then(last_words())]);
+    let (summary, events, answers) = ask(&bench, &plan(2), &executor, |event, keys| {
+        let how = StopHow::Politely;
+        let stop = |keys: &[TrainKey]| Request::Stop { trials: keys.to_vec(), how };
+        let requests = || vec![stop(&keys[..1]), stop(&[]), wish(RunWish::Stop)];
+        begins(event).then(requests).unwrap_or_default()
+    })
+    .await;
+    let elsewhere =
+        Elsewhere { trial: far.train_key.clone(), attempt: far.number, host: None, pid: Some(77) };
+    let stopping = |asked, elsewhere| Answer::Stopping { asked, elsewhere };
+    assert_eq!(answers[0], stopping(0, vec![elsewhere.clone()]));
+    assert_eq!(answers[1], stopping(0, Vec::new()), "it was not asked for");
+    assert_eq!(answers[2], stopping(1, vec![elsewhere]));
+    assert_eq!((summary.done, summary.left), (1, 1));
+    let is_told = |event: &RunEvent| matches!(event, RunEvent::Noted { text, .. } if text.contains("process 77"));
+    assert!(events.iter().any(is_told));
+}
+
+#[tokio::test]
+async fn what_was_out_of_reach_and_has_ended_since_is_not_called_alive() {
+    let bench = Bench::new().await;
+    let (far, lock) = bench.leave_a_far_worker(&plan(1)).await;
+    let executor = ScriptedExecutor::new([waits_then(last_words())]);
+    let (commands, inbox) = mpsc::channel(2);
+    let (answer, answered) = oneshot::channel();
+    let request = Request::Stop { trials: vec![far.train_key], how: StopHow::Politely };
+    let first = Command { request, answer };
+    let then = Command { request: wish(RunWish::Stop), answer: oneshot::channel().0 };
+    let mut released = Some((lock, [first, then]));
+    let mut watch = Watch(|event: &RunEvent| {
+        if let Some((lock, asked)) = released.take_if(|_| begins(event)) {
+            drop(lock);
+            asked.into_iter().for_each(|command| commands.try_send(command).unwrap());
+        }
+    });
+    let (_stop, stops) = ChannelStops::new();
+    bench.run_with(&plan(2), &executor, &mut watch, stops, inbox).await.unwrap();
+    assert_eq!(answered.await.unwrap(), stopping(0));
 }

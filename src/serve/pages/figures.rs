@@ -1,87 +1,93 @@
 //! The figures and tables of the report, as they stand.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use serde::Deserialize;
 
+use super::super::drawing::{self, Drawing, Width};
 use super::super::error::Refusal;
-use super::super::house::{Drawn, House, aside};
+use super::super::house::{House, aside};
 use super::super::links;
 use super::Sheet;
-use crate::report::chart::{self, Columns};
 use crate::report::{Figure, Report, TableInfo};
 
-/// What files end with, by the columns of a page that they fit: phones get the narrow ones.
-const ENDINGS: [(&str, Columns); 2] = [(".narrow.svg", Columns::One), (".svg", Columns::Two)];
+/// What files end with, by the room that they fit: phones get the narrow ones.
+const ENDINGS: [(&str, Width); 2] = [(".narrow.svg", Width::Narrow), (".svg", Width::Full)];
 
 /// Answers with a sweep's report.
 pub(in super::super) async fn page(
     State(house): State<House>,
     Path(name): Path<String>,
 ) -> Result<Response, Refusal> {
-    let drawn = house.report(&name).await?;
+    let drawing = drawing::of(&house, &name).await?;
     let above = vec![(name.clone(), links::sweep(&name))];
     let title = format!("Figures of {name}");
     let body = html! {
-        section {
+        section #results data-live {
             h1 { (title) }
-            @match &*drawn {
-                Drawn::Report(report) => (text(report)),
-                Drawn::Nothing(why) => p.empty { (why) },
+            @match &drawing.report {
+                Ok(report) => (text(report)),
+                Err(why) => p.empty { (why) },
             }
         }
-        @if let Drawn::Report(report) = &*drawn {
-            @for figure in &report.figures { (picture(&name, figure)) }
-            @for info in &report.tables { (table(info)) }
+        div #drawn data-live {
+            @if let Ok(report) = &drawing.report {
+                @for figure in &report.figures { (picture(&name, &drawing, figure)) }
+                @for info in &report.tables { (table(info)) }
+            }
         }
     };
     Ok(Sheet { title: &title, above, body }.respond(StatusCode::OK))
+}
+
+/// Which drawing a figure is asked of.
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct Edition {
+    #[serde(default)]
+    v: String,
 }
 
 /// Answers with one figure as SVG.
 pub(in super::super) async fn file(
     State(house): State<House>,
     Path((name, file)): Path<(String, String)>,
+    Query(Edition { v }): Query<Edition>,
 ) -> Result<Response, Refusal> {
-    let drawn = house.report(&name).await?;
-    let svg = aside(move || svg(&drawn, &file)).await??;
-    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
-}
-
-fn svg(drawn: &Arc<Drawn>, file: &str) -> Result<String, Refusal> {
     let missing = || {
         Refusal::not_found(
             format!("there is no figure {file}"),
             "the page of the figures names those there are",
         )
     };
-    let Drawn::Report(report) = &**drawn else { return Err(missing()) };
-    let stem = |(ending, columns)| Some((file.strip_suffix(ending)?, columns));
-    let (stem, columns) = ENDINGS.into_iter().find_map(stem).ok_or_else(missing)?;
-    let is_it = |figure: &&Figure| figure.heading().file == stem;
-    let figure = report.figures.iter().find(is_it).ok_or_else(missing)?;
-    chart::svg(figure, columns).map_err(|error| Refusal::internal(&error))
+    let drawing = drawing::of(&house, &name).await?;
+    // Browsers may keep what is asked for by its edition, and nothing else.
+    let keep =
+        if v == drawing.edition { "private, max-age=31536000, immutable" } else { "no-store" };
+    let of = |(ending, width)| Some((file.strip_suffix(ending)?.to_owned(), width));
+    let (stem, width) = ENDINGS.into_iter().find_map(of).ok_or_else(missing)?;
+    let svg = aside(move || drawing.figure(&stem, width)).await?.ok_or_else(missing)??;
+    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, keep)];
+    Ok((headers, svg.to_string()).into_response())
 }
 
 fn text(report: &Report) -> Markup {
     html! {
         @if let Some(notice) = &report.text.notice { p.fault { (notice) } }
         ul.points { @for sentence in &report.text.summary { li { (sentence) } } }
-        p.muted { "Drawn from what is stored now; load the page again to draw it anew." }
+        p.muted { "Drawn from the trials that ended, and drawn anew when more do." }
     }
 }
 
-fn picture(name: &str, figure: &Figure) -> Markup {
+fn picture(name: &str, drawing: &Drawing, figure: &Figure) -> Markup {
     let heading = figure.heading();
+    let address = |ending| links::figure(name, &heading.file, ending, &drawing.edition);
     html! {
-        figure.chart {
+        figure.chart id=(heading.file) {
             picture {
-                source media="(max-width: 40rem)"
-                    srcset=(links::figure(name, &heading.file, ".narrow.svg"));
-                img src=(links::figure(name, &heading.file, ".svg")) alt=(heading.title);
+                source media="(max-width: 40rem)" srcset=(address(".narrow.svg"));
+                img src=(address(".svg")) alt=(heading.title);
             }
             figcaption.muted { (heading.caption) }
         }

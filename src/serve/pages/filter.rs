@@ -91,7 +91,7 @@ impl Asked {
         if filter.is_empty() && sort.is_empty() {
             return Ok(all);
         }
-        let subjects: Vec<Subject> = roster.rows.iter().map(|row| row.subject()).collect();
+        let subjects = roster.subjects();
         let chosen = match filter {
             "" => all,
             text => Filter::parse(text)?.choose(&subjects)?,
@@ -99,7 +99,7 @@ impl Asked {
         if sort.is_empty() {
             return Ok(chosen);
         }
-        let subjects: Vec<Subject> = chosen.iter().map(|at| subjects[*at].clone()).collect();
+        let subjects: Vec<Subject<'_>> = chosen.iter().map(|at| subjects[*at].clone()).collect();
         let order = Order::parse(sort).sort(&subjects)?;
         Ok(order.into_iter().map(|at| chosen[at]).collect())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -20,6 +21,7 @@ use super::filter::{self, Asked, View};
 use super::running::{self, AtWork};
 use super::{Sheet, ask, at_work, bar, grid, list};
 use crate::control::controller::Controller;
+use crate::outlook::Outlook;
 use crate::spec::Fault;
 use crate::ui::words;
 
@@ -36,6 +38,7 @@ pub(in super::super) async fn page(
     let controller = house.who.look().await;
     let roster = house.roster_beside(&name, &controller).await?;
     let at_work = running::read(&house, &roster).await?;
+    let outlook = house.outlook(&roster).await?;
     let title = roster.sweep.name.clone();
     let (body, status) = aside(move || {
         let address = links::sweep(&roster.sweep.name);
@@ -44,7 +47,7 @@ pub(in super::super) async fn page(
             Err(fault) => (Vec::new(), Some(fault)),
         };
         let status = if fault.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        let view = Shown { roster, controller, asked, address, chosen, fault };
+        let view = Shown { roster, controller, outlook, asked, address, chosen, fault };
         (view.body(&at_work), status)
     })
     .await?;
@@ -55,6 +58,7 @@ pub(in super::super) async fn page(
 struct Shown {
     roster: Arc<Roster>,
     controller: Controller,
+    outlook: Arc<Outlook>,
     asked: Asked,
     address: String,
     /// Places of the trials, in order.
@@ -83,6 +87,7 @@ impl Shown {
                 p.headline role="status" {
                     strong { (words::count(done as u64)) " of " (words::count(rows.len() as u64)) }
                     " trials done"
+                    @if let Some(time) = self.to_go() { ", about " (words::duration(time)) " left" }
                 }
                 (at_work(&self.controller))
                 (bar(&counts))
@@ -96,9 +101,27 @@ impl Shown {
                         }
                     }
                 }
+                (self.cost())
                 div.bar-of {
                     p { a href=(links::figures(&sweep.name)) { "Figures and tables" } }
                     (ask::buttons(&sweep.name, &self.verbs(), &About::default()))
+                }
+            }
+        }
+    }
+
+    /// Returns how long the rest takes; nothing while nothing runs, or where not all is known.
+    fn to_go(&self) -> Option<Duration> {
+        let runs = self.roster.rows.iter().any(|row| row.look() == Look::Running);
+        self.outlook.to_go().filter(|_| runs)
+    }
+
+    fn cost(&self) -> Markup {
+        html! {
+            @if let Some(phrase) = self.outlook.phrase() {
+                p.cost {
+                    (phrase)
+                    @if let Some(basis) = self.outlook.basis() { span.muted.small { " " (basis) } }
                 }
             }
         }
