@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::figures;
 use crate::serve::{Serving, fixture};
 use crate::terminal::{Terminal, assert_code};
 
@@ -444,6 +445,12 @@ fn pages_fit_a_phone_and_a_wide_screen_in_light_and_dark() {
     let browser = Browser::open();
     browser.enter(&serving, "/sweeps/tiny");
     let trial = browser.attribute("#t1", "href");
+    // A sweep whose trials left pictures.
+    let shown = figures::Bench::new();
+    for place in 0..4 {
+        shown.finish(place);
+    }
+    let gallery = Serving::start(&shown.terminal, "");
     let pages = [
         ("sweeps", "/"),
         ("grid", "/sweeps/tiny"),
@@ -451,13 +458,15 @@ fn pages_fit_a_phone_and_a_wide_screen_in_light_and_dark() {
         ("wrong-filter", "/sweeps/tiny?where=batch_siz+%3D%3D+1"),
         ("trial", trial.as_str()),
         ("figures", "/sweeps/tiny/figures"),
+        ("pictures", "/sweeps/tiny/figures#views"),
         ("devices", "/devices"),
         ("nowhere", "/nowhere"),
     ];
     for (width, scheme) in [(380, "light"), (380, "dark"), (1920, "light"), (1920, "dark")] {
         browser.look(width, scheme);
         for (name, path) in pages {
-            browser.go(&format!("{}{path}", serving.address));
+            let server = if name == "pictures" { &gallery } else { &serving };
+            browser.go(&format!("{}{path}", server.address));
             let over =
                 browser.js("const e=document.documentElement; return e.scrollWidth-e.clientWidth");
             assert_eq!(over, 0, "{name} is wider than {width}");

@@ -20,15 +20,15 @@ use crate::serve::{SWEEP, Serving, agent};
 use crate::terminal::Terminal;
 
 /// A state folder whose trials end when a test says so.
-struct Bench {
-    terminal: Terminal,
+pub(crate) struct Bench {
+    pub(crate) terminal: Terminal,
     plan: Plan,
     store: Store,
     runtime: Runtime,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let terminal = Terminal::new();
         let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
         let plan = expand(&spec::parse("tiny.toml", SWEEP).unwrap(), &request).unwrap();
@@ -54,7 +54,7 @@ impl Bench {
     }
 
     /// Has a trial finish and leave an exhibit.
-    fn finish(&self, place: usize) -> AttemptRow {
+    pub(crate) fn finish(&self, place: usize) -> AttemptRow {
         let row = self.begin(place);
         let bytes = exhibit(place as u8).to_bytes().unwrap();
         fs::create_dir_all(&row.folder).unwrap();

@@ -112,7 +112,7 @@ pub(super) fn form(asked: &Asked, address: &str, fault: Option<&Fault>) -> Marku
             label for="where" { "Only trials where" }
             input #where name="where" type="search" value=(asked.filter) spellcheck="false"
                 autocomplete="off" autocapitalize="off"
-                placeholder="batch_size >= 256 && metric.linear_top1 < 0.5"
+                placeholder="metric.linear_top1 < 0.5"
                 aria-invalid=[fault.map(|_| "true")] aria-describedby=[fault.map(|_| "fault")];
             @if !asked.sort.is_empty() { input type="hidden" name="sort" value=(asked.sort); }
             @if asked.view != View::default() {

@@ -75,8 +75,10 @@ fn head(asked: &Asked, address: &str, key: &str, name: &str) -> Markup {
         Some(_) => " ↓",
         None => "",
     };
+    // Heads stand over what they name: numbers are set to the right.
+    let is_number = key != "state";
     html! {
-        th scope="col" aria-sort=[order] {
+        th.number[is_number] scope="col" aria-sort=[order] {
             a href=(asked.sorted_by(address, next)) { (name) (sign) }
         }
     }

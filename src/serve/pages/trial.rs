@@ -185,7 +185,7 @@ impl Shown {
                         table.list {
                             thead {
                                 tr {
-                                    th scope="col" { "#" } th scope="col" { "kind" }
+                                    th.number scope="col" { "#" } th scope="col" { "kind" }
                                     th scope="col" { "device" } th scope="col" { "began" }
                                     th scope="col" { "took" } th scope="col" { "outcome" }
                                     th scope="col" { "logs" }
