@@ -49,7 +49,7 @@ fn check(form: Form, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
 /// Finds attempts that count as alive while nobody can be at them.
 fn unwatched(reading: &Reading) -> anyhow::Result<Vec<Finding>> {
     let state = reading.store.state_dir();
-    if let Controller::Alive { .. } = Controller::look(state) {
+    if let Controller::Alive { .. } = Controller::glance(state) {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();

@@ -109,8 +109,8 @@ fn gather(reading: &Reading, sweep: &SweepRow, trial: TrialRow) -> anyhow::Resul
     let before = trials.iter().filter(|other| other.ordinal < trial.ordinal);
     let ahead = before.filter(waits).count();
     let interrupted = reading.interrupted(std::slice::from_ref(&trial))?;
-    let far = verbs::out_of_reach(store, std::slice::from_ref(&trial));
-    let elsewhere = reading.drive(far)?.pop();
+    let open = reading.drive(verbs::open(store, std::slice::from_ref(&trial)))?;
+    let elsewhere = open.elsewhere.into_iter().next();
     let last = reading.wait(store.last_invocation(sweep.id))?.map(|row| row.provenance);
     Ok(Facts {
         sweep: sweep.name.clone(),

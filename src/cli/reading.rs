@@ -62,7 +62,7 @@ impl Reading {
         if trials.iter().all(|trial| trial.state != TrialState::Running) {
             return Ok(HashSet::new());
         }
-        self.interrupted_beside(&Controller::look(self.store.state_dir()), trials)
+        self.interrupted_beside(&Controller::glance(self.store.state_dir()), trials)
     }
 
     /// Does the same, where it is known who is at work.

@@ -8,21 +8,42 @@ use super::places::Places;
 use super::reading::{Reading, block_on};
 use super::target::SweepArgs;
 use super::{JSON_SCHEMA, json_text};
+use crate::drive::orphans::Open;
 use crate::store::Edit;
+use crate::store::rows::TrialRow;
 use crate::ui::{Ui, words};
 use crate::verbs;
 
 pub(super) fn remove(args: &SweepArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let reading = Reading::open_existing(places)?;
     let sweep = reading.sweep(&args.sweep)?;
-    let trials = reading.wait(reading.store.trials(&sweep))?.len();
+    let trials = reading.wait(reading.store.trials(&sweep))?;
     let name = sweep.name;
+    refuse_while_alive(&reading, &name, &trials)?;
     block_on(verbs::edit(&places.state, Edit::Remove { sweep: name.clone() }))?;
     let text = format!(
         "{name} is out of sight; its {} and their results stay, `byol-sweep restore {name}` shows it again, and `byol-sweep gc` is what deletes",
-        words::plural(trials, "trial")
+        words::plural(trials.len(), "trial")
     );
     tell("rm", &name, text, args.reader, ui)
+}
+
+/// Refuses to hide attempts that live on: no verb would find them any more.
+fn refuse_while_alive(reading: &Reading, name: &str, trials: &[TrialRow]) -> anyhow::Result<()> {
+    let Open { alive, elsewhere, gone: _ } = reading.drive(verbs::open(&reading.store, trials))?;
+    let others = reading.wait(reading.store.sweeps())?;
+    let is_seen = |sweep: &String| sweep != name && others.iter().any(|row| row.name == *sweep);
+    let mut hidden = 0;
+    for trial in alive.iter().chain(elsewhere.iter().map(|far| &far.trial)) {
+        let sweeps = reading.wait(reading.store.sweeps_with(trial))?;
+        hidden += usize::from(!sweeps.iter().any(is_seen));
+    }
+    anyhow::ensure!(
+        hidden == 0,
+        "{} of {name} still alive: stop it first (`byol-sweep stop {name}`), then remove it",
+        words::plural(hidden, "attempt")
+    );
+    Ok(())
 }
 
 pub(super) fn restore(args: &SweepArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {

@@ -20,23 +20,41 @@ const PATIENCE: Duration = ANSWER.saturating_add(Duration::from_secs(10));
 ///
 /// The socket belongs to somebody else, nothing came back in time, or what came back is no answer.
 pub fn ask(state: &Path, request: &Request) -> Result<Option<Answer>, ControlError> {
-    match exchange(state, request) {
+    ask_within(state, request, PATIENCE)
+}
+
+/// Does the same, with less patience.
+///
+/// # Errors
+///
+/// Those of [`ask`].
+pub(super) fn ask_within(
+    state: &Path,
+    request: &Request,
+    patience: Duration,
+) -> Result<Option<Answer>, ControlError> {
+    match exchange(state, request, patience) {
         Ok(line) if line.is_empty() => Ok(None),
         Ok(line) => match message::read(&line) {
             Ok(answer) => Ok(Some(answer)),
             Err(what) => Err(ControlError::Answer { state: state.to_owned(), what }),
         },
         Err(error) if is_nobody(&error) => Ok(None),
+        Err(error) if is_silence(&error) => Err(ControlError::Silent {
+            state: state.to_owned(),
+            lock: state.join("lock"),
+            seconds: patience.as_secs(),
+        }),
         Err(source) => Err(ControlError::Ask { state: state.to_owned(), source }),
     }
 }
 
 /// Sends the request and returns the line that comes back; an empty one where the other side left.
-fn exchange(state: &Path, request: &Request) -> io::Result<Vec<u8>> {
+fn exchange(state: &Path, request: &Request, patience: Duration) -> io::Result<Vec<u8>> {
     let door = Door::of(state)?;
     let mut stream = UnixStream::connect(door.path(SOCKET))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     stream.write_all(&message::line(request))?;
     let mut line = Vec::new();
     BufReader::new(stream.take(LONGEST)).read_until(b'\n', &mut line)?;
@@ -53,4 +71,9 @@ fn is_nobody(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
     )
+}
+
+/// What a socket says of an answer that did not come in time.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -1,10 +1,11 @@
 //! Who works on a state folder, as far as a reader can tell.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::ask;
+use super::client::ask_within;
 use crate::drive::command::{Answer, Request};
 use crate::drive::lock::{self, Holder};
 
@@ -32,15 +33,23 @@ pub struct AtWork {
     pub paused: bool,
 }
 
+/// How long a reader waits for what a run says of itself: one that hangs is told of without it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 impl Controller {
+    /// Looks at the lock alone, which nobody has to answer for.
+    pub fn glance(state: &Path) -> Self {
+        match lock::holder(state) {
+            Ok(Holder::Somebody(who)) => Self::Alive { who, run: None },
+            // What cannot be told is not claimed.
+            Ok(Holder::Nobody) | Err(_) => Self::None,
+        }
+    }
+
     /// Looks at the lock, and asks the run that holds it.
     pub fn look(state: &Path) -> Self {
-        let who = match lock::holder(state) {
-            Ok(Holder::Somebody(who)) => who,
-            // What cannot be told is not claimed.
-            Ok(Holder::Nobody) | Err(_) => return Self::None,
-        };
-        let run = match ask(state, &Request::Who) {
+        let Self::Alive { who, .. } = Self::glance(state) else { return Self::None };
+        let run = match ask_within(state, &Request::Who, PATIENCE) {
             Ok(Some(Answer::Here { sweep, paused, .. })) => Some(AtWork { sweep, paused }),
             Ok(
                 Some(Answer::Granted { .. } | Answer::Stopping { .. } | Answer::Refused { .. })

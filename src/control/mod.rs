@@ -26,6 +26,13 @@ pub enum ControlError {
     /// The socket is there and cannot be used.
     #[error("cannot ask the run that works in `{}`", state.display())]
     Ask { state: PathBuf, source: io::Error },
+    /// Nothing came back in time.
+    #[error(
+        "the run that works in `{}` has not answered for {seconds} s: it hangs, or its process is \
+         stopped; `{}` tells which process it is, and no trial is lost if you kill it",
+        state.display(), lock.display()
+    )]
+    Silent { state: PathBuf, lock: PathBuf, seconds: u64 },
     /// What came back is no answer.
     #[error(
         "the run that works in `{}` gave an answer that this version cannot read: {what}; \

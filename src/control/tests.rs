@@ -10,6 +10,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
+use super::controller::Controller;
 use super::*;
 use crate::drive::command::{Answer, Command, Request, When};
 use crate::drive::lock::StateLock;
@@ -133,6 +134,28 @@ fn a_socket_that_a_dead_controller_left_is_nobody_and_in_nobodys_way() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _within = runtime.enter();
     Server::listen(folder.path(), &lock, mpsc::channel(1).0).unwrap();
+}
+
+/// As one does that is stopped by a signal.
+#[test]
+fn who_listens_and_never_answers_is_told_of_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let _silent = std::os::unix::net::UnixListener::bind(folder.path().join(SOCKET)).unwrap();
+    let patience = Duration::from_millis(1);
+    let told = client::ask_within(folder.path(), &Request::Who, patience).unwrap_err();
+    assert!(matches!(told, ControlError::Silent { .. }), "{told:?}");
+    let told = told.to_string();
+    assert!(told.contains("has not answered") && told.contains("lock"), "{told}");
+}
+
+#[test]
+fn a_glance_at_the_lock_tells_whether_somebody_is_at_work_and_asks_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let _silent = std::os::unix::net::UnixListener::bind(folder.path().join(SOCKET)).unwrap();
+    assert_eq!(Controller::glance(folder.path()), Controller::None);
+    let _lock = StateLock::take(folder.path()).unwrap();
+    let seen = Controller::glance(folder.path());
+    assert!(matches!(seen, Controller::Alive { run: None, .. }), "{seen:?}");
 }
 
 #[test]

@@ -63,7 +63,10 @@ impl ImportError {
             | Self::Repeated { .. }
             | Self::BadName(_)
             | Self::Exists { .. } => true,
-            Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::Read { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidData
+            ),
             Self::Write { .. } => false,
         }
     }

@@ -94,7 +94,10 @@ impl Columns {
         }
         for column in [METRIC, VALUE] {
             if !columns.plain.contains_key(column) {
-                let present = heading.iter().collect::<Vec<_>>().join(", ");
+                let present = match heading.len() {
+                    0 => "none at all".to_owned(),
+                    _ => heading.iter().collect::<Vec<_>>().join(", "),
+                };
                 return Err(ImportError::NoColumn { file, column, present });
             }
         }
@@ -224,7 +227,7 @@ mod tests {
             ("arm,metric,value,arm\nx,loss,1,y\n", "has the column `arm` twice"),
             ("metric,value\nloss,1\n", "theirs.csv tells no cells apart"),
             ("arm,metric,value\n", "has a heading and no rows"),
-            ("", "theirs.csv has no column `metric`"),
+            ("", "theirs.csv has no column `metric`: it has none at all"),
             (
                 "arm,metric,value\na,loss,1\nb,loss\n",
                 "line 3 is no row of the table: it has 2 entries where the heading has 3",

@@ -11,6 +11,7 @@ mod embedding;
 #[cfg(test)]
 mod extremes;
 mod heat;
+mod indexed;
 mod legend;
 mod lines;
 mod marker;
@@ -56,7 +57,28 @@ pub fn png(figure: &Figure, columns: Columns) -> Result<Vec<u8>, ChartError> {
 /// The font fails, which no figure can bring about.
 pub fn svg(figure: &Figure, columns: Columns) -> Result<String, ChartError> {
     let heading = figure.heading();
-    Ok(svg::svg(&drawing(figure, columns)?, &heading.title, &heading.caption))
+    Ok(svg::alone(&drawing(figure, columns)?, &heading.title, &heading.caption))
+}
+
+/// Letters and pictures that the drawings of one page share, so that each is there once.
+#[derive(Debug, Default)]
+pub struct Shared(svg::Parts);
+
+impl Shared {
+    /// Draws a figure, returning an SVG for a page that holds [`Self::svg`] too.
+    ///
+    /// # Errors
+    /// The font fails, which no figure can bring about.
+    pub fn draw(&mut self, figure: &Figure, columns: Columns) -> Result<String, ChartError> {
+        let heading = figure.heading();
+        let drawing = drawing(figure, columns)?;
+        Ok(svg::within(&drawing, &heading.title, &heading.caption, &mut self.0))
+    }
+
+    /// Returns an SVG that shows nothing, with what the drawings so far refer to.
+    pub fn svg(&self) -> String {
+        self.0.hidden()
+    }
 }
 
 fn drawing(figure: &Figure, columns: Columns) -> Result<Drawing, ChartError> {
@@ -186,16 +208,51 @@ mod tests {
         let figure = shown(&samples::with_exhibits(samples::removal_sweep())).remove(0);
         let Figure::Views(views) = &figure else { panic!("no views") };
         let text = svg(&figure, Columns::Two).unwrap();
-        let held: Vec<Vec<u8>> = text
-            .split("href=\"data:image/png;base64,")
-            .skip(1)
-            .map(|rest| STANDARD.decode(rest.split('"').next().unwrap()).unwrap())
-            .map(|bytes| image::load_from_memory(&bytes).unwrap().to_rgb8().into_raw())
-            .collect();
+        let held = |name: &str| {
+            let (_, symbol) = text.split_once(&format!("<symbol id=\"{name}\"")).unwrap();
+            let (_, rest) = symbol.split_once("href=\"data:image/png;base64,").unwrap();
+            let bytes = STANDARD.decode(rest.split('"').next().unwrap()).unwrap();
+            image::load_from_memory(&bytes).unwrap().to_rgb8().into_raw()
+        };
+        let shown = text.split("<use href=\"#p").skip(1);
+        let shown: Vec<Vec<u8>> =
+            shown.map(|rest| held(&format!("p{}", rest.split('"').next().unwrap()))).collect();
         let originals = views.strips[0].originals.iter().flatten();
         let pairs = views.strips.iter().flat_map(|strip| strip.pairs.iter().flatten());
         let expected: Vec<&Vec<u8>> = originals.chain(pairs).map(|picture| &picture.rgb).collect();
-        assert_eq!(held.iter().collect::<Vec<_>>(), expected);
+        assert!(shown.iter().eq(expected), "the pictures are others");
+    }
+
+    /// Pictures of a drawing, and how many of them differ.
+    fn pictures(figure: &Figure, columns: Columns) -> (usize, usize) {
+        let drawing = drawing(figure, columns).unwrap();
+        let picture = |mark: &canvas::Mark| match mark {
+            canvas::Mark::Picture { picture, .. } => Some(picture.rgb.clone()),
+            canvas::Mark::Polygon { .. }
+            | canvas::Mark::Disc { .. }
+            | canvas::Mark::Line { .. }
+            | canvas::Mark::Words { .. } => None,
+        };
+        let all: Vec<Vec<u8>> = drawing.marks.iter().filter_map(picture).collect();
+        let distinct: std::collections::BTreeSet<&Vec<u8>> = all.iter().collect();
+        (all.len(), distinct.len())
+    }
+
+    /// Noise, of which an encoder saves nothing: real pictures take less. Words take the rest.
+    #[test]
+    fn pictures_of_32_pixels_take_few_bytes() {
+        let gathered = samples::with_pictures(samples::removal_sweep(), 32);
+        let mut figures = shown(&gathered);
+        figures.retain(Figure::has_pictures);
+        assert_eq!(figures.len(), 2);
+        for (figure, columns) in in_all_widths(figures) {
+            let (all, distinct) = pictures(&figure, columns);
+            let (png, svg) = (png(&figure, columns).unwrap(), svg(&figure, columns).unwrap());
+            let place = format!("{} {columns:?}", figure.heading().file);
+            let taken = (png.len(), svg.len());
+            assert!(taken.0 < 45_000 + 4_000 * all, "{place}: {taken:?} of {all}");
+            assert!(taken.1 < 35_000 + 4_000 * distinct, "{place}: {taken:?} of {distinct}");
+        }
     }
 
     #[test]
@@ -248,11 +305,13 @@ mod tests {
     }
 
     #[test]
-    fn an_svg_is_small_and_says_what_it_shows() {
+    fn charts_are_small_and_an_svg_says_what_it_shows() {
         for figure in some_of_every_kind() {
             let text = svg(&figure, Columns::Two).unwrap();
             assert_eq!(text, svg(&figure, Columns::Two).unwrap());
-            assert!(text.len() < 150_000, "{}: {}", figure.heading().file, text.len());
+            assert!(text.len() < 50_000, "{}: {}", figure.heading().file, text.len());
+            let pixels = png(&figure, Columns::Two).unwrap().len();
+            assert!(pixels < 80_000, "{}: {pixels}", figure.heading().file);
             assert!(text.contains(&format!("<title>{}</title>", figure.heading().title)));
             assert!(text.contains("width=\"6.751in\""), "{}", &text[..200]);
             let Figure::Lines(lines) = figure else { continue };

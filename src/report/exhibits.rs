@@ -17,13 +17,13 @@ use crate::ids::TrainKey;
 use crate::protocol::exhibit::{Classes, Exhibit, NeighbourLabels, Neighbours, Pictures};
 
 /// Most characters that the pictures of a figure take in the rows.
-const VIEWS_ROOM: usize = 400 << 10;
-const NEIGHBOURS_ROOM: usize = 500 << 10;
+const VIEWS_ROOM: usize = 256 << 10;
+const NEIGHBOURS_ROOM: usize = 256 << 10;
 /// Sides that pictures are reduced to where they take more, in pixels.
 const SIDES: [usize; 4] = [48, 32, 24, 16];
 /// Test images whose neighbours are drawn, and how many of each.
-const QUERIES: usize = 6;
-const EACH: usize = 5;
+const QUERIES: usize = 4;
+const EACH: usize = 4;
 
 /// What one trial shows in one figure, or that it shows nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,7 +143,7 @@ fn views(of: &[(TrainKey, &Exhibit)], side: usize) -> Vec<(ViewsRow, usize)> {
     let mut before: Option<&Pictures> = None;
     for (key, exhibit) in of {
         let views = &exhibit.views;
-        let tiles = |pictures: &Pictures| Tiles::of(&pictures.reduced(side));
+        let tiles = |pictures: &Pictures| Tiles::of(&pictures.reduced(side).coarse());
         let (Some(first), Some(second)) = (tiles(&views.first), tiles(&views.second)) else {
             continue;
         };
@@ -168,12 +168,15 @@ fn neighbours(of: &[(TrainKey, &Exhibit)], side: usize) -> Vec<(NeighboursRow, u
         let kept = (*each).min(EACH);
         let place = |at: usize| (at / kept.max(1)) * each + at % kept.max(1);
         let places: Vec<usize> = (0..shown * kept).map(place).collect();
-        let Some(tiles) = Tiles::of(&found.only(&places).reduced(side)) else { continue };
+        let tiles = |pictures: &Pictures, places: &[usize]| {
+            Tiles::of(&pictures.only(places).reduced(side).coarse())
+        };
+        let Some(all) = tiles(found, &places) else { continue };
         let is_new = before != Some(queries);
         let queries_shown: Vec<usize> = (0..shown).collect();
-        let new = is_new.then(|| Tiles::of(&queries.only(&queries_shown).reduced(side))).flatten();
+        let new = is_new.then(|| tiles(queries, &queries_shown)).flatten();
         before = Some(queries);
-        let taken = tiles.characters() + new.as_ref().map_or(0, Tiles::characters);
+        let taken = all.characters() + new.as_ref().map_or(0, Tiles::characters);
         let row = NeighboursRow {
             train_key: key.clone(),
             among: *among,
@@ -184,7 +187,7 @@ fn neighbours(of: &[(TrainKey, &Exhibit)], side: usize) -> Vec<(NeighboursRow, u
                 places.iter().filter_map(|place| same_class.get(*place).copied()).collect()
             }),
             queries: new,
-            found: tiles,
+            found: all,
         };
         rows.push((row, taken));
     }

@@ -7,7 +7,7 @@ mod sheets;
 
 use markup::Markup;
 
-use super::chart::{self, ChartError, Columns};
+use super::chart::{ChartError, Columns, Shared};
 use super::table::{Align, TableInfo};
 use super::{Figure, Report};
 
@@ -19,16 +19,20 @@ const SCRIPT: &str = include_str!("html/page.js");
 /// # Errors
 /// A figure cannot be drawn.
 pub(super) fn page(report: &Report) -> Result<String, ChartError> {
+    let mut shared = Shared::default();
+    let drawn = report.figures.iter().map(|figure| Drawn::of(figure, &mut shared));
+    let drawn = drawn.collect::<Result<Vec<Drawn<'_>>, ChartError>>()?;
     let mut page = Markup::new();
     page.raw("<!doctype html>\n");
     page.comment(&report.provenance.comment());
     page.open("html", &[("lang", "en")]);
     head(report, &mut page);
     page.open("body", &[]);
+    page.drawing(&shared.svg());
     opening(report, &mut page);
     contents(report, &mut page);
-    for figure in &report.figures {
-        draw(figure, &mut page)?;
+    for figure in &drawn {
+        show(figure, &mut page);
     }
     for table in &report.tables {
         set(table, &mut page);
@@ -106,20 +110,33 @@ fn figure_id(file: &str) -> String {
     format!("figure-{file}")
 }
 
-fn draw(figure: &Figure, page: &mut Markup) -> Result<(), ChartError> {
-    let heading = figure.heading();
+/// A figure with its drawings for wide and for narrow pages.
+struct Drawn<'r> {
+    figure: &'r Figure,
+    drawings: [(&'static str, String); 2],
+}
+
+impl<'r> Drawn<'r> {
+    fn of(figure: &'r Figure, shared: &mut Shared) -> Result<Self, ChartError> {
+        let wide = shared.draw(figure, Columns::Two)?;
+        let narrow = shared.draw(figure, Columns::One)?;
+        Ok(Self { figure, drawings: [("drawing wide", wide), ("drawing narrow", narrow)] })
+    }
+}
+
+fn show(drawn: &Drawn<'_>, page: &mut Markup) {
+    let heading = drawn.figure.heading();
     page.open("section", &[("id", &figure_id(&heading.file))]);
     page.element("h2", &[], &heading.title);
     page.open("figure", &[]);
-    for (columns, class) in [(Columns::Two, "drawing wide"), (Columns::One, "drawing narrow")] {
+    for (class, drawing) in &drawn.drawings {
         page.open("div", &[("class", class)]);
-        page.drawing(&chart::svg(figure, columns)?);
+        page.drawing(drawing);
         page.close("div");
     }
     page.element("figcaption", &[], &heading.caption);
     page.close("figure");
     page.close("section");
-    Ok(())
 }
 
 fn set(table: &TableInfo, page: &mut Markup) {
@@ -233,6 +250,23 @@ mod tests {
         let page = page(&build(&gathered).unwrap()).unwrap();
         assert!(page.contains("href=\"data:image/png;base64,"), "no picture is there");
         assert!(page.contains("; img-src data:; base-uri"));
+    }
+
+    #[test]
+    fn letters_and_pictures_are_there_once_and_whatever_is_referred_to_is_there() {
+        let gathered = samples::with_exhibits(samples::removal_sweep());
+        let page = page(&build(&gathered).unwrap()).unwrap();
+        let names = |before: &str| -> Vec<String> {
+            let parts = page.split(before).skip(1);
+            parts.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+        };
+        let there = names(" id=\"");
+        let distinct: std::collections::BTreeSet<&String> = there.iter().collect();
+        assert_eq!(there.len(), distinct.len());
+        let used = names("<use href=\"#");
+        assert!(used.len() > 500 && used.iter().all(|name| distinct.contains(name)));
+        let pictures = used.iter().filter(|name| name.starts_with('p')).count();
+        assert!(pictures > page.matches("data:image/png").count(), "each is there twice");
     }
 
     #[test]

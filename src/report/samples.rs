@@ -339,7 +339,8 @@ pub(super) fn exhibit(variant: u8, views_side: usize, thumb: usize, points: usiz
                 .wrapping_add(1_442_695_040_888_963_407);
             (state >> 56) as u8
         };
-        Pictures { side, rgb: (0..side * side * count * 3).map(|_| next()).collect() }
+        // In the shades that reports keep.
+        Pictures { side, rgb: (0..side * side * count * 3).map(|_| next()).collect() }.coarse()
     };
     let wave = |at: usize, step: f32| (at as f32 * step + f32::from(variant)).sin();
     let direction = |at: usize| {
@@ -377,7 +378,12 @@ pub(super) fn exhibit(variant: u8, views_side: usize, thumb: usize, points: usiz
 }
 
 /// The rows with what their trials might have left.
-pub(super) fn with_exhibits(mut gathered: Gathered) -> Gathered {
+pub(super) fn with_exhibits(gathered: Gathered) -> Gathered {
+    with_pictures(gathered, 8)
+}
+
+/// The same with pictures of `side` pixels.
+pub(super) fn with_pictures(mut gathered: Gathered, side: usize) -> Gathered {
     // Each arm of these rows makes views of its own.
     for trial in &mut gathered.trials {
         if !trial.labels[0].axes.contains_key("batch_size") {
@@ -390,7 +396,7 @@ pub(super) fn with_exhibits(mut gathered: Gathered) -> Gathered {
     let found = wanted.all().into_iter().map(|key| {
         let place = wanted.compared.iter().position(|other| other == key);
         let place = place.or(variant(key)).unwrap_or(0) as u8;
-        (key.clone(), Ok(exhibit(place, 8, 8, 20)))
+        (key.clone(), Ok(exhibit(place, side, side, 20)))
     });
     gathered.exhibits = exhibits::rows(&wanted, &found.collect());
     gathered

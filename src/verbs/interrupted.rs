@@ -1,12 +1,12 @@
 //! Which trials were interrupted: their attempts have no end in the store, and neither a worker nor a
-//! controller is at work on them. One decision for all who show or choose trials. And which live on out
-//! of reach.
+//! controller is at work on them. One decision for all who show or choose trials. And who is at
+//! the others.
 
 use std::collections::HashSet;
 
 use crate::control::controller::Controller;
 use crate::drive::DriveError;
-use crate::drive::orphans::{self, Elsewhere, Open};
+use crate::drive::orphans::{self, Open};
 use crate::exec::local::LocalExecutor;
 use crate::ids::TrainKey;
 use crate::store::Store;
@@ -26,24 +26,17 @@ pub async fn interrupted(
     match controller {
         // It watches, and writes down what it finds.
         Controller::Alive { .. } => Ok(HashSet::new()),
-        Controller::None => Ok(look(store, trials).await?.gone),
+        Controller::None => Ok(open(store, trials).await?.gone),
     }
 }
 
-/// Returns the attempts of these trials that are alive where this machine cannot reach them, whether
-/// a controller is at work or not. Call it within a runtime.
+/// Tells who is at those of these trials that run, by the store, whether a controller is at work or
+/// not. Call it within a runtime.
 ///
 /// # Errors
 ///
 /// The store or the executor failed.
-pub async fn out_of_reach(
-    store: &Store,
-    trials: impl IntoIterator<Item = &TrialRow>,
-) -> Result<Vec<Elsewhere>, DriveError> {
-    Ok(look(store, trials).await?.elsewhere)
-}
-
-async fn look(
+pub async fn open(
     store: &Store,
     trials: impl IntoIterator<Item = &TrialRow>,
 ) -> Result<Open, DriveError> {

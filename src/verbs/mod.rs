@@ -19,7 +19,7 @@ use crate::store::{Edit, Store};
 
 pub use error::VerbError;
 pub use hold::{Eased, Edited, pause, resume, retry};
-pub use interrupted::{interrupted, out_of_reach};
+pub use interrupted::{interrupted, open};
 pub use reach::{AtWork, Doer, at_work};
 pub use stop::{Halted, stop};
 

@@ -315,6 +315,24 @@ fn a_sweep_at_work_is_not_removed() {
 }
 
 #[test]
+fn attempts_that_outlived_their_run_are_not_put_out_of_sight() {
+    let bench = Bench::new();
+    bench.started("obeys.sh").kill_9();
+    let refused = bench.says("rm tiny", 1);
+    assert!(refused.contains("1 attempt of tiny still alive: stop it first"), "{refused}");
+    bench.says("stop tiny", 0);
+
+    // Whoever sees them can stop them.
+    let other = SWEEP.replace("\"tiny\"", "\"other\"").replace("[0, 1]", "[7, 0, 1]");
+    bench.terminal.write("other.toml", other);
+    let worker = fixture("finishes.sh");
+    bench.says(&format!("run other.toml --limit 1 --devices cpu --worker {}", worker.display()), 0);
+    bench.started("obeys.sh").kill_9();
+    bench.says("rm tiny", 0);
+    assert!(bench.says("stop other", 0).contains("1 attempt stopped"));
+}
+
+#[test]
 fn waiting_ends_with_the_work_with_the_time_or_for_want_of_a_worker() {
     let bench = Bench::new();
     let run = bench.started("obeys.sh");

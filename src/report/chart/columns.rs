@@ -76,3 +76,10 @@ impl Columns {
         }
     }
 }
+
+/// Returns how large a picture of so many pixels is drawn where there is `room`: as many times as it
+/// fits, so that each of its pixels is a square of whole ones; smaller than it is where it must be.
+pub(super) fn enlarged(pixels: usize, room: f64) -> f64 {
+    let pixels = pixels.max(1) as f64;
+    if pixels <= room { (room / pixels).floor() * pixels } else { room.floor() }
+}

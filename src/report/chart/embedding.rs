@@ -18,6 +18,8 @@ const ABOVE: f64 = 100.0;
 const BELOW: f64 = 64.0;
 /// Share of a map's side that points reach to.
 const REACH: f64 = 0.94;
+/// How often the classes take turns in being drawn.
+const TURNS: usize = 4;
 
 /// Draws maps of embeddings.
 pub(super) fn draw(figure: &EmbeddingFigure, columns: Columns) -> Result<Drawing, ChartError> {
@@ -69,6 +71,14 @@ fn words(
     Ok(())
 }
 
+/// The order of drawing: some images of each class, and again, so that no class covers the others and
+/// those of one class are few elements.
+fn in_turns(images: usize, label: impl Fn(usize) -> Option<u8>) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..images).collect();
+    order.sort_by_key(|at| (at * TURNS / images.max(1), label(*at)));
+    order
+}
+
 /// Draws one map, with its words below.
 fn one(
     canvas: &mut Canvas,
@@ -82,14 +92,16 @@ fn one(
     let frame = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
     canvas.line(&frame, 2.0, GRID, None);
     let (middle, scale) = ((left + side / 2.0, top + side / 2.0), side / 2.0 * REACH / reach);
-    for (at, [x, y]) in places.iter().enumerate() {
+    let label = |at: usize| map.labels.as_ref().and_then(|labels| labels.get(at)).copied();
+    for at in in_turns(places.len(), label) {
+        let [x, y] = places[at];
         let spot = (middle.0 + x * scale, middle.1 - y * scale);
-        let label = map.labels.as_ref().and_then(|labels| labels.get(at));
-        let (shape, color) = match label {
-            Some(label) => (palette::shape((*label).into()), palette::color((*label).into())),
+        let (shape, color) = match label(at) {
+            Some(label) => (palette::shape(label.into()), palette::color(label.into())),
             None => (Shape::Circle, palette::color(0)),
         };
-        marker::plain(canvas, shape, spot, RADIUS, color);
+        // On whole units equal markers have equal pixels.
+        marker::plain(canvas, shape, (spot.0.round(), spot.1.round()), RADIUS, color);
     }
     let face = Typeface::new(Weight::Regular, 22.0)?;
     for (at, line) in face.wrap(below, side, 2).iter().enumerate() {

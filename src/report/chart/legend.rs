@@ -35,6 +35,8 @@ pub(super) enum Sample {
     Spread(SpreadForm),
     /// A marker alone.
     Marker(Shape, Fill),
+    /// A white cross in a square.
+    Badge,
 }
 
 /// Draws entries from left to right below `top`; returns where the next thing may begin.
@@ -107,6 +109,7 @@ fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) {
         Sample::Marker(shape, fill) => {
             marker::draw(canvas, shape, (x + SAMPLE - 14.0, y), 9.0, entry.color, fill);
         }
+        Sample::Badge => marker::badge(canvas, (x + SAMPLE - 24.0, y - 9.0), 18.0, entry.color),
     }
 }
 

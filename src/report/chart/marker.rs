@@ -40,6 +40,15 @@ pub(super) fn plain(canvas: &mut Canvas, shape: Shape, at: Spot, radius: f64, co
     blot(canvas, shape, at, radius, color);
 }
 
+/// Draws a square with a white cross in it; `corner` is its left top one.
+pub(super) fn badge(canvas: &mut Canvas, (left, top): Spot, side: f64, color: Rgb) {
+    let (right, bottom) = (left + side, top + side);
+    canvas.rectangle((left, top), (right, bottom), color);
+    let (low, high) = (4.0, side - 4.0);
+    canvas.line(&[(left + low, top + low), (left + high, top + high)], 3.0, WHITE, None);
+    canvas.line(&[(left + low, top + high), (left + high, top + low)], 3.0, WHITE, None);
+}
+
 /// Draws a cross.
 fn cross(canvas: &mut Canvas, (x, y): Spot, radius: f64, color: Rgb) {
     let reach = radius * std::f64::consts::FRAC_1_SQRT_2;

@@ -1,58 +1,98 @@
-//! Test images with their nearest neighbours: a block a setting, a row an image.
+//! Test images with their nearest neighbours: a row an image, a block a setting.
 
 use super::ChartError;
 use super::canvas::{Anchor, Canvas, Drawing, Spot};
-use super::columns::Columns;
+use super::columns::{Columns, enlarged};
 use super::legend::{self, Entry, Sample};
-use super::marker::Fill;
-use super::palette::{self, FAINT_INK, INK, Rgb, Shape, WHITE};
+use super::marker;
+use super::palette::{self, FAINT_INK, INK, Rgb, WHITE};
 use super::text::{Typeface, Weight};
-use crate::report::figure::{Neighbour, NeighbourBlock, NeighboursFigure};
+use crate::report::figure::{NeighbourBlock, NeighboursFigure, Picture};
 
-/// Between an image and its neighbours, between neighbours, between blocks.
-const FAR: f64 = 18.0;
-const NEAR: f64 = 7.0;
-const BETWEEN: f64 = 46.0;
-/// Words above a block.
-const ABOVE: f64 = 100.0;
-const BELOW: f64 = 30.0;
+/// A picture is no larger: 16, 20, 40 and 80 pixels fit into it without a rest, 32 take 64.
+const LARGEST: f64 = 80.0;
+/// Between images and neighbours, between neighbours, between settings.
+const FAR: f64 = 22.0;
+const NEAR: f64 = 8.0;
+const BETWEEN: f64 = 32.0;
+/// Width of the frame around a picture.
+const FRAME: f64 = 2.0;
+/// Words above a setting: lines of its name, its note.
+const LINE: f64 = 27.0;
+const NAME_LINES: usize = 3;
+const ABOVE: f64 = 30.0 + NAME_LINES as f64 * LINE + 14.0;
+const BELOW: f64 = 24.0;
 
-/// Draws neighbours.
+/// Where images and settings of a sheet stand.
+struct Layout {
+    /// Side of a picture.
+    side: f64,
+    /// Settings side by side.
+    abreast: usize,
+    /// Left end of the first setting, and how far the next is from there.
+    left: f64,
+    pitch: f64,
+}
+
+impl Layout {
+    fn of(columns: Columns, pixels: usize, each: usize) -> Self {
+        let (left, right) = columns.span();
+        let (each, room) = (each.max(1) as f64, right - left);
+        let side = enlarged(pixels, LARGEST.min((room - FAR - (each - 1.0) * NEAR) / (each + 1.0)));
+        let block = each * (side + NEAR) - NEAR;
+        let left = left + side + FAR;
+        let abreast = ((right - left + BETWEEN) / (block + BETWEEN)).floor().max(1.0);
+        let pitch = (right - left + BETWEEN) / abreast;
+        Self { side, abreast: abreast as usize, left, pitch }
+    }
+}
+
+/// Draws neighbours: the test images once at the left of each band, each setting beside them.
 pub(super) fn draw(figure: &NeighboursFigure, columns: Columns) -> Result<Drawing, ChartError> {
     let mut canvas = Canvas::new(columns);
     let top = canvas.heading(&figure.heading.title, &figure.heading.subtitle)?;
     let entry = figure.is_labelled.then(|| Entry {
-        name: "of another class than the first image of its row".to_owned(),
+        name: "of another class than the test image of its row".to_owned(),
         color: other_class(),
-        sample: Sample::Marker(Shape::Square, Fill::Crossed),
+        sample: Sample::Badge,
     });
     let top = legend::draw(&mut canvas, entry.as_slice(), top)?;
-    let (left, right) = columns.span();
-    let abreast: usize = match columns {
-        Columns::Two => 3,
-        Columns::One => 2,
-    };
-    let width = (right - left - BETWEEN * (abreast as f64 - 1.0)) / abreast as f64;
-    let rows = figure.blocks.iter().map(|block| block.rows.len()).max().unwrap_or(0);
-    let each = figure.blocks.iter().flat_map(|block| &block.rows).map(|row| row.found.len());
-    let each = each.max().unwrap_or(0).max(1) as f64;
-    let side = (width - FAR - (each - 1.0) * NEAR) / (each + 1.0);
-    let height = ABOVE + rows as f64 * (side + NEAR) + BELOW;
-    for (place, block) in figure.blocks.iter().enumerate() {
-        let x = left + (place % abreast) as f64 * (width + BETWEEN);
-        let y = top + (place / abreast) as f64 * height;
-        words(&mut canvas, block, (x, y), width)?;
-        for (at, row) in block.rows.iter().enumerate() {
-            let y = y + ABOVE + at as f64 * (side + NEAR);
-            canvas.picture(&row.query, (x, y), side);
-            for (rank, found) in row.found.iter().enumerate() {
-                let x = x + side + FAR + rank as f64 * (side + NEAR);
-                neighbour(&mut canvas, found, (x, y), side);
+    let rows = || figure.blocks.iter().flat_map(|block| &block.rows);
+    let each = rows().map(|row| row.found.len()).max().unwrap_or(0);
+    let pixels = rows().map(|row| row.query.side).max().unwrap_or(1);
+    let layout = Layout::of(columns, pixels, each);
+    let side = layout.side;
+    let (mut y, mut others) = (top, Vec::new());
+    for band in bands(&figure.blocks, layout.abreast) {
+        let first = band.first().map_or(&[][..], |block| &block.rows);
+        let place = |at: usize| y + ABOVE + at as f64 * (side + NEAR);
+        for (at, row) in first.iter().enumerate() {
+            canvas.picture(&row.query, (columns.span().0, place(at)), side);
+        }
+        for (column, block) in band.iter().enumerate() {
+            let x = layout.left + column as f64 * layout.pitch;
+            words(&mut canvas, block, (x, y), layout.pitch - BETWEEN)?;
+            for (at, row) in block.rows.iter().enumerate() {
+                for (rank, found) in row.found.iter().enumerate() {
+                    let spot = (x + rank as f64 * (side + NEAR), place(at));
+                    canvas.picture(&found.picture, spot, side);
+                    others.extend((found.same_class == Some(false)).then_some(spot));
+                }
             }
         }
+        y = place(first.len()) + BELOW;
     }
-    let bands = figure.blocks.len().div_ceil(abreast);
-    Ok(canvas.done(top + bands as f64 * height))
+    mark(&mut canvas, &others, side);
+    Ok(canvas.done(y))
+}
+
+/// The settings side by side: no more than there is room for, and all of the same test images.
+fn bands(blocks: &[NeighbourBlock], abreast: usize) -> Vec<&[NeighbourBlock]> {
+    let queries = |block: &NeighbourBlock| -> Vec<Picture> {
+        block.rows.iter().map(|row| row.query.clone()).collect()
+    };
+    let alike = blocks.chunk_by(|a, b| queries(a) == queries(b));
+    alike.flat_map(|blocks| blocks.chunks(abreast)).collect()
 }
 
 fn words(
@@ -62,11 +102,11 @@ fn words(
     width: f64,
 ) -> Result<(), ChartError> {
     let face = Typeface::new(Weight::SemiBold, 24.0)?;
-    let faint = Typeface::new(Weight::Regular, 22.0)?;
-    let lines = face.wrap(&block.name, width, 2);
-    let first = y + 30.0 + (2 - lines.len()) as f64 * 27.0;
+    let faint = Typeface::new(Weight::Regular, 20.0)?;
+    let lines = face.wrap_list(&block.name, width, NAME_LINES);
+    let first = y + 30.0 + (NAME_LINES - lines.len()) as f64 * LINE;
     for (at, line) in lines.iter().enumerate() {
-        canvas.words(line, &face, (x, first + at as f64 * 27.0), Anchor::Left, INK);
+        canvas.words(line, &face, (x, first + at as f64 * LINE), Anchor::Left, INK);
     }
     let note = faint.wrap(&block.note, width, 1).remove(0);
     canvas.words(&note, &faint, (x, y + ABOVE - 15.0), Anchor::Left, FAINT_INK);
@@ -77,25 +117,43 @@ fn other_class() -> Rgb {
     palette::color(1)
 }
 
-/// Draws a neighbour; one of another class has a frame and a cross in its corner.
-fn neighbour(canvas: &mut Canvas, found: &Neighbour, (x, y): Spot, side: f64) {
-    canvas.picture(&found.picture, (x, y), side);
-    if found.same_class != Some(false) {
-        return;
+/// Draws a frame around pictures of another class, and a cross in their corner. Both lie on whole
+/// units: they are equal for all pictures.
+fn mark(canvas: &mut Canvas, others: &[Spot], side: f64) {
+    let others: Vec<Spot> = others.iter().map(|(x, y)| (x.round(), y.round())).collect();
+    for (x, y) in &others {
+        let (left, top) = (x - FRAME / 2.0, y - FRAME / 2.0);
+        let (right, bottom) = (left + side + FRAME, top + side + FRAME);
+        let frame =
+            [(left, top), (right, top), (right, bottom), (left, bottom), (left, top), (right, top)];
+        canvas.line(&frame, FRAME, other_class(), None);
     }
-    let (right, bottom) = (x + side, y + side);
-    let frame = [(x, y), (right, y), (right, bottom), (x, bottom)];
-    let closed = [frame[0], frame[1], frame[2], frame[3], frame[0], frame[1]];
-    canvas.line(&closed, 2.5, other_class(), None);
-    let reach = (side * 0.1).max(6.0);
-    let (across, down) = (right - reach - 4.0, y + reach + 4.0);
-    let cross = [
-        [(across - reach, down - reach), (across + reach, down + reach)],
-        [(across - reach, down + reach), (across + reach, down - reach)],
-    ];
-    for (width, color) in [(7.0, WHITE), (3.5, other_class())] {
-        for arm in &cross {
-            canvas.line(arm, width, color, None);
-        }
+    let badge = (side / 4.0).clamp(12.0, 18.0).round();
+    for (x, y) in others {
+        let corner = (x + side - badge, y);
+        canvas.rectangle((corner.0 - 2.0, y), (x + side, y + badge + 2.0), WHITE);
+        marker::badge(canvas, corner, badge, other_class());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figure::NeighbourRow;
+
+    #[test]
+    fn settings_share_test_images_only_where_they_are_the_same() {
+        let block = |shade: u8| NeighbourBlock {
+            name: String::new(),
+            note: String::new(),
+            rows: vec![NeighbourRow {
+                query: Picture { side: 1, rgb: vec![shade; 3] },
+                class: None,
+                found: Vec::new(),
+            }],
+        };
+        let blocks = [1, 1, 1, 1, 1, 2, 1].map(block);
+        let lengths: Vec<usize> = bands(&blocks, 3).iter().map(|band| band.len()).collect();
+        assert_eq!(lengths, [3, 2, 1, 1]);
     }
 }

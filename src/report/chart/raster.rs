@@ -1,12 +1,12 @@
 //! From a drawing to a PNG of one pixel a unit. Everything is drawn at twice the size and averaged,
 //! which gives smooth edges. Knows nothing of figures.
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::imageops;
 use plotters::prelude::{BitMapBackend, Color, DrawingBackend, RGBAColor, RGBColor};
 
 use super::ChartError;
 use super::canvas::{Drawing, Mark, Spot};
+use super::indexed::{Indexed, indexed};
 use super::palette::{Dash, Rgb};
 use super::text::Typeface;
 use crate::report::figure::Picture;
@@ -30,7 +30,45 @@ pub(super) fn png(drawing: &Drawing) -> Result<Vec<u8>, ChartError> {
             Mark::Words { words, face, at, color } => sheet.words(words, face, *at, *color),
         }
     }
-    sheet.into_png()
+    // Pictures have too many colours for a palette.
+    let has_pictures = drawing.marks.iter().any(|mark| matches!(mark, Mark::Picture { .. }));
+    let pixels = sheet.averaged();
+    let few = if has_pictures { None } else { indexed(&pixels) };
+    encoded(sheet.width, sheet.height, few.map_or(Samples::All(pixels), Samples::Few))
+        .map_err(|error| ChartError::Draw(error.to_string()))
+}
+
+/// What a PNG holds of each pixel.
+enum Samples {
+    /// Its place in a palette.
+    Few(Indexed),
+    /// Red, green, blue.
+    All(Vec<u8>),
+}
+
+fn encoded(width: u32, height: u32, samples: Samples) -> Result<Vec<u8>, png::EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::High);
+    let samples = match samples {
+        Samples::Few(Indexed { palette, places }) => {
+            encoder.set_color(png::ColorType::Indexed);
+            encoder.set_palette(palette.concat());
+            // Places are no shades that a filter could foretell.
+            encoder.set_filter(png::Filter::NoFilter);
+            places
+        }
+        Samples::All(pixels) => {
+            encoder.set_color(png::ColorType::Rgb);
+            encoder.set_filter(png::Filter::Adaptive);
+            pixels
+        }
+    };
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&samples)?;
+    writer.finish()?;
+    Ok(bytes)
 }
 
 /// The pixels.
@@ -109,14 +147,20 @@ impl Sheet {
         Ok(())
     }
 
-    /// Sets a picture, enlarged smoothly as browsers do.
+    /// Sets a picture: with its pixels as squares where it is enlarged by a whole number, which keeps
+    /// them as they are and takes the fewest bytes, else smoothly.
     fn picture(&mut self, picture: &Picture, at: Spot, side: f64) {
         let small = picture.side as u32;
         let Some(small) = image::RgbImage::from_raw(small, small, picture.rgb.clone()) else {
             return;
         };
         let large = (side * f64::from(OVERSAMPLING)) as u32;
-        let large = imageops::resize(&small, large, large, imageops::FilterType::Triangle);
+        let filter = if (side as u32).is_multiple_of(small.width()) {
+            imageops::FilterType::Nearest
+        } else {
+            imageops::FilterType::Triangle
+        };
+        let large = imageops::resize(&small, large, large, filter);
         let (left, top) = oversampled(&at);
         let (columns, rows) = (self.width * OVERSAMPLING, self.height * OVERSAMPLING);
         for (x, y, pixel) in large.enumerate_pixels() {
@@ -145,20 +189,6 @@ impl Sheet {
                 }
             }
         });
-    }
-
-    fn into_png(self) -> Result<Vec<u8>, ChartError> {
-        let image = image::RgbImage::from_raw(self.width, self.height, self.averaged())
-            .ok_or_else(|| ChartError::Draw("the sheet has lost its size".to_owned()))?;
-        let mut bytes = std::io::Cursor::new(Vec::new());
-        // Flat areas shrink best without a filter.
-        let encoder = PngEncoder::new_with_quality(
-            &mut bytes,
-            CompressionType::Default,
-            FilterType::NoFilter,
-        );
-        image.write_with_encoder(encoder).map_err(|error| ChartError::Draw(error.to_string()))?;
-        Ok(bytes.into_inner())
     }
 
     /// The mean of the samples of each pixel.

@@ -2,16 +2,18 @@
 
 use super::ChartError;
 use super::canvas::{Anchor, Canvas, Drawing};
-use super::columns::Columns;
+use super::columns::{Columns, enlarged};
 use super::palette::{FAINT_INK, INK};
 use super::text::{Typeface, Weight};
 use crate::report::figure::{Picture, Strip, ViewsFigure};
 
-const NAME_SIZE: f64 = 24.0;
-const LINE: f64 = 28.0;
+const NAME_SIZE: f64 = 22.0;
+const LINE: f64 = 25.0;
+/// A picture is no larger: 16, 24, 32 and 48 pixels fit into it without a rest.
+const LARGEST: f64 = 96.0;
 /// Between the two views of an image, between images, between strips.
-const NEAR: f64 = 4.0;
-const FAR: f64 = 18.0;
+const NEAR: f64 = 2.0;
+const FAR: f64 = 12.0;
 const BETWEEN: f64 = 14.0;
 
 /// Where names and pictures of a sheet stand.
@@ -33,15 +35,15 @@ enum Names {
 }
 
 impl Layout {
-    fn of(columns: Columns, images: usize) -> Self {
+    fn of(columns: Columns, images: usize, pixels: usize) -> Self {
         let (left, right) = columns.span();
         let (names, images, left) = match columns {
-            Columns::Two => (Names::Beside, images.min(6), left + 330.0),
+            Columns::Two => (Names::Beside, images.min(6), left + 272.0),
             Columns::One => (Names::Above, images.min(3), left),
         };
         let count = images.max(1) as f64;
-        let side = (right - left - count * NEAR - (count - 1.0) * FAR) / (2.0 * count);
-        Self { images, side: side.min(130.0), left, names }
+        let room = (right - left - count * NEAR - (count - 1.0) * FAR) / (2.0 * count);
+        Self { images, side: enlarged(pixels, room.min(LARGEST)), left, names }
     }
 
     /// Left end of an image's first view.
@@ -55,8 +57,9 @@ pub(super) fn draw(figure: &ViewsFigure, columns: Columns) -> Result<Drawing, Ch
     let mut canvas = Canvas::new(columns);
     let mut y = canvas.heading(&figure.heading.title, &figure.heading.subtitle)?;
     let most = figure.strips.iter().map(|strip| strip.pairs.len()).max().unwrap_or(0);
-    let layout = Layout::of(columns, most);
-    let signs = Typeface::new(Weight::Regular, NAME_SIZE - 2.0)?;
+    let pixels = figure.strips.iter().flat_map(|strip| strip.pairs.iter().flatten());
+    let layout = Layout::of(columns, most, pixels.map(|view| view.side).max().unwrap_or(1));
+    let signs = Typeface::new(Weight::Regular, NAME_SIZE)?;
     for strip in &figure.strips {
         if let Some(originals) = &strip.originals {
             y = originals_row(&mut canvas, &layout, originals, y)?;
@@ -117,7 +120,8 @@ fn name(
     let (left, right) = canvas.columns.span();
     match layout.names {
         Names::Beside => {
-            let lines = face.wrap(name, layout.left - left - 20.0, (layout.side / LINE) as usize);
+            let most = ((layout.side + BETWEEN) / LINE) as usize;
+            let lines = face.wrap_list(name, layout.left - left - 20.0, most);
             let middle = y + layout.side / 2.0;
             let first = middle - (lines.len() as f64 - 1.0) * LINE / 2.0 + NAME_SIZE * 0.36;
             for (at, line) in lines.iter().enumerate() {
