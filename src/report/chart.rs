@@ -1,5 +1,7 @@
 //! Figures as PNG and SVG, both from one drawing. Knows sizes and colours, and nothing of sweeps.
 
+#[cfg(test)]
+mod anything;
 mod axis;
 mod bars;
 mod canvas;

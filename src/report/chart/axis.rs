@@ -38,10 +38,12 @@ pub(super) struct Mark {
 }
 
 impl Frame {
-    /// Returns the pixel of a value.
+    /// Returns the pixel of a value; what the axes leave out, as no number of a plausible size, has
+    /// none that can be drawn.
     pub(super) fn spot(&self, x: f64, y: f64) -> Spot {
-        let across = (x - self.x.0) / (self.x.1 - self.x.0);
-        let up = (y - self.y.0) / (self.y.1 - self.y.0);
+        let within = |share: f64| if (-0.25..=1.25).contains(&share) { share } else { f64::NAN };
+        let across = within((x - self.x.0) / (self.x.1 - self.x.0));
+        let up = within((y - self.y.0) / (self.y.1 - self.y.0));
         (self.left + across * (self.right - self.left), self.bottom - up * (self.bottom - self.top))
     }
 

@@ -93,12 +93,14 @@ fn draw_bar(
             } else {
                 (at(0.0) + 10.0, Anchor::Left)
             };
-            canvas.words(NO_RESULT, &face, (x, y + 7.0), anchor, FAINT_INK);
+            let dagger = if bar.diverged { super::lines::DAGGER } else { "" };
+            let words = format!("{NO_RESULT}{dagger}");
+            canvas.words(&words, &face, (x, y + 7.0), anchor, FAINT_INK);
         }
     }
-    if bar.diverged {
+    if let Some(value) = bar.value.filter(|_| bar.diverged) {
         let face = Typeface::new(Weight::SemiBold, TICK_SIZE)?;
-        let spot = (at(0.0_f64.max(bar.value.unwrap_or(0.0))) + 8.0, y + 8.0);
+        let spot = (at(0.0_f64.max(value)) + 8.0, y + 8.0);
         canvas.words(super::lines::DAGGER, &face, spot, Anchor::Left, INK);
     }
     if bar.collapsed {

@@ -41,7 +41,7 @@ fn spots(mark: &Mark) -> Vec<(f64, f64)> {
 }
 
 /// What is wrong with the layout of a figure.
-fn faults(figure: &Figure, what: &str) -> Vec<String> {
+pub(super) fn faults(figure: &Figure, what: &str) -> Vec<String> {
     let mut faults = Vec::new();
     for columns in Columns::ALL {
         let drawing = drawing(figure, columns).unwrap();

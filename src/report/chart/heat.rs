@@ -21,6 +21,8 @@ struct Grid {
     top: f64,
     width: f64,
     height: f64,
+    /// Width of the panel with its numbers and words.
+    room: f64,
 }
 
 /// Draws the maps.
@@ -47,7 +49,7 @@ pub(super) fn draw(figure: &HeatFigure, columns: Columns) -> Result<Drawing, Cha
             top += panel_height(figure, height);
         }
         let left = left + column as f64 * (room + BETWEEN) + numbers;
-        let grid = Grid { left, top: top + 64.0, width, height };
+        let grid = Grid { left, top: top + 64.0, width, height, room };
         draw_panel(&mut canvas, figure, panel, &rows, &grid, &shades)?;
     }
     let end = top + panel_height(figure, height);
@@ -87,8 +89,7 @@ fn draw_panel(
     } else {
         format!("{}: {}", panel.name, figure.y_label)
     };
-    let reach = canvas.columns.span().1 - canvas.columns.margin();
-    let above = labels.wrap(&above, reach.min(whole.0 + 200.0), 1).remove(0);
+    let above = labels.wrap(&above, grid.room, 1).remove(0);
     let start = grid.left - names.width(longest(rows)) - 18.0;
     canvas.words(&above, &labels, (start, grid.top - 22.0), Anchor::Left, INK);
     for (place, row) in rows.iter().enumerate() {
@@ -106,9 +107,9 @@ fn draw_panel(
             free_from = x + half + 12.0;
         }
     }
-    let room = (whole.0 + 2.0 * (grid.left - start)).max(200.0);
-    let below = labels.wrap(&figure.x_label, room, 1).remove(0);
-    let middle = (grid.left + whole.0 / 2.0).max(start + labels.width(&below) / 2.0);
+    let below = labels.wrap(&figure.x_label, grid.room, 1).remove(0);
+    let half = labels.width(&below) / 2.0;
+    let middle = (grid.left + whole.0 / 2.0).min(start + grid.room - half).max(start + half);
     canvas.words(&below, &labels, (middle, bottom + 80.0), Anchor::Middle, INK);
     let fits = fits(panel, grid)?;
     for square in &panel.squares {
