@@ -1,9 +1,11 @@
 //! Names of things: content hashes, attempt numbers, devices. Knows nothing of what they name.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Hexadecimal digits of a key: 128 bits, enough that two specs never share one by chance.
 const KEY_DIGITS: usize = 32;
@@ -13,40 +15,54 @@ const KEY_DIGITS: usize = 32;
 #[error("`{0}` is not a key of {KEY_DIGITS} lower-case hexadecimal digits")]
 pub struct ParseKeyError(String);
 
+/// Reads a key without a text of its own in between.
+struct KeyVisitor<K>(PhantomData<K>);
+
+impl<K: FromStr<Err = ParseKeyError>> Visitor<'_> for KeyVisitor<K> {
+    type Value = K;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a key of {KEY_DIGITS} lower-case hexadecimal digits")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<K, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
 macro_rules! key {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        ///
+        /// Kept as its digits: lists hold tens of thousands, and none of them allocates.
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; KEY_DIGITS]);
 
         impl $name {
             /// Returns the key of canonical JSON: the first 128 bits of its BLAKE3 hash.
             pub fn of_canonical_json(json: &str) -> Self {
                 let hash = blake3::hash(json.as_bytes()).to_hex();
-                Self(hash[..KEY_DIGITS].to_owned())
+                hash[..KEY_DIGITS].parse().expect("a hash is written in such digits")
             }
 
             /// Returns all digits.
             pub fn as_str(&self) -> &str {
-                &self.0
+                std::str::from_utf8(&self.0).expect("hexadecimal digits are ASCII")
             }
 
             /// Returns the digits that people see, as git shortens its ids.
             pub fn short(&self) -> &str {
-                &self.0[..8]
+                &self.as_str()[..8]
             }
         }
 
         impl FromStr for $name {
             type Err = ParseKeyError;
             fn from_str(text: &str) -> Result<Self, ParseKeyError> {
-                let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-                if text.len() == KEY_DIGITS && text.bytes().all(hex) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(ParseKeyError(text.to_owned()))
-                }
+                let is_hex = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+                let digits = <[u8; KEY_DIGITS]>::try_from(text.as_bytes()).ok();
+                let key = digits.filter(|digits| digits.iter().all(is_hex)).map(Self);
+                key.ok_or_else(|| ParseKeyError(text.to_owned()))
             }
         }
 
@@ -57,15 +73,27 @@ macro_rules! key {
             }
         }
 
-        impl From<$name> for String {
-            fn from(key: $name) -> Self {
-                key.0
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(KeyVisitor(PhantomData))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.as_str()).finish()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
     };

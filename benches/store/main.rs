@@ -191,6 +191,7 @@ fn report(folder: &Path, trials: usize) -> anyhow::Result<()> {
         (vec!["status"], 11),
         (vec!["ls", "large"], 11),
         (vec!["ls", "large", "--json"], 11),
+        (vec!["ls", "large", "--filter", "tau_base > 0.95"], 11),
         (vec!["show", "7"], 11),
         (vec!["report", "large", "--out", "report"], 3),
     ] {

@@ -114,7 +114,7 @@ fn signature(standings: &[Standing], controller: &Controller) -> String {
         let Standing { sweep, trials, held, .. } = standing;
         text.push_str(&format!("{}:{}:{held}", sweep.name, sweep.revision));
         for trial in trials {
-            text.push_str(&format!(";{}{:?}", trial.attempts, trial.state));
+            text.push_str(&format!(";{}{}", trial.attempts, trial.state.as_str()));
         }
         text.push_str(&format!(";{}", standing.running().count()));
     }

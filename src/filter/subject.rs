@@ -117,6 +117,12 @@ impl<'t> Subject<'t> {
         names.into_iter().collect()
     }
 
+    /// Returns whether anybody asked for its settings.
+    #[cfg(test)]
+    pub(super) fn has_made_settings(&self) -> bool {
+        self.settings.get().is_some()
+    }
+
     fn settings(&self) -> &Value {
         self.settings.get_or_init(|| json!(self.facts.trial.run))
     }
@@ -184,15 +190,14 @@ impl Face<'_, '_> {
     fn setting(self, name: &str, path: &[&str]) -> Option<Value> {
         let of_run = || self.subject.settings().get(name);
         let axes = || self.label.into_iter().flat_map(|label| &label.axes);
-        let below = |axis: &str| axis.strip_prefix(name)?.strip_prefix('.').map(str::to_owned);
         let varied = self.label.and_then(|label| label.axes.get(name));
-        if !axes().any(|(axis, _)| below(axis).is_some()) {
+        if !axes().any(|(axis, _)| below(name, axis).is_some()) {
             return at(varied.or_else(of_run)?, path).cloned();
         }
         let mut whole = varied.or_else(of_run).cloned().unwrap_or_default();
         for (axis, value) in axes() {
-            if let Some(axis) = below(axis) {
-                put(&mut whole, &axis, value);
+            if let Some(rest) = below(name, axis) {
+                put(&mut whole, rest, value);
             }
         }
         at(&whole, path).cloned()
@@ -220,6 +225,11 @@ impl Face<'_, '_> {
             (Some(_) | None, Target::Average { .. } | Target::Online, _) => "",
         }
     }
+}
+
+/// Returns the rest of a path that leads below a name.
+fn below<'p>(name: &str, path: &'p str) -> Option<&'p str> {
+    path.strip_prefix(name)?.strip_prefix('.')
 }
 
 fn at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {

@@ -301,6 +301,18 @@ fn trials_of_a_group_share_their_settings_but_for_the_seed() {
 }
 
 #[test]
+fn settings_that_nobody_asks_for_are_not_made() {
+    let subjects = samples();
+    let made = || subjects.iter().filter(|subject| subject.has_made_settings()).count();
+    let choose = |text: &str| Filter::parse(text).unwrap().choose(&subjects).unwrap().len();
+    assert_eq!(choose("state == \"done\" && batch_size >= 16 && metric.linear_top1 > 0.1"), 2);
+    assert_eq!(choose("seed == 0 && arm == \"\" && !held && tags == []"), 2);
+    assert_eq!(made(), 0);
+    assert_eq!(choose("epochs > 0"), 3);
+    assert_eq!(made(), 3);
+}
+
+#[test]
 fn what_the_sweep_varies_lies_over_the_settings() {
     let mut varied = trial(1, TrialState::Done, 64);
     let axes = [

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use super::cell::{Cell, Change, Test, method_of};
 use super::estimate::Estimate;
 use super::floor::{FloorKind, Floors};
@@ -107,8 +109,9 @@ pub fn analyse(gathered: &Gathered) -> Analysis {
     };
     let table = sweep.reproduces.as_deref().and_then(published::table);
     let reference = Reference::of(gathered);
+    // Each is bootstrapped, which in a large sweep is a good part of a report's time.
     let mut cells: Vec<Cell> = groups(&gathered.trials)
-        .into_iter()
+        .into_par_iter()
         .map(|(label, trials)| cell(label, &trials, sweep.lead_metric(), &finals, table))
         .collect();
     if let Some(reference) = reference {
@@ -220,9 +223,13 @@ fn cell(
 }
 
 fn set_changes(cells: &mut [Cell], reference: Reference) {
-    for (at, base) in reference.places(cells).into_iter().enumerate() {
-        let change = base.map(|base| Change::between(&cells[at], &cells[base], at == base));
-        cells[at].change = change;
+    let places = reference.places(cells);
+    let change = |(at, base): (usize, Option<usize>)| {
+        base.map(|base| Change::between(&cells[at], &cells[base], at == base))
+    };
+    let changes: Vec<Option<Change>> = places.into_par_iter().enumerate().map(change).collect();
+    for (cell, change) in cells.iter_mut().zip(changes) {
+        cell.change = change;
     }
 }
 

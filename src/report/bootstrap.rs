@@ -34,7 +34,7 @@ fn interval(values: &[f64], mut resampled: Vec<f64>) -> Option<(f64, f64)> {
     if values.iter().all(|value| *value == values[0]) {
         return Some((mean, mean));
     }
-    resampled.sort_by(f64::total_cmp);
+    resampled.sort_unstable_by(f64::total_cmp);
     let normal = Normal::new(0.0, 1.0).ok()?;
     let below = resampled.partition_point(|other| *other < mean);
     let up_to = resampled.partition_point(|other| *other <= mean);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::FromRow;
+use serde::Deserialize;
 
 use super::columns::{json, once, to_json};
 use super::{Store, StoreError};
@@ -22,21 +22,37 @@ pub struct Spent {
     pub eval_ms: u64,
 }
 
-/// Trials that differ in the seed alone and were trained alike, as they are summed up.
-#[derive(FromRow)]
-struct PastRecord {
-    #[sqlx(try_from = "String")]
+/// An attempt at training that has ended.
+#[derive(Deserialize)]
+struct TrainedRecord {
+    trial: i64,
+    alike: Alike,
+    /// To the end of training, and with a verdict that predicts.
+    finished: u8,
+    train_ms: i64,
+    /// `None` where nobody noted when evaluation began.
+    eval_ms: Option<i64>,
+}
+
+/// What trials have in common that are summed up: they differ in the seed alone.
+#[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
+struct Alike {
     group_key: GroupKey,
-    spec_json: String,
-    #[sqlx(try_from = "String")]
     eval_key: EvalKey,
     threads: u32,
     device_json: String,
     model: Option<String>,
+}
+
+/// Trials that are alike.
+#[derive(Default)]
+struct Sum {
+    /// One of them.
+    trial: i64,
     runs: u32,
     train_ms: i64,
     evaluated: u32,
-    eval_ms: Option<i64>,
+    eval_ms: i64,
 }
 
 impl Store {
@@ -47,39 +63,53 @@ impl Store {
     ///
     /// SQLite's own, or a stored value that this version cannot read.
     pub async fn past(&self) -> Result<Vec<Past>, StoreError> {
-        // One spec of each group is read, and after the grouping: of 10,000 trials that is what
-        // takes the time.
-        let rows: Vec<PastRecord> = sqlx::query_as(
-            "WITH took AS MATERIALIZED (
-                 SELECT trial_id,
-                        sum(max(coalesce(evaluating_ms, ended_ms) - started_ms, 0)) AS train_ms
-                 FROM attempt
-                 WHERE kind = 'train' AND ended_ms IS NOT NULL
-                 GROUP BY trial_id),
-             made AS MATERIALIZED (
-                 SELECT id, provenance_json ->> '$.devices[0].model' AS model FROM invocation),
-             alike AS (
-                 SELECT min(a.id) AS first, min(a.trial_id) AS trial_id,
-                        a.eval_key, a.threads, a.device_json,
-                        coalesce(a.started_json ->> '$.device', made.model) AS model,
-                        count(*) AS runs,
-                        sum(took.train_ms) AS train_ms,
-                        count(a.evaluating_ms) AS evaluated,
-                        sum(max(a.ended_ms - a.evaluating_ms, 0)) AS eval_ms
-                 FROM took
-                 CROSS JOIN attempt a ON a.trial_id = took.trial_id
-                 CROSS JOIN trial t ON t.id = a.trial_id
-                 LEFT JOIN made ON made.id = a.invocation_id
-                 WHERE a.kind = 'train' AND a.outcome = 'finished' AND a.verdict <> 'diverged'
-                 GROUP BY t.group_key, a.eval_key, a.threads, a.device_json, model)
-             SELECT t.group_key, t.spec_json, alike.*
-             FROM alike JOIN trial t ON t.id = alike.trial_id
-             ORDER BY alike.first",
+        // What the run found on the device tells its model, where it was noted; to read that of
+        // each worker takes longer than all the rest.
+        let ended = sqlx::query_scalar(
+            "WITH made AS MATERIALIZED (
+                 SELECT i.id, device.value -> '$.id' AS device, device.value ->> '$.model' AS model
+                 FROM invocation i, json_each(i.provenance_json, '$.devices') AS device)
+             SELECT json_group_array(json_array(
+                 a.trial_id,
+                 json_array(t.group_key, a.eval_key, a.threads, a.device_json,
+                     coalesce(made.model, a.started_json ->> '$.device')),
+                 a.outcome = 'finished' AND a.verdict <> 'diverged',
+                 max(coalesce(a.evaluating_ms, a.ended_ms) - a.started_ms, 0),
+                 max(a.ended_ms - a.evaluating_ms, 0)))
+             FROM attempt a
+             CROSS JOIN trial t ON t.id = a.trial_id
+             LEFT JOIN made ON made.id = a.invocation_id AND made.device = a.device_json
+             WHERE a.kind = 'train' AND a.ended_ms IS NOT NULL",
+        );
+        let ended: Vec<TrainedRecord> = self.bulk("attempt", ended).await?;
+        let mut took: HashMap<i64, i64> = HashMap::new();
+        for attempt in &ended {
+            *took.entry(attempt.trial).or_default() += attempt.train_ms;
+        }
+        let mut sums: Vec<(Alike, Sum)> = Vec::new();
+        let mut places: HashMap<Alike, usize> = HashMap::new();
+        for attempt in ended.into_iter().filter(|attempt| attempt.finished == 1) {
+            let place = *places.entry(attempt.alike.clone()).or_insert(sums.len());
+            if place == sums.len() {
+                sums.push((attempt.alike, Sum { trial: attempt.trial, ..Sum::default() }));
+            }
+            let sum = &mut sums[place].1;
+            sum.runs += 1;
+            sum.train_ms += took[&attempt.trial];
+            sum.evaluated += u32::from(attempt.eval_ms.is_some());
+            sum.eval_ms += attempt.eval_ms.unwrap_or(0);
+        }
+        let trials: Vec<i64> = sums.iter().map(|(_, sum)| sum.trial).collect();
+        let specs: HashMap<i64, String> = sqlx::query_as(
+            "SELECT t.id, t.spec_json FROM json_each(?) AS asked JOIN trial t ON t.id = asked.value",
         )
+        .bind(to_json(&trials))
         .fetch_all(&self.pool)
         .await
-        .map_err(self.sql())?;
-        rows.into_iter().map(past).collect()
+        .map_err(self.sql())?
+        .into_iter()
+        .collect();
+        sums.into_iter().map(|(alike, sum)| past(alike, &sum, &specs[&sum.trial])).collect()
     }
 
     /// Returns the time that attempts of these trials took, up to `now_ms` for those alive.
@@ -121,21 +151,21 @@ impl Store {
     }
 }
 
-fn past(record: PastRecord) -> Result<Past, StoreError> {
-    let of = || format!("a trial of group {}", record.group_key);
-    let device: DeviceId = json("device_json", &record.device_json, of)?;
+fn past(alike: Alike, sum: &Sum, spec_json: &str) -> Result<Past, StoreError> {
+    let of = || format!("a trial of group {}", alike.group_key);
+    let device: DeviceId = json("device_json", &alike.device_json, of)?;
     Ok(Past {
-        run: json("spec_json", &record.spec_json, of)?,
+        run: json("spec_json", spec_json, of)?,
         place: Place {
             kind: DeviceKind::of(&device),
-            model: record.model.unwrap_or_default(),
-            threads: record.threads,
+            model: alike.model.unwrap_or_default(),
+            threads: alike.threads,
         },
-        runs: record.runs,
-        train_s: record.train_ms as f64 / 1000.0,
-        evaluated: record.evaluated,
-        eval_s: record.eval_ms.unwrap_or(0) as f64 / 1000.0,
-        group: record.group_key,
-        eval_key: record.eval_key,
+        runs: sum.runs,
+        train_s: sum.train_ms as f64 / 1000.0,
+        evaluated: sum.evaluated,
+        eval_s: sum.eval_ms as f64 / 1000.0,
+        group: alike.group_key,
+        eval_key: alike.eval_key,
     })
 }

@@ -137,16 +137,18 @@ impl Store {
     pub async fn workers_of(&self, trials: &[TrainKey]) -> Result<Vec<WorkerUse>, StoreError> {
         let rows: Vec<(String, u32)> = sqlx::query_as(
             "WITH made AS MATERIALIZED (
-                 SELECT id, provenance_json ->> '$.worker' AS worker,
-                        provenance_json ->> '$.worker.digest' AS digest
-                 FROM invocation)
-             SELECT made.worker, count(DISTINCT a.trial_id)
-             FROM json_each(?) AS asked
-             CROSS JOIN trial t ON t.train_key = asked.value
-             CROSS JOIN attempt a ON a.trial_id = t.id AND a.outcome = 'finished'
-             CROSS JOIN made ON made.id = a.invocation_id
-             GROUP BY made.digest
-             ORDER BY min(a.id)",
+                 SELECT id, min(id) OVER (PARTITION BY provenance_json ->> '$.worker.digest') AS first
+                 FROM invocation),
+             used AS (
+                 SELECT made.first, count(DISTINCT a.trial_id) AS trials, min(a.id) AS attempt
+                 FROM json_each(?) AS asked
+                 CROSS JOIN trial t ON t.train_key = asked.value
+                 CROSS JOIN attempt a ON a.trial_id = t.id AND a.outcome = 'finished'
+                 CROSS JOIN made ON made.id = a.invocation_id
+                 GROUP BY made.first)
+             SELECT i.provenance_json ->> '$.worker', used.trials
+             FROM used JOIN invocation i ON i.id = used.first
+             ORDER BY used.attempt",
         )
         .bind(key_list(trials))
         .fetch_all(&self.pool)

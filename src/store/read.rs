@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::columns::{AttemptRecord, OutcomeColumns, json, key_list, once, text, to_json, word};
 use super::rows::{AttemptRow, Known, SweepRow, TrialRow};
-use super::standing::{Facts, stand};
+use super::standing::{Facts, Kept, stand, stop_early};
 use super::{Store, StoreError};
 use crate::ids::{EvalKey, GroupKey, TrainKey};
 use crate::protocol::Started;
@@ -32,9 +32,16 @@ struct FactsRecord {
     number: u32,
     kind: String,
     eval_key: EvalKey,
+    outcome: OutcomeColumns,
+    /// Absent where nobody asks for it.
+    kept: Option<KeptRecord>,
+}
+
+/// What a next attempt takes over.
+#[derive(Deserialize)]
+struct KeptRecord {
     threads: u32,
     folder: String,
-    outcome: OutcomeColumns,
     weights: Option<String>,
     checkpoint_file: Option<String>,
     checkpoint_update: Option<i64>,
@@ -43,19 +50,27 @@ struct FactsRecord {
 impl FactsRecord {
     fn decode(self, trial: &TrainKey, state: &Path) -> Result<Facts, StoreError> {
         let name = || format!("attempt {} of trial {trial}", self.number);
-        let folder = state.join(&self.folder);
         Ok(Facts {
             number: self.number,
             kind: word("kind", &self.kind, name)?,
             outcome: self.outcome.decode(name)?,
             eval_key: self.eval_key,
+            kept: self.kept.map(|kept| kept.decode(state)),
+        })
+    }
+}
+
+impl KeptRecord {
+    fn decode(self, state: &Path) -> Kept {
+        let folder = state.join(&self.folder);
+        Kept {
             threads: self.threads,
             weights: self.weights.map(|file| folder.join(file)),
             checkpoint: self
                 .checkpoint_file
                 .zip(self.checkpoint_update)
                 .map(|(file, update)| (folder.join(file), update.cast_unsigned())),
-        })
+        }
     }
 }
 
@@ -114,32 +129,62 @@ impl Store {
         let mut records: Vec<TrialRecord> = self.bulk("trial", links).await?;
         records.sort_unstable_by_key(|record| record.ordinal);
         let runs = self.runs_by_group(&records).await?;
-        let keys: Vec<TrainKey> = records.iter().map(|record| record.train_key.clone()).collect();
-        let policy = sweep.facts.early_stop.as_ref();
-        let mut known = self.known_to(&sweep.name, policy, &sweep.eval_key, &keys).await?;
-        records
-            .into_iter()
-            .map(|record| {
-                let known = known.remove(&record.train_key).unwrap_or_default();
-                let name = || format!("trial {}", record.train_key);
-                let (Some(seed), Some(run)) = (record.seed, runs.get(&record.group_key)) else {
-                    let cause = "it has no seed".to_owned();
-                    return Err(StoreError::BadValue { column: "spec_json", of: name(), cause });
-                };
-                Ok(TrialRow {
-                    run: RunSpec { seed: seed.cast_unsigned(), ..run.clone() },
-                    labels: json("labels_json", &record.labels_json, name)?,
-                    ordinal: record.ordinal,
-                    train_key: record.train_key,
-                    group_key: record.group_key,
-                    state: known.state,
-                    attempts: known.attempts,
-                    verdict: known.verdict,
-                    failure: known.failure,
-                    early_stop: known.early_stop,
-                })
-            })
-            .collect()
+        let mut all_known = self.known_in(sweep, &records).await?;
+        if let Some(policy) = sweep.facts.early_stop.as_ref() {
+            let decisions = self.early_stops(&sweep.name, policy).await?;
+            for (record, known) in records.iter().zip(&mut all_known) {
+                if let Some(decision) = decisions.get(&record.train_key) {
+                    stop_early(known, *decision);
+                }
+            }
+        }
+        let mut trials = Vec::with_capacity(records.len());
+        for (record, known) in records.into_iter().zip(all_known) {
+            let name = || format!("trial {}", record.train_key);
+            let (Some(seed), Some(run)) = (record.seed, runs.get(&record.group_key)) else {
+                let cause = "it has no seed".to_owned();
+                return Err(StoreError::BadValue { column: "spec_json", of: name(), cause });
+            };
+            trials.push(TrialRow {
+                run: RunSpec { seed: seed.cast_unsigned(), ..run.clone() },
+                labels: json("labels_json", &record.labels_json, name)?,
+                ordinal: record.ordinal,
+                train_key: record.train_key,
+                group_key: record.group_key,
+                state: known.state,
+                attempts: known.attempts,
+                verdict: known.verdict,
+                failure: known.failure,
+                early_stop: known.early_stop,
+            });
+        }
+        Ok(trials)
+    }
+
+    /// Returns what is known of each of a sweep's trials, which come by their numbers, but for what
+    /// only a next attempt needs: weights, checkpoint and threads.
+    async fn known_in(
+        &self,
+        sweep: &SweepRow,
+        trials: &[TrialRecord],
+    ) -> Result<Vec<Known>, StoreError> {
+        let facts = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(
+                 l.ordinal, a.number, a.kind, a.eval_key,
+                 json_array(a.outcome, a.verdict, a.reason, a.detail), NULL))
+             FROM sweep_trial l CROSS JOIN attempt a ON a.trial_id = l.trial_id
+             WHERE l.sweep_id = ? AND l.revision = ?",
+        );
+        let facts = facts.bind(sweep.id).bind(sweep.revision);
+        let records: Vec<FactsRecord> = self.bulk("attempt", facts).await?;
+        let in_list = |record: FactsRecord| {
+            let ordinal = |trial: &TrialRecord| trial.ordinal as usize;
+            let place = trials.binary_search_by_key(&record.place, ordinal).ok()?;
+            Some(FactsRecord { place, ..record })
+        };
+        let records = records.into_iter().filter_map(in_list).collect();
+        let keys: Vec<&TrainKey> = trials.iter().map(|trial| &trial.train_key).collect();
+        self.stand_all(records, &keys, &sweep.eval_key).await
     }
 
     /// Returns the spec of one trial of each group: the others of the group differ in the seed
@@ -180,32 +225,43 @@ impl Store {
         let asked = once(trials);
         let facts = sqlx::query_scalar(
             "SELECT json_group_array(json_array(
-                 asked.key, a.number, a.kind, a.eval_key, a.threads, a.folder,
+                 asked.key, a.number, a.kind, a.eval_key,
                  json_array(a.outcome, a.verdict, a.reason, a.detail),
-                 (SELECT w.path FROM artifact w
-                  WHERE w.attempt_id = a.id AND w.kind = 'weights'
-                  ORDER BY w.seq DESC LIMIT 1),
-                 CASE WHEN a.checkpoint_gone_ms IS NULL THEN a.checkpoint_file END,
-                 a.checkpoint_update))
+                 json_array(
+                     a.threads, a.folder,
+                     (SELECT w.path FROM artifact w
+                      WHERE w.attempt_id = a.id AND w.kind = 'weights'
+                      ORDER BY w.seq DESC LIMIT 1),
+                     CASE WHEN a.checkpoint_gone_ms IS NULL THEN a.checkpoint_file END,
+                     a.checkpoint_update)))
              FROM json_each(?) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
              CROSS JOIN attempt a ON a.trial_id = t.id",
         );
         let records: Vec<FactsRecord> = self.bulk("attempt", facts.bind(to_json(&asked))).await?;
+        let known = self.stand_all(records, &asked, protocol).await?;
+        Ok(asked.into_iter().cloned().zip(known).collect())
+    }
+
+    /// Sums up the attempts of each of these trials, whose places the records tell.
+    async fn stand_all(
+        &self,
+        records: Vec<FactsRecord>,
+        trials: &[&TrainKey],
+        protocol: &EvalKey,
+    ) -> Result<Vec<Known>, StoreError> {
         let wishes = self.wishes().await?;
-        let mut attempts: Vec<Vec<Facts>> = vec![Vec::new(); asked.len()];
+        let mut attempts: Vec<Vec<Facts>> = vec![Vec::new(); trials.len()];
         for record in records {
             let place = record.place;
-            attempts[place].push(record.decode(asked[place], &self.state)?);
+            attempts[place].push(record.decode(trials[place], &self.state)?);
         }
-        for of_one in &mut attempts {
-            of_one.sort_unstable_by_key(|attempt| attempt.number);
-        }
-        let known = |(key, attempts): (&TrainKey, Vec<Facts>)| {
-            let wishes = wishes.get(key).copied().unwrap_or_default();
-            (key.clone(), stand(&attempts, wishes, protocol))
+        let known = |(trial, mut attempts): (&&TrainKey, Vec<Facts>)| {
+            attempts.sort_unstable_by_key(|attempt| attempt.number);
+            let wishes = wishes.get(*trial).copied().unwrap_or_default();
+            stand(&attempts, wishes, protocol)
         };
-        Ok(asked.into_iter().zip(attempts).map(known).collect())
+        Ok(trials.iter().zip(attempts).map(known).collect())
     }
 
     /// Returns all attempts that have not ended, oldest first.

@@ -12,8 +12,15 @@ pub(super) struct Facts {
     pub(super) number: u32,
     pub(super) kind: AttemptKind,
     pub(super) eval_key: EvalKey,
-    pub(super) threads: u32,
     pub(super) outcome: Option<Outcome>,
+    /// `None` where only the state is asked for.
+    pub(super) kept: Option<Kept>,
+}
+
+/// What a next attempt takes over.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) threads: u32,
     pub(super) weights: Option<PathBuf>,
     pub(super) checkpoint: Option<(PathBuf, u64)>,
 }
@@ -32,17 +39,18 @@ pub(super) fn stand(attempts: &[Facts], wishes: Wishes, protocol: &EvalKey) -> K
     let mut known = Known {
         state: state(attempts, protocol, &counting, wishes.pardoned),
         attempts: u32::try_from(attempts.len()).unwrap_or(u32::MAX),
-        threads: attempts.first().map(|first| first.threads),
+        threads: attempts.first().and_then(|first| Some(first.kept.as_ref()?.threads)),
         held_ms: wishes.held_ms,
         ..Known::default()
     };
     for attempt in attempts {
-        if attempt.checkpoint.is_some() {
-            known.checkpoint.clone_from(&attempt.checkpoint);
+        let kept = attempt.kept.as_ref();
+        if let Some(checkpoint) = kept.and_then(|kept| kept.checkpoint.clone()) {
+            known.checkpoint = Some(checkpoint);
         }
         if let Some(verdict) = trained(attempt) {
             known.verdict = Some(verdict);
-            known.weights.clone_from(&attempt.weights);
+            known.weights = kept.and_then(|kept| kept.weights.clone());
         }
     }
     if let (TrialState::Failed, Some(Outcome::Failed { reason, detail })) =
@@ -135,15 +143,7 @@ mod tests {
     }
 
     fn attempt(kind: AttemptKind, outcome: Outcome) -> Facts {
-        Facts {
-            number: 1,
-            kind,
-            eval_key: protocol("{}"),
-            threads: 1,
-            outcome: Some(outcome),
-            weights: None,
-            checkpoint: None,
-        }
+        Facts { number: 1, kind, eval_key: protocol("{}"), outcome: Some(outcome), kept: None }
     }
 
     fn failed(reason: FailureReason) -> Facts {

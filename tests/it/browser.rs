@@ -400,6 +400,51 @@ fn a_keyboard_is_enough() {
     browser.assert_silent();
 }
 
+/// Elements that a person can act with, and see.
+const ACTING: &str = "[...document.querySelectorAll(
+    'a[href], button, input, summary, [tabindex=\"0\"]')].filter(
+    (one) => one.type !== 'hidden' && !one.disabled && one.checkVisibility())";
+
+#[test]
+#[ignore = "needs Chromium and BYOL_SWEEP_CHROMEDRIVER"]
+fn the_keyboard_leads_to_all_that_acts_and_shows_where_it_is() {
+    let bench = Bench::new();
+    bench.go();
+    let line = "run tiny.toml --devices cpu -j 1 --worker worker.sh";
+    assert_code(&bench.terminal.type_in(line), 0);
+    let serving = Serving::start(&bench.terminal, "");
+    let browser = Browser::open();
+    browser.enter(&serving, "/sweeps/tiny");
+    let trial = browser.attribute("#t1", "href");
+    for path in [
+        "/",
+        "/sweeps/tiny?where=seed+%3D%3D+1",
+        "/sweeps/tiny?view=list",
+        &trial,
+        "/sweeps/tiny/figures",
+        "/devices",
+        "/nowhere",
+    ] {
+        browser.go(&format!("{}{path}", serving.address));
+        browser.js(
+            "window.reached = new Set(); window.unseen = [];
+             document.addEventListener('focusin', ({ target }) => {
+               reached.add(target);
+               const { outlineStyle, outlineWidth } = getComputedStyle(target);
+               if (outlineStyle === 'none' || parseFloat(outlineWidth) < 2) unseen.push(target.outerHTML);
+             });",
+        );
+        let count = browser.js(&format!("return {ACTING}.length")).as_u64().unwrap() as usize;
+        assert!(count > 2, "{path}");
+        browser.press(&TAB.repeat(count));
+        let missed = format!(
+            "return {ACTING}.filter((one) => !reached.has(one)).map((one) => one.outerHTML)"
+        );
+        assert_eq!(browser.js(&missed), json!([]), "{path}");
+        assert_eq!(browser.js("return unseen"), json!([]), "{path}");
+    }
+}
+
 #[test]
 #[ignore = "needs Chromium and BYOL_SWEEP_CHROMEDRIVER"]
 fn without_the_token_nothing_is_done() {
