@@ -80,10 +80,10 @@ impl House {
     /// Reads the latest sweep before anybody asks for it.
     pub(super) async fn warm(self) {
         // What cannot be read is told of by the page that asks for it.
-        if let Ok(Some(sweep)) = self.store.latest_sweep().await {
-            if let Ok(roster) = self.roster(&sweep.name).await {
-                let _worked_out = forecast::of(&self, &roster).await;
-            }
+        if let Ok(Some(sweep)) = self.store.latest_sweep().await
+            && let Ok(roster) = self.roster(&sweep.name).await
+        {
+            let _worked_out = forecast::of(&self, &roster).await;
         }
     }
 
