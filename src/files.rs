@@ -39,9 +39,13 @@ pub struct Unwritten {
 }
 
 /// Writes files of one folder together: nothing is replaced before all are on the disk and have a
-/// place to go to, so that a full disk leaves what was there. Between the renames a crash may still
-/// leave some old and some new.
-pub fn write_together(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Unwritten> {
+/// place to go to, so that a full disk leaves what was there. Then the files of the names in `gone` are
+/// removed. Between the renames a crash may still leave some old and some new.
+pub fn write_together(
+    folder: &Path,
+    files: &[(String, Vec<u8>)],
+    gone: &[String],
+) -> Result<(), Unwritten> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| Unwritten { path, source }
@@ -58,6 +62,9 @@ pub fn write_together(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), 
     }
     for (path, aside) in ready {
         aside.persist(&path).map_err(|error| failed(&path)(error.error))?;
+    }
+    for path in gone.iter().map(|name| folder.join(name)) {
+        fs::remove_file(&path).map_err(failed(&path))?;
     }
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))
 }

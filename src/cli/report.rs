@@ -29,11 +29,16 @@ pub(super) fn run(args: &ReportArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
     let folder =
         args.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(usual_name(sweep)));
     let report = report::build(&gathered)?;
-    let files = report::write(&report, &folder, &formats(&args.format), columns(args.columns))?;
+    let written = report::write(&report, &folder, &formats(&args.format), columns(args.columns))?;
     ui.print(&report::terminal::text(&report))?;
     ui.note("");
-    for file in files {
+    for file in written.files {
         ui.note(&format!("wrote {}", file.display()));
+    }
+    if !written.removed.is_empty() {
+        let removed: Vec<String> =
+            written.removed.iter().map(|path| path.display().to_string()).collect();
+        ui.note(&format!("removed figures of an earlier report: {}", removed.join(", ")));
     }
     Ok(ExitCode::Success)
 }

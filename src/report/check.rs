@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::chart::Columns;
+use super::leftover::is_of_a_report;
 use super::write::{self, Format, WriteError};
 use super::{BuildError, build};
 use super::{Gathered, RowsError, png_text};
@@ -164,14 +165,6 @@ fn compare(folder: &Path, names: &[String], given: &[(String, Vec<u8>)]) -> Chec
         }
     }
     checked
-}
-
-/// Whether a figure carries the words of a report.
-fn is_of_a_report(name: &str, bytes: &[u8]) -> bool {
-    if name.ends_with(".png") {
-        return png_text::of(bytes).iter().any(|words| words.starts_with(b"Rows\0"));
-    }
-    name.ends_with(".svg") && String::from_utf8_lossy(bytes).contains("\nRows: BLAKE3 ")
 }
 
 fn is_same(name: &str, there: &[u8], given: &[u8]) -> bool {

@@ -248,6 +248,9 @@ pub struct BarFigure {
     pub rows: Vec<BarRow>,
     /// Some bar has a published value beside it.
     pub has_published: bool,
+    /// Imports whose changes stand beside some bars.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<String>,
 }
 
 /// The bars of an arm.
@@ -268,6 +271,9 @@ pub struct Bar {
     pub spread: Option<(f64, f64)>,
     /// The paper's change.
     pub published: Option<f64>,
+    /// Changes of others, one for each import of the figure.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub imported: Vec<Option<f64>>,
     /// Some seed diverged.
     pub diverged: bool,
     /// Some seed collapsed.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::analysis::Analysis;
 use super::cell::Cell;
 use super::gathered::Gathered;
 use super::metric::Metric;
@@ -39,6 +40,56 @@ pub(super) fn value(
 ) -> Option<f64> {
     let mut own = rows(gathered, metric).filter(|row| row.import == import);
     own.find(|row| row.is_of(&cell.label)).map(|row| row.value)
+}
+
+/// Imports that a figure of rows tells apart.
+const MOST_MARKED: usize = 4;
+
+/// Other people's results in figures of rows: names of the imports, and what of them stands beside
+/// each cell.
+pub(super) struct Marked<'a> {
+    pub(super) names: Vec<&'a str>,
+    /// Values by cell and import.
+    pub(super) values: Vec<Vec<Option<f64>>>,
+    /// Differences from their own value for the cell's reference, where they have both.
+    pub(super) changes: Vec<Vec<Option<f64>>>,
+}
+
+impl<'a> Marked<'a> {
+    /// Takes those of the metric, scaled as figures show it.
+    pub(super) fn of(gathered: &'a Gathered, analysis: &Analysis, metric: Metric<'a>) -> Self {
+        let names: Vec<&str> = names(gathered, metric).into_iter().take(MOST_MARKED).collect();
+        let of_cell = |cell: &Cell| -> Vec<Option<f64>> {
+            let value = |name: &&str| value(gathered, metric, name, cell);
+            names.iter().map(|name| Some(metric.scaled(value(name)?))).collect()
+        };
+        let values: Vec<Vec<Option<f64>>> = analysis.cells.iter().map(of_cell).collect();
+        let references = analysis.reference.map(|reference| reference.places(&analysis.cells));
+        let change = |cell: usize| -> Vec<Option<f64>> {
+            let base = references.as_ref().and_then(|places| places[cell]);
+            let base = base.filter(|base| *base != cell);
+            let apart = |place: usize| Some(values[cell][place]? - values[base?][place]?);
+            (0..names.len()).map(apart).collect()
+        };
+        let changes = (0..values.len()).map(change).collect();
+        Self { names, values, changes }
+    }
+
+    /// Says in a caption whose they are, where there are any.
+    pub(super) fn caption(&self) -> String {
+        match self.names.as_slice() {
+            [] => String::new(),
+            names => format!(
+                " Hollow squares, triangles and circles: imported results of others ({}).",
+                names.join(", ")
+            ),
+        }
+    }
+
+    /// Returns the names for a figure to keep.
+    pub(super) fn owned_names(&self) -> Vec<String> {
+        self.names.iter().map(|name| (*name).to_owned()).collect()
+    }
 }
 
 /// Returns a cell's entries in these columns.
@@ -155,5 +206,60 @@ mod tests {
         assert_eq!((theirs[0].name.as_str(), theirs[0].style), ("BYOL (chen)", 2));
         assert_eq!(theirs[0].points, [Point::plain(10.0, 91.5)]);
         assert!(figure.heading.caption.contains("imported results of others"));
+    }
+
+    /// The rows beside imports of the first and the fourth cell.
+    fn beside(gathered: Gathered) -> Gathered {
+        let labels = |at: usize| gathered.trials[at].labels[0].clone();
+        let of = |at: usize, value: f64| Imported {
+            arm: labels(at).arm,
+            settings: labels(at)
+                .axes
+                .iter()
+                .map(|(key, value)| (key.clone(), crate::plan::value_text(value).to_owned()))
+                .collect(),
+            value,
+            ..row(1, "linear_top1", value)
+        };
+        let imported = vec![of(0, 0.7), of(3, 0.6)];
+        gathered.beside(imported)
+    }
+
+    #[test]
+    fn imported_changes_stand_beside_bars_and_are_against_their_own_reference() {
+        let plain = build(&samples::augmentation_sweep(1)).unwrap();
+        let report = build(&beside(samples::augmentation_sweep(1))).unwrap();
+        let bars = |report: &super::super::Report| match &report.figures[0] {
+            Figure::Bars(figure) => figure.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(bars(&plain).imports, Vec::<String>::new());
+        let figure = bars(&report);
+        assert_eq!(figure.imports, ["chen"]);
+        let all = figure.rows.iter().flat_map(|row| &row.bars).flat_map(|bar| &bar.imported);
+        let told: Vec<f64> = all.flatten().copied().collect();
+        assert_eq!(told.len(), 1, "the baseline has no bar: {told:?}");
+        assert!((told[0] + 10.0).abs() < 1e-9, "{told:?}");
+        assert!(figure.heading.caption.contains("imported results of others (chen)"));
+    }
+
+    #[test]
+    fn imported_values_and_changes_are_dots_of_their_own() {
+        let plain = build(&samples::variants_sweep()).unwrap();
+        let report = build(&beside(samples::variants_sweep())).unwrap();
+        let Figure::Dots(before) = &plain.figures[0] else { panic!("no dots") };
+        let Figure::Dots(figure) = &report.figures[0] else { panic!("no dots") };
+        assert_eq!(
+            (before.imports.len(), figure.imports.as_slice()),
+            (0, &["chen".to_owned()][..])
+        );
+        let theirs = |panel: usize| -> Vec<(usize, Option<f64>, Option<usize>)> {
+            let dots = figure.panels[panel].dots.iter();
+            let theirs = dots.filter(|dot| dot.origin == Origin::Imported);
+            theirs.map(|dot| (dot.row, dot.value.map(f64::round), dot.import)).collect()
+        };
+        assert_eq!(theirs(0), [(0, Some(70.0), Some(0)), (3, Some(60.0), Some(0))]);
+        assert_eq!(theirs(1), [(3, Some(-10.0), Some(0))]);
+        assert!(figure.heading.caption.contains("imported results of others (chen)"));
     }
 }

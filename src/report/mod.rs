@@ -17,6 +17,7 @@ pub mod gathered;
 mod html;
 mod imports;
 mod latex;
+mod leftover;
 mod metric;
 mod page;
 mod png_text;
@@ -52,7 +53,7 @@ pub use provenance::Provenance;
 pub use records::Records;
 pub use table::TableInfo;
 pub use trials::Trials;
-pub use write::{Format, WriteError, write};
+pub use write::{Format, WriteError, Written, write};
 
 use crate::ids::TrainKey;
 use crate::spec::smoke::tried_by;

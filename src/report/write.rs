@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::chart::{self, Columns};
 use super::page::{self, Pictures};
-use super::{Figure, Report, html, latex, png_text};
+use super::{Figure, Report, html, latex, leftover, png_text};
 use crate::files::{Unwritten, write_together};
 
 /// A kind of file.
@@ -87,9 +87,18 @@ pub enum WriteError {
     Csv(#[from] csv::Error),
 }
 
-/// Writes a report's files into `folder`, which is made where it is missing; returns their paths.
-/// Files of the same names are replaced, others are left alone; where one cannot be written, those
-/// that were there stay.
+/// What was written.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The files.
+    pub files: Vec<PathBuf>,
+    /// Figures of the report before that this one has not, which were removed.
+    pub removed: Vec<PathBuf>,
+}
+
+/// Writes a report's files into `folder`, which is made where it is missing. Files of the same names
+/// are replaced; figures that the report before drew and this one has not are removed, others are left
+/// alone; where one cannot be written, those that were there stay.
 ///
 /// # Errors
 /// The destination is a file, the disk refuses, a chart cannot be drawn.
@@ -98,14 +107,18 @@ pub fn write(
     folder: &Path,
     formats: &[Format],
     columns: Columns,
-) -> Result<Vec<PathBuf>, WriteError> {
+) -> Result<Written, WriteError> {
     if folder.exists() && !folder.is_dir() {
         return Err(WriteError::NotAFolder(folder.to_owned()));
     }
     let files = files(report, formats, columns)?;
-    write_together(folder, &files)
+    let drawn: Vec<&str> = figures(report).map(|(file, _)| file.as_str()).collect();
+    let gone = leftover::left(folder, &drawn);
+    write_together(folder, &files, &gone)
         .map_err(|Unwritten { path, source }| WriteError::Io { path, source })?;
-    Ok(files.into_iter().map(|(name, _)| folder.join(name)).collect())
+    let paths = |names: Vec<String>| names.into_iter().map(|name| folder.join(name)).collect();
+    let files = files.into_iter().map(|(name, _)| name).collect();
+    Ok(Written { files: paths(files), removed: paths(gone) })
 }
 
 /// Returns the names of a report's files and what they hold.
@@ -181,7 +194,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("reports/tau");
         let report = build(&samples::tau_sweep()).unwrap();
-        let written = write(&report, &out, &Format::USUAL, Columns::Two).unwrap();
+        let written = write(&report, &out, &Format::USUAL, Columns::Two).unwrap().files;
         let names: Vec<&str> =
             written.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(
@@ -216,7 +229,8 @@ mod tests {
     fn a_page_without_charts_links_none() {
         let folder = tempfile::tempdir().unwrap();
         let report = build(&samples::tau_sweep()).unwrap();
-        let written = write(&report, folder.path(), &[Format::Markdown], Columns::Two).unwrap();
+        let written =
+            write(&report, folder.path(), &[Format::Markdown], Columns::Two).unwrap().files;
         assert_eq!(written, [folder.path().join("report.md")]);
         assert!(!std::fs::read_to_string(&written[0]).unwrap().contains(".png"));
     }
@@ -235,6 +249,52 @@ mod tests {
     }
 
     #[test]
+    fn figures_that_the_report_before_drew_are_removed_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let formats = [Format::Png, Format::Svg, Format::Json];
+        let before = build(&samples::batch_sweep()).unwrap();
+        let first = write(&before, folder.path(), &formats, Columns::Two).unwrap();
+        assert_eq!(first.removed, Vec::<PathBuf>::new());
+        // Of a report, but none that was drawn here; ours by name, but drawn by a person.
+        std::fs::copy(at("accuracy-by-batch-size.png"), at("chosen.png")).unwrap();
+        std::fs::write(at("accuracy-by-batch-size.svg"), "<svg>mine</svg>").unwrap();
+        std::fs::write(at("accuracy-by-batch-size.txt"), "notes").unwrap();
+        let after = build(&samples::tau_sweep()).unwrap();
+        let drawings = [Format::Svg, Format::Json];
+        let second = write(&after, folder.path(), &drawings, Columns::Two).unwrap();
+        let gone = before.figures.iter().map(|figure| &figure.heading().file);
+        let gone = gone.filter(|file| !figures(&after).any(|(there, _)| there == *file));
+        let gone: Vec<String> =
+            gone.flat_map(|file| [format!("{file}.png"), format!("{file}.svg")]).collect();
+        let mut expected: Vec<PathBuf> = gone.iter().map(|name| at(name)).collect();
+        expected.retain(|path| !path.ends_with("accuracy-by-batch-size.svg"));
+        expected.sort();
+        assert!(expected.contains(&at("accuracy-by-batch-size.png")), "{expected:?}");
+        assert_eq!(second.removed, expected);
+        assert!(expected.iter().all(|path| !path.exists()));
+        for kept in ["chosen.png", "accuracy-by-batch-size.svg", "accuracy-by-batch-size.txt"] {
+            assert!(at(kept).exists(), "{kept}");
+        }
+        assert!(at("schedules.png").exists(), "this report has it too");
+    }
+
+    #[test]
+    fn a_list_that_is_of_no_report_removes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (before, after) = (samples::batch_sweep(), samples::tau_sweep());
+        let draw = |gathered, formats: &[Format]| {
+            write(&build(gathered).unwrap(), folder.path(), formats, Columns::Two).unwrap()
+        };
+        draw(&before, &[Format::Svg, Format::Json]);
+        let path = folder.path().join("figures.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("rows_blake3", "rows")).unwrap();
+        assert_eq!(draw(&after, &[Format::Svg, Format::Json]).removed, Vec::<PathBuf>::new());
+        assert!(folder.path().join("accuracy-by-batch-size.svg").exists());
+    }
+
+    #[test]
     fn every_file_but_the_table_of_numbers_tells_its_rows() {
         let report = build(&samples::tau_sweep()).unwrap();
         for (name, bytes) in files(&report, &Format::ALL, Columns::Two).unwrap() {
@@ -249,7 +309,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let report = build(&samples::tau_sweep()).unwrap();
         let formats = [Format::Markdown, Format::Svg];
-        let written = write(&report, folder.path(), &formats, Columns::One).unwrap();
+        let written = write(&report, folder.path(), &formats, Columns::One).unwrap().files;
         assert!(written.contains(&folder.path().join("curves.svg")), "{written:?}");
         let page = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
         assert!(page.contains("](curves.svg)") && !page.contains(".png"), "{page}");

@@ -77,5 +77,5 @@ fn names_that_people_choose_break_no_table() {
     let report = report::build(&gathered).unwrap();
     let written =
         report::write(&report, &folder.join("hostile"), &[Format::Tex], Columns::Two).unwrap();
-    set(&written[0], &folder, "names");
+    set(&written.files[0], &folder, "names");
 }

@@ -30,17 +30,18 @@ fn the_page_runs_its_own_script_and_no_other() {
     gathered.sweep.description = INTRUDER.to_owned();
     let report = report::build(&gathered).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let files = report::write(&report, folder.path(), &[Format::Html], Columns::Two).unwrap();
+    let written = report::write(&report, folder.path(), &[Format::Html], Columns::Two).unwrap();
     let title = format!("<title>{}</title>", report.text.title);
 
-    let page = shown(&files[0], "trial-2");
+    let page = shown(&written.files[0], "trial-2");
     assert!(page.contains("class=\"js\"") && page.contains(&title));
     assert_eq!(page.matches("aria-expanded=\"true\"").count(), 1, "the trial asked for is open");
 
     // As if a name had not been escaped: the page's policy still stops it.
-    let text = fs::read_to_string(&files[0]).unwrap();
-    fs::write(&files[0], text.replacen("<header>", &format!("<header>{INTRUDER}"), 1)).unwrap();
-    let page = shown(&files[0], "trial-2");
+    let text = fs::read_to_string(&written.files[0]).unwrap();
+    fs::write(&written.files[0], text.replacen("<header>", &format!("<header>{INTRUDER}"), 1))
+        .unwrap();
+    let page = shown(&written.files[0], "trial-2");
     assert!(page.contains("<script>document.title"), "the intruder is on the page");
     assert!(page.contains(&title) && page.contains("class=\"js\""));
 }

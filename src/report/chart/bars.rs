@@ -58,9 +58,10 @@ pub(super) fn draw(figure: &BarFigure, columns: Columns) -> Result<Drawing, Char
     Ok(canvas.done(frame.bottom + BELOW + 24.0))
 }
 
-fn extent(bar: &Bar) -> impl Iterator<Item = f64> {
+fn extent(bar: &Bar) -> impl Iterator<Item = f64> + '_ {
     let spread = bar.spread.into_iter().flat_map(|(low, high)| [low, high]);
-    bar.value.into_iter().chain(spread).chain(bar.published)
+    let imported = bar.imported.iter().flatten().copied();
+    bar.value.into_iter().chain(spread).chain(bar.published).chain(imported)
 }
 
 fn draw_bar(
@@ -107,6 +108,10 @@ fn draw_bar(
     if let Some(value) = bar.published {
         marker::draw(canvas, Shape::Diamond, (at(value), y), 8.5, INK, Fill::Hollow);
     }
+    for (place, value) in bar.imported.iter().enumerate() {
+        let Some(value) = *value else { continue };
+        marker::draw(canvas, marker::of_import(place), (at(value), y), 8.0, INK, Fill::Hollow);
+    }
     Ok(())
 }
 
@@ -124,5 +129,6 @@ fn entries(figure: &BarFigure) -> Vec<Entry> {
     let mut all = figure.rows.iter().flat_map(|row| &row.bars);
     let collapsed = all.any(|bar| bar.collapsed).then(legend::collapsed_entry);
     let spread = figure.spread.as_ref().map(|spread| legend::spread_entry(spread, INK));
-    bars.chain(spread).chain(published).chain(collapsed).collect()
+    let imports = legend::import_entries(&figure.imports);
+    bars.chain(spread).chain(published).chain(imports).chain(collapsed).collect()
 }

@@ -112,7 +112,8 @@ fn draw_dot(canvas: &mut Canvas, frame: &Frame, dot: &Dot) -> Result<(), ChartEr
     let (color, at) = (palette::color(0), |value: f64| frame.spot(value, 0.0).0);
     let y = match dot.origin {
         Origin::Ours => row - 6.0,
-        Origin::Paper | Origin::Imported => row + 12.0,
+        Origin::Paper => row + 12.0,
+        Origin::Imported => row + 20.0,
     };
     for seed in &dot.seeds {
         canvas.disc((at(*seed), y + 17.0), 3.5, tint(color, 0.55));
@@ -129,8 +130,10 @@ fn draw_dot(canvas: &mut Canvas, frame: &Frame, dot: &Dot) -> Result<(), ChartEr
             marker::draw(canvas, Shape::Circle, spot, RADIUS, color, Fill::Crossed);
         }
         Origin::Ours => marker::draw(canvas, Shape::Circle, spot, RADIUS, color, Fill::Solid),
-        Origin::Paper | Origin::Imported => {
-            marker::draw(canvas, Shape::Diamond, spot, 8.5, INK, Fill::Hollow);
+        Origin::Paper => marker::draw(canvas, Shape::Diamond, spot, 8.5, INK, Fill::Hollow),
+        Origin::Imported => {
+            let shape = marker::of_import(dot.import.unwrap_or(0));
+            marker::draw(canvas, shape, spot, 8.0, INK, Fill::Hollow);
         }
     }
     if dot.diverged {
@@ -155,6 +158,7 @@ fn entries(figure: &DotFigure) -> Vec<Entry> {
             sample: Sample::Marker(Shape::Diamond, Fill::Hollow),
         });
     }
+    entries.extend(legend::import_entries(&figure.imports));
     for level in figure.panels.iter().flat_map(|panel| &panel.levels) {
         if !level.label.is_empty() {
             let sample = Sample::Line(Some((3.0, 6.0)), None);

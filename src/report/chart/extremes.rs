@@ -99,6 +99,7 @@ fn revalued(figure: &Figure, new: impl Fn(f64) -> f64) -> Figure {
             for bar in figure.rows.iter_mut().flat_map(|row| &mut row.bars) {
                 bar.value = bar.value.map(&new);
                 bar.published = bar.published.map(&new);
+                bar.imported.iter_mut().flatten().for_each(|value| *value = new(*value));
                 ends(&mut bar.spread);
             }
         }

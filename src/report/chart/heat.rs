@@ -4,7 +4,9 @@ use super::ChartError;
 use super::axis::{LABEL_SIZE, TICK_SIZE};
 use super::canvas::{Anchor, Canvas, Drawing};
 use super::columns::Columns;
-use super::palette::{self, FAINT_INK, GRID, INK, WHITE};
+use super::legend::{self, Entry, Sample};
+use super::marker;
+use super::palette::{self, FAINT_INK, INK, WHITE};
 use super::shades::{Shades, scale};
 use super::text::{Typeface, Weight};
 use crate::report::figure::{HeatFigure, HeatPanel, Square};
@@ -27,7 +29,8 @@ pub(super) fn draw(figure: &HeatFigure, columns: Columns) -> Result<Drawing, Cha
     let top = canvas.heading(&figure.heading.title, &figure.heading.subtitle)?;
     let values = figure.panels.iter().flat_map(|p| &p.squares).filter_map(|square| square.value);
     let shades = Shades::of(values);
-    let mut top = scale(&mut canvas, &shades, &figure.value_label, top)?;
+    let top = scale(&mut canvas, &shades, &figure.value_label, top)?;
+    let mut top = legend::draw(&mut canvas, no_result(figure).as_slice(), top)?;
     let names = Typeface::new(Weight::Regular, TICK_SIZE)?;
     let rows: Vec<String> =
         figure.rows.iter().map(|row| names.wrap(row, columns.names() / 2.0, 1).remove(0)).collect();
@@ -49,6 +52,18 @@ pub(super) fn draw(figure: &HeatFigure, columns: Columns) -> Result<Drawing, Cha
     }
     let end = top + panel_height(figure, height);
     Ok(canvas.done(end + 24.0))
+}
+
+/// What the squares without a value are, where there are any.
+fn no_result(figure: &HeatFigure) -> Option<Entry> {
+    let mut squares = figure.panels.iter().flat_map(|panel| &panel.squares);
+    let entry = || Entry { name: "no result".to_owned(), color: FAINT_INK, sample: Sample::Struck };
+    squares.any(|square| shown(square).is_none()).then(entry)
+}
+
+/// A value that has a shade.
+fn shown(square: &Square) -> Option<f64> {
+    square.value.filter(|value| value.is_finite())
 }
 
 fn panel_height(figure: &HeatFigure, height: f64) -> f64 {
@@ -132,9 +147,8 @@ fn draw_square(
 ) -> Result<(), ChartError> {
     let gap = if grid.width > 12.0 { 1.5 } else { 0.0 };
     let (right, bottom) = (left + grid.width - gap, top + grid.height - gap);
-    let Some(value) = square.value.filter(|value| value.is_finite()) else {
-        canvas.rectangle((left, top), (right, bottom), GRID);
-        canvas.line(&[(left, bottom), (right, top)], 1.5, FAINT_INK, None);
+    let Some(value) = shown(square) else {
+        marker::struck(canvas, (left, top), (right, bottom));
         return Ok(());
     };
     let shade = shades.at(value);
@@ -151,4 +165,45 @@ fn draw_square(
         canvas.line(&[(x - reach, y + reach), (x + reach, y - reach)], 2.0, ink, None);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::canvas::Mark;
+    use super::super::palette::GRID;
+    use super::*;
+    use crate::report::analysis::analyse;
+    use crate::report::figure::{Figure, figures};
+    use crate::report::samples;
+
+    fn map() -> HeatFigure {
+        let gathered = samples::depth_sweep();
+        let figures = figures(&gathered, &analyse(&gathered));
+        let map = figures.into_iter().find_map(|figure| match figure {
+            Figure::Heat(map) => Some(map),
+            _ => None,
+        });
+        map.unwrap()
+    }
+
+    /// Struck squares, and lines of words that say what they are.
+    fn told(figure: &HeatFigure, columns: Columns) -> (usize, usize) {
+        let marks = draw(figure, columns).unwrap().marks;
+        let is_gray = |mark: &&Mark| matches!(mark, Mark::Polygon { color, .. } if *color == GRID);
+        let is_said =
+            |mark: &&Mark| matches!(mark, Mark::Words { words, .. } if words == "no result");
+        (marks.iter().filter(is_gray).count(), marks.iter().filter(is_said).count())
+    }
+
+    #[test]
+    fn a_square_without_a_result_is_struck_and_stands_in_the_legend() {
+        for columns in Columns::ALL {
+            let mut figure = map();
+            assert_eq!(told(&figure, columns), (2, 1), "one square and its sample");
+            for square in figure.panels.iter_mut().flat_map(|panel| &mut panel.squares) {
+                square.value = Some(50.0);
+            }
+            assert_eq!(told(&figure, columns), (0, 0));
+        }
+    }
 }

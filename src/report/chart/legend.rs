@@ -37,6 +37,8 @@ pub(super) enum Sample {
     Marker(Shape, Fill),
     /// A white cross in a square.
     Badge,
+    /// A struck square.
+    Struck,
 }
 
 /// Draws entries from left to right below `top`; returns where the next thing may begin.
@@ -109,6 +111,9 @@ fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) {
         Sample::Marker(shape, fill) => {
             marker::draw(canvas, shape, (x + SAMPLE - 14.0, y), 9.0, entry.color, fill);
         }
+        Sample::Struck => {
+            marker::struck(canvas, (x + 8.0, y - 13.0), (x + SAMPLE, y + 13.0));
+        }
         Sample::Badge => marker::badge(canvas, (x + SAMPLE - 24.0, y - 9.0), 18.0, entry.color),
     }
 }
@@ -117,6 +122,15 @@ fn sample(canvas: &mut Canvas, entry: &Entry, (x, y): (f64, f64)) {
 pub(super) fn collapsed_entry() -> Entry {
     let sample = Sample::Marker(Shape::Circle, Fill::Crossed);
     Entry { name: "collapsed (some seed)".to_owned(), color: INK, sample }
+}
+
+/// Returns the entries of imports.
+pub(super) fn import_entries(names: &[String]) -> impl Iterator<Item = Entry> {
+    names.iter().enumerate().map(|(place, name)| Entry {
+        name: format!("{name} (imported)"),
+        color: INK,
+        sample: Sample::Marker(marker::of_import(place), Fill::Hollow),
+    })
 }
 
 /// Returns the entry of a spread over seeds.

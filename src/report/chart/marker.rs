@@ -1,7 +1,7 @@
 //! Markers: a shape beside every colour.
 
 use super::canvas::{Canvas, Spot};
-use super::palette::{Rgb, Shape, WHITE};
+use super::palette::{FAINT_INK, GRID, Rgb, Shape, WHITE};
 
 /// How a marker is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,18 @@ pub(super) fn draw(
 /// Draws a marker alone, for many of them.
 pub(super) fn plain(canvas: &mut Canvas, shape: Shape, at: Spot, radius: f64, color: Rgb) {
     blot(canvas, shape, at, radius, color);
+}
+
+/// Returns the shape of an import's hollow markers; the paper's are diamonds.
+pub(super) fn of_import(place: usize) -> Shape {
+    const SHAPES: [Shape; 4] = [Shape::Square, Shape::Triangle, Shape::TriangleDown, Shape::Circle];
+    SHAPES[place % SHAPES.len()]
+}
+
+/// Draws a struck square: what has no result.
+pub(super) fn struck(canvas: &mut Canvas, (left, top): Spot, (right, bottom): Spot) {
+    canvas.rectangle((left, top), (right, bottom), GRID);
+    canvas.line(&[(left, bottom), (right, top)], 1.5, FAINT_INK, None);
 }
 
 /// Draws a square with a white cross in it; `corner` is its left top one.

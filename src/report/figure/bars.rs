@@ -7,6 +7,7 @@ use super::{
 use crate::report::analysis::Analysis;
 use crate::report::cell::{Cell, name};
 use crate::report::gathered::Gathered;
+use crate::report::imports::Marked;
 use crate::report::metric::Metric;
 use crate::report::reference::Reference;
 use crate::report::words::{self, capitalised};
@@ -22,7 +23,8 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
     let metric = Metric(&analysis.metric);
     let mut series: Vec<String> = Vec::new();
     let mut rows: Vec<(String, Vec<(usize, Bar)>)> = Vec::new();
-    for cell in &analysis.cells {
+    let imported = Marked::of(gathered, analysis, metric);
+    for (at, cell) in analysis.cells.iter().enumerate() {
         let Some(change) = cell.change.as_ref().filter(|change| !change.is_reference) else {
             continue;
         };
@@ -30,6 +32,7 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
             value: change.ours.map(|ours| metric.scaled(ours.mean)),
             spread: change.ours.and_then(|ours| metric.scaled_range(&ours, analysis.spread)),
             published: change.published,
+            imported: imported.changes[at].clone(),
             diverged: cell.diverged > 0,
             collapsed: cell.collapsed > 0,
         };
@@ -40,8 +43,14 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
             None => rows.push((name, vec![(place, bar)])),
         }
     }
-    let no_bar =
-        Bar { value: None, spread: None, published: None, diverged: false, collapsed: false };
+    let no_bar = Bar {
+        value: None,
+        spread: None,
+        published: None,
+        imported: vec![None; imported.names.len()],
+        diverged: false,
+        collapsed: false,
+    };
     let row = |(name, found): (String, Vec<(usize, Bar)>)| {
         let mut bars = vec![no_bar.clone(); series.len()];
         for (place, bar) in found {
@@ -55,6 +64,7 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
     bars().find(|bar| bar.value.is_some())?;
     let has_published = bars().any(|bar| bar.published.is_some());
     let mut heading = heading(gathered, analysis, reference, has_published);
+    heading.caption += &imported.caption();
     if rows.len() < all {
         heading.caption += &format!(" The first {} of {all} settings.", rows.len());
     }
@@ -70,6 +80,7 @@ pub(super) fn changes(gathered: &Gathered, analysis: &Analysis) -> Option<BarFig
         series: series.iter().map(|name| with_base(analysis, reference, name)).collect(),
         rows,
         has_published,
+        imports: imported.owned_names(),
     })
 }
 

@@ -7,6 +7,7 @@ use super::{Heading, Level, Origin, SpreadMarks, has_spread, levels, spread_word
 use crate::report::analysis::Analysis;
 use crate::report::cell::Cell;
 use crate::report::gathered::Gathered;
+use crate::report::imports::Marked;
 use crate::report::metric::Metric;
 use crate::report::words::capitalised;
 
@@ -24,6 +25,9 @@ pub struct DotFigure {
     pub spread: Option<SpreadMarks>,
     /// Side by side, at least one.
     pub panels: Vec<DotPanel>,
+    /// Imports that some dots are of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<String>,
 }
 
 /// What is drawn of every setting.
@@ -31,7 +35,7 @@ pub struct DotFigure {
 pub struct DotPanel {
     /// What is drawn sideways, with its unit.
     pub x_label: String,
-    /// At most two a row, ours and the paper's.
+    /// At most one a row of ours, of the paper's, and of each import.
     pub dots: Vec<Dot>,
     /// Values to compare with; drawn where they lie within the panel.
     pub levels: Vec<Level>,
@@ -50,6 +54,9 @@ pub struct Dot {
     pub seeds: Vec<f64>,
     /// Whose number it is.
     pub origin: Origin,
+    /// Place among the imports of the figure, where it is of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import: Option<usize>,
     /// Some seed diverged.
     pub diverged: bool,
     /// Some seed collapsed.
@@ -68,6 +75,10 @@ pub(super) fn of_all(gathered: &Gathered, analysis: &Analysis) -> Option<DotFigu
         levels: levels(analysis, metric),
     }];
     panels.extend(changes(cells, metric, analysis));
+    let imported = Marked::of(gathered, analysis, metric);
+    for (panel, values) in panels.iter_mut().zip([&imported.values, &imported.changes]) {
+        panel.dots.extend(theirs(&values[..cells.len()]));
+    }
     let title = format!("{} by setting", capitalised(&metric.words()));
     let spread = has_spread(analysis).then(|| SpreadMarks::whiskers(analysis.spread));
     let mut caption = match &spread {
@@ -81,6 +92,7 @@ pub(super) fn of_all(gathered: &Gathered, analysis: &Analysis) -> Option<DotFigu
     if has_paper && let Some(table) = analysis.table {
         caption += &format!(" Hollow markers: the paper ({}), at its own setting.", table.source);
     }
+    caption += &imported.caption();
     if cells.len() < analysis.cells.len() {
         caption += &format!(" The first {} of {} settings.", cells.len(), analysis.cells.len());
     }
@@ -94,7 +106,28 @@ pub(super) fn of_all(gathered: &Gathered, analysis: &Analysis) -> Option<DotFigu
         rows: cells.iter().map(Cell::name).collect(),
         spread,
         panels,
+        imports: imported.owned_names(),
     })
+}
+
+/// Other people's values, by row and import.
+fn theirs(values: &[Vec<Option<f64>>]) -> impl Iterator<Item = Dot> {
+    let of_row = |(row, values): (usize, &Vec<Option<f64>>)| {
+        let dot = |(import, value): (usize, &Option<f64>)| {
+            value.map(|value| Dot {
+                row,
+                value: Some(value),
+                spread: None,
+                seeds: Vec::new(),
+                origin: Origin::Imported,
+                import: Some(import),
+                diverged: false,
+                collapsed: false,
+            })
+        };
+        values.iter().enumerate().filter_map(dot).collect::<Vec<Dot>>()
+    };
+    values.iter().enumerate().flat_map(of_row)
 }
 
 fn value(row: usize, cell: &Cell, metric: Metric<'_>, analysis: &Analysis) -> Dot {
@@ -106,6 +139,7 @@ fn value(row: usize, cell: &Cell, metric: Metric<'_>, analysis: &Analysis) -> Do
         spread: cell.estimate.and_then(|e| metric.scaled_range(&e, analysis.spread)),
         seeds: seeds.map(|value| metric.scaled(*value)).collect(),
         origin: Origin::Ours,
+        import: None,
         diverged: cell.diverged > 0,
         collapsed: cell.collapsed > 0,
     }
@@ -126,6 +160,7 @@ fn changes(cells: &[Cell], metric: Metric<'_>, analysis: &Analysis) -> Option<Do
                 .and_then(|ours| metric.scaled_range(&ours, analysis.spread)),
             seeds: Vec::new(),
             origin: Origin::Ours,
+            import: None,
             diverged: cell.diverged > 0,
             collapsed: cell.collapsed > 0,
         });
@@ -135,6 +170,7 @@ fn changes(cells: &[Cell], metric: Metric<'_>, analysis: &Analysis) -> Option<Do
             spread: None,
             seeds: Vec::new(),
             origin: Origin::Paper,
+            import: None,
             diverged: false,
             collapsed: false,
         }));
