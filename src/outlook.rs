@@ -136,11 +136,13 @@ impl Costs {
         trials: &[TrainKey],
         now_ms: i64,
     ) -> Result<Self, StoreError> {
-        let spent = store.spent(trials, now_ms).await?;
-        let past = match Here::of_sweep(store, sweep).await? {
-            Some(here) => Some((here, store.past().await?)),
-            None => None,
+        let past = async {
+            match Here::of_sweep(store, sweep).await? {
+                Some(here) => Ok(Some((here, store.past().await?))),
+                None => Ok(None),
+            }
         };
+        let (spent, past) = tokio::try_join!(store.spent(trials, now_ms), past)?;
         Ok(Self { spent, past })
     }
 

@@ -142,9 +142,16 @@ fn gather(
         let of_sweep =
             |attempt: &&AttemptRow| trials.iter().any(|trial| trial.train_key == attempt.train_key);
         let open: Vec<AttemptRow> = all_open.iter().filter(of_sweep).cloned().collect();
-        let workers = reading.wait(reading.store.workers_of(&reading::keys(&trials)))?;
-        let cost = costs(&reading, &sweep, &trials, now_ms)?;
-        let wished = reading.wait(reading.store.wished(&reading::keys(&trials)))?;
+        let (store, keys) = (&reading.store, reading::keys(&trials));
+        let (workers, costs, wished) = reading.wait(async {
+            tokio::try_join!(
+                store.workers_of(&keys),
+                Costs::read(store, &sweep, &keys, now_ms),
+                store.wished(&keys)
+            )
+        })?;
+        let asked: Vec<Asked<'_>> = trials.iter().map(Asked::from).collect();
+        let cost = costs.outlook(&asked, &sweep.eval_key);
         let held = wished.values().filter(|wished| wished.held_ms.is_some()).count();
         let interrupted = reading.interrupted_beside(controller, &trials)?;
         let at = |live: &AttemptRow| progress::last_of(&AttemptFolder::at(&live.folder));
@@ -152,18 +159,6 @@ fn gather(
         Ok(Standing { sweep, trials, open, workers, cost, held, interrupted, progress })
     };
     sweeps.into_iter().map(stand).collect()
-}
-
-fn costs(
-    reading: &Reading,
-    sweep: &SweepRow,
-    trials: &[TrialRow],
-    now_ms: i64,
-) -> anyhow::Result<Outlook> {
-    let keys = reading::keys(trials);
-    let costs = reading.wait(Costs::read(&reading.store, sweep, &keys, now_ms))?;
-    let asked: Vec<Asked<'_>> = trials.iter().map(Asked::from).collect();
-    Ok(costs.outlook(&asked, &sweep.eval_key))
 }
 
 /// Returns a sweep's screen for people.

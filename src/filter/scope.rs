@@ -34,6 +34,6 @@ impl VariableResolver for Scope<'_, '_, '_> {
             let path: Vec<&str> = name.split('.').collect();
             value::of(&self.face.get(&path)?).try_into().ok()
         });
-        value.as_deref().map(|value| CowVal::Borrowed(value))
+        value.as_deref().map(CowVal::Borrowed)
     }
 }

@@ -8,7 +8,7 @@ use super::gathered::{Gathered, SpentOn, SweepFacts};
 use crate::ids::TrainKey;
 use crate::plan::cost::DeviceKind;
 use crate::spec::run::Source;
-use crate::store::rows::{SweepRow, TrialRow, TrialState};
+use crate::store::rows::{Series, SweepRow, TrialRow, TrialState};
 use crate::store::{Spent, Store, StoreError, WorkerUse};
 
 /// Metrics whose course is drawn.
@@ -23,14 +23,15 @@ const CURVES: [&str; 4] = ["loss", "knn_probe_top1", "embedding_std_relative", "
 pub async fn gather(store: &Store, sweep: SweepRow) -> Result<Gathered, StoreError> {
     let trials = store.trials(&sweep).await?;
     let keys: Vec<TrainKey> = trials.iter().map(|trial| trial.train_key.clone()).collect();
-    let finals = store.finals(&sweep.eval_key, &keys).await?;
-    let mut curves = BTreeMap::new();
-    for metric in CURVES {
-        let series = store.series(metric, &keys).await?;
-        if !series.is_empty() {
-            curves.insert(metric.to_owned(), series);
-        }
-    }
+    let [first, second, third, fourth] = CURVES.map(|metric| store.series(metric, &keys));
+    let (finals, first, second, third, fourth) =
+        tokio::try_join!(store.finals(&sweep.eval_key, &keys), first, second, third, fourth)?;
+    let curves: BTreeMap<String, Vec<Series>> = CURVES
+        .iter()
+        .zip([first, second, third, fourth])
+        .filter(|(_, series)| !series.is_empty())
+        .map(|(metric, series)| ((*metric).to_owned(), series))
+        .collect();
     let facts = SweepFacts {
         file: None,
         scale: sweep.facts.scale,

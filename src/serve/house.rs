@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::drawing::Drawings;
 use super::error::{Refusal, causes};
-use super::forecast::Forecasts;
+use super::forecast::{self, Forecasts};
 use super::guard::Rules;
 use super::pulse::Pulse;
 use super::roster::Roster;
@@ -18,7 +18,6 @@ use super::who::Who;
 use crate::control::controller::Controller;
 use crate::exec::meters::{Meters, Reader};
 use crate::ids::TrainKey;
-use crate::outlook::Outlook;
 use crate::store::Store;
 use crate::verbs;
 
@@ -44,7 +43,7 @@ pub(super) struct Rooms {
     /// Turns true when the server stops.
     pub(super) stopping: watch::Receiver<bool>,
     rosters: Mutex<HashMap<String, Kept>>,
-    forecasts: Forecasts,
+    pub(super) forecasts: Forecasts,
     pub(super) drawings: Drawings,
     meters: std::sync::Mutex<Reader>,
 }
@@ -81,10 +80,10 @@ impl House {
     /// Reads the latest sweep before anybody asks for it.
     pub(super) async fn warm(self) {
         // What cannot be read is told of by the page that asks for it.
-        if let Ok(Some(sweep)) = self.store.latest_sweep().await {
-            if let Ok(roster) = self.roster(&sweep.name).await {
-                let _worked_out = self.outlook(&roster).await;
-            }
+        if let Ok(Some(sweep)) = self.store.latest_sweep().await
+            && let Ok(roster) = self.roster(&sweep.name).await
+        {
+            let _worked_out = forecast::of(&self, &roster).await;
         }
     }
 
@@ -124,11 +123,6 @@ impl House {
         let gone = verbs::interrupted(&self.store, controller, trials).await;
         let gone = gone.map_err(|error| Refusal::internal(&error))?;
         Ok(if gone.is_empty() { roster } else { Arc::new(roster.interrupted(&gone)) })
-    }
-
-    /// Returns what a sweep took, and what is left of it.
-    pub(super) async fn outlook(&self, roster: &Arc<Roster>) -> Result<Arc<Outlook>, Refusal> {
-        self.forecasts.of(&self.store, roster).await
     }
 
     /// Reads the meters of this machine. Asks the driver, which may take its time.

@@ -126,10 +126,13 @@ impl Store {
              WHERE l.sweep_id = ? AND l.revision = ?",
         );
         let links = links.bind(sweep.id).bind(sweep.revision);
-        let mut records: Vec<TrialRecord> = self.bulk("trial", links).await?;
+        let (mut records, facts): (Vec<TrialRecord>, _) =
+            tokio::try_join!(self.bulk("trial", links), self.facts_in(sweep))?;
         records.sort_unstable_by_key(|record| record.ordinal);
-        let runs = self.runs_by_group(&records).await?;
-        let mut all_known = self.known_in(sweep, &records).await?;
+        let (runs, mut all_known) = tokio::try_join!(
+            self.runs_by_group(&records),
+            self.known_in(&records, facts, &sweep.eval_key)
+        )?;
         if let Some(policy) = sweep.facts.early_stop.as_ref() {
             let decisions = self.early_stops(&sweep.name, policy).await?;
             for (record, known) in records.iter().zip(&mut all_known) {
@@ -161,13 +164,9 @@ impl Store {
         Ok(trials)
     }
 
-    /// Returns what is known of each of a sweep's trials, which come by their numbers, but for what
-    /// only a next attempt needs: weights, checkpoint and threads.
-    async fn known_in(
-        &self,
-        sweep: &SweepRow,
-        trials: &[TrialRecord],
-    ) -> Result<Vec<Known>, StoreError> {
+    /// Returns what a sweep's attempts tell of their trials' states, and not what a next attempt takes
+    /// over; places are the numbers of the trials.
+    async fn facts_in(&self, sweep: &SweepRow) -> Result<Vec<FactsRecord>, StoreError> {
         let facts = sqlx::query_scalar(
             "SELECT json_group_array(json_array(
                  l.ordinal, a.number, a.kind, a.eval_key,
@@ -175,16 +174,24 @@ impl Store {
              FROM sweep_trial l CROSS JOIN attempt a ON a.trial_id = l.trial_id
              WHERE l.sweep_id = ? AND l.revision = ?",
         );
-        let facts = facts.bind(sweep.id).bind(sweep.revision);
-        let records: Vec<FactsRecord> = self.bulk("attempt", facts).await?;
+        self.bulk("attempt", facts.bind(sweep.id).bind(sweep.revision)).await
+    }
+
+    /// Returns what is known of each of these trials, which come by their numbers.
+    async fn known_in(
+        &self,
+        trials: &[TrialRecord],
+        facts: Vec<FactsRecord>,
+        protocol: &EvalKey,
+    ) -> Result<Vec<Known>, StoreError> {
         let in_list = |record: FactsRecord| {
             let ordinal = |trial: &TrialRecord| trial.ordinal as usize;
             let place = trials.binary_search_by_key(&record.place, ordinal).ok()?;
             Some(FactsRecord { place, ..record })
         };
-        let records = records.into_iter().filter_map(in_list).collect();
+        let facts = facts.into_iter().filter_map(in_list).collect();
         let keys: Vec<&TrainKey> = trials.iter().map(|trial| &trial.train_key).collect();
-        self.stand_all(records, &keys, &sweep.eval_key).await
+        self.stand_all(facts, &keys, protocol).await
     }
 
     /// Returns the spec of one trial of each group: the others of the group differ in the seed

@@ -345,7 +345,7 @@ fn figures_are_drawn_anew_without_a_reload_or_a_blank() {
          const note = (changes) => changes.forEach((at) => widths.push(at.target.naturalWidth));
          new MutationObserver(note).observe(document.getElementById('drawn'), all);");
     bench.go();
-    eventually("a figure", || (browser.attribute("#drawn img", "src") != "").then_some(()));
+    eventually("a figure", || browser.attribute("#drawn img", "src").contains("?v=").then_some(()));
     eventually("all results", || browser.text("#results").contains("All 4 trials").then_some(()));
     let loaded = "return [...document.querySelectorAll('#drawn img')].every((i) => i.naturalWidth)";
     eventually("all figures", || browser.js(loaded).as_bool().unwrap().then_some(()));

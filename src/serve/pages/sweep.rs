@@ -12,6 +12,7 @@ use maud::{Markup, html};
 
 use super::super::act::{About, Verb};
 use super::super::error::Refusal;
+use super::super::forecast;
 use super::super::house::{House, aside};
 use super::super::links;
 use super::super::look::Look;
@@ -38,7 +39,7 @@ pub(in super::super) async fn page(
     let controller = house.who.look().await;
     let roster = house.roster_beside(&name, &controller).await?;
     let at_work = running::read(&house, &roster).await?;
-    let outlook = house.outlook(&roster).await?;
+    let outlook = forecast::of(&house, &roster).await?;
     let title = roster.sweep.name.clone();
     let (body, status) = aside(move || {
         let address = links::sweep(&roster.sweep.name);
