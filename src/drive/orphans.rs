@@ -11,7 +11,7 @@ use super::live::LiveAttempt;
 use super::lock::StateLock;
 use super::names;
 pub use super::recover::Elsewhere;
-use super::recover::{elsewhere, lock_is_held, recover};
+use super::recover::{elsewhere, is_deserted, lock_is_held, recover};
 use crate::exec::{Executor, Force, JobHandle, JobStatus};
 use crate::ids::TrainKey;
 use crate::outcome::StopReason;
@@ -128,7 +128,7 @@ pub async fn open<E: Executor>(
             None => None,
         };
         match seen {
-            Some(JobStatus::Alive) => {
+            Some(JobStatus::Alive) if !is_deserted(store, &row)? => {
                 open.alive.insert(row.train_key);
             }
             // What holds the lock and has no handle yet was started this moment.
@@ -138,7 +138,7 @@ pub async fn open<E: Executor>(
             Some(JobStatus::Gone(_)) if lock_is_held(store, &row.train_key)? => {
                 open.elsewhere.push(elsewhere(store, row).await?);
             }
-            Some(JobStatus::Gone(_)) | None => {
+            Some(JobStatus::Alive | JobStatus::Gone(_)) | None => {
                 open.gone.insert(row.train_key);
             }
         }

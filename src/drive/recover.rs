@@ -165,11 +165,19 @@ async fn find<E: Executor>(
         },
     };
     let exit = match executor.look(std::slice::from_ref(&handle)).await?.first() {
-        Some(JobStatus::Alive) => return Ok(Found::Alive(handle)),
+        Some(JobStatus::Alive) if !is_deserted(store, row)? => return Ok(Found::Alive(handle)),
         Some(JobStatus::Gone(exit)) => *exit,
-        None => Exit::Unseen,
+        Some(JobStatus::Alive) | None => Exit::Unseen,
     };
     Ok(Found::Gone { exit, handle })
+}
+
+/// Returns whether an attempt was begun by a worker that is not at it any more: whoever has claimed it
+/// holds the trial's lock to its end. A copy of a state folder names the workers of the original,
+/// which are at work elsewhere and must be left alone.
+pub(super) fn is_deserted(store: &Store, row: &AttemptRow) -> Result<bool, DriveError> {
+    let claimed = AttemptFolder::at(&row.folder).claim().exists();
+    Ok(claimed && !lock_is_held(store, &row.train_key)?)
 }
 
 /// Whether a worker without a handle told who it is.

@@ -153,10 +153,16 @@ impl Bench {
         let far = JobHandle { pid: 77, start_ticks: 1, boot_id, pid_namespace: None };
         self.note(&row, &far).await;
         std::fs::create_dir_all(&row.folder).unwrap();
+        let lock = self.hold(&row);
+        (row, lock)
+    }
+
+    /// Holds a trial's lock, as its worker does.
+    fn hold(&self, row: &AttemptRow) -> std::fs::File {
         let path = TrialFolder::new(self.folder.path(), &row.train_key).lock();
         let lock = std::fs::File::create(path).unwrap();
         lock.lock().unwrap();
-        (row, lock)
+        lock
     }
 
     async fn note(&self, row: &AttemptRow, handle: &JobHandle) {
@@ -533,6 +539,7 @@ async fn a_worker_without_a_handle_is_found_by_what_it_says() {
     let executor = ScriptedExecutor::new([waits_then(last_words())]);
     let (row, handle) = bench.leave_a_worker(&plan(1), &executor).await;
     let folder = AttemptFolder::at(&row.folder);
+    let _lock = bench.hold(&row);
     folder.take_claim("the worker").unwrap();
     write_events(&folder.events(), &[WorkerEvent::Started(started(&handle))]);
     let (summary, _) = bench
@@ -540,6 +547,19 @@ async fn a_worker_without_a_handle_is_found_by_what_it_says() {
         .await;
     assert_eq!(summary.unwrap().done, 1);
     assert_eq!(executor.calls(), ["launch", "soft"], "no second worker");
+}
+
+#[tokio::test]
+async fn a_worker_of_the_folder_that_this_one_is_a_copy_of_is_left_alone() {
+    let bench = Bench::new().await;
+    let executor = ScriptedExecutor::new([waits_then(last_words()), finishes()]);
+    let (row, handle) = bench.leave_a_worker(&plan(1), &executor).await;
+    bench.note(&row, &handle).await;
+    // The copy has the claim; the lock is on the original.
+    AttemptFolder::at(&row.folder).take_claim("the worker").unwrap();
+    let (summary, _) = bench.run(&plan(1), &executor).await;
+    assert_eq!(summary.done, 1);
+    assert_eq!(executor.calls(), ["launch", "launch"], "neither watched nor stopped");
 }
 
 #[tokio::test]
