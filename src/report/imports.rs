@@ -216,7 +216,7 @@ mod tests {
             settings: labels(at)
                 .axes
                 .iter()
-                .map(|(key, value)| (key.clone(), crate::plan::value_text(value).to_owned()))
+                .map(|(key, value)| (key.clone(), crate::plan::value_text(value)))
                 .collect(),
             value,
             ..row(1, "linear_top1", value)
