@@ -22,6 +22,7 @@ mod palette;
 mod panels;
 mod parallel;
 mod raster;
+mod room;
 mod shades;
 mod svg;
 mod text;

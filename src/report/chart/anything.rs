@@ -1,4 +1,4 @@
-//! Holds curves, bars, courses and costs to their layout whatever they say: any numbers, any
+//! Holds lines, curves, bars, dots, maps, courses and costs to their layout whatever they say: any numbers, any
 //! names, one and two columns.
 
 use proptest::collection::vec;
@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::extremes::faults;
 use crate::report::figure::{
-    Bar, BarFigure, BarRow, CostFigure, CostGroup, CostPoint, CurveFigure, Figure, Heading, Level,
-    Line, Origin, Panel, ParallelAxis, ParallelCourse, ParallelFigure, Point, SpreadForm,
-    SpreadMarks, Tick,
+    Bar, BarFigure, BarRow, CostFigure, CostGroup, CostPoint, CurveFigure, Dot, DotFigure,
+    DotPanel, Figure, Heading, HeatFigure, HeatPanel, Level, Line, LineFigure, Origin, Panel,
+    ParallelAxis, ParallelCourse, ParallelFigure, Point, SpreadForm, SpreadMarks, Square, Tick,
 };
 
 fn number() -> impl Strategy<Value = f64> {
@@ -32,11 +32,6 @@ fn numbers(count: impl Into<proptest::collection::SizeRange>) -> impl Strategy<V
 
 fn name() -> impl Strategy<Value = String> {
     prop_oneof!["[a-zA-Z0-9 ,.+=_-]{1,60}", "[a-zA-Z0-9]{60}", "\\PC{1,60}", Just(String::new())]
-}
-
-/// What our own words on axes are made of.
-fn label() -> impl Strategy<Value = String> {
-    "[a-zA-Z0-9 ,.()%_-]{1,60}"
 }
 
 fn names(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<String>> {
@@ -78,6 +73,101 @@ fn curves() -> impl Strategy<Value = Figure> {
     })
 }
 
+fn lines() -> impl Strategy<Value = Figure> {
+    let of = |ticks: usize| {
+        let point = (number(), option::of((number(), number())), numbers(0..4), any::<[bool; 3]>());
+        let line = (name(), 0..21usize, 0..3usize, vec(point, ticks)).prop_map(
+            |(name, style, origin, points)| {
+                let points = points.into_iter().enumerate().filter(|(_, point)| point.3[0]);
+                let points = points.map(|(at, (y, spread, seeds, [_, diverged, collapsed]))| {
+                    Point { x: at as f64, y, spread, seeds, diverged, collapsed }
+                });
+                let origin = [Origin::Ours, Origin::Paper, Origin::Imported][origin];
+                Line { name, style, origin, points: points.collect() }
+            },
+        );
+        let panel = (name(), vec(line, 1..8), levels())
+            .prop_map(|(y_label, lines, levels)| Panel { y_label, lines, levels });
+        let tick = (name(), option::weighted(0.2, name()));
+        let ticks = vec(tick, ticks).prop_map(|ticks| {
+            let tick = |(at, (label, apart))| Tick { at: at as f64, label, apart };
+            ticks.into_iter().enumerate().map(tick).collect()
+        });
+        (heading(), name(), ticks, spread(), vec(panel, 1..4)).prop_map(
+            |(heading, x_label, ticks, spread, panels)| {
+                Figure::Lines(LineFigure { heading, x_label, ticks, spread, panels })
+            },
+        )
+    };
+    (1..12usize).prop_flat_map(of)
+}
+
+fn dots() -> impl Strategy<Value = Figure> {
+    let of = |(rows, imports): (usize, usize)| {
+        // Ours, the paper's, and those of each import.
+        let value =
+            (option::weighted(0.9, number()), option::of((number(), number())), numbers(0..4));
+        let dot = option::of((value, any::<bool>(), any::<bool>()));
+        let panel = (name(), vec(vec(dot, imports + 2), rows), levels());
+        let panel = panel.prop_map(|(x_label, rows, levels)| {
+            let of = |(row, dots): (usize, Vec<_>)| {
+                let dots = dots.into_iter().enumerate();
+                let dot = move |(place, dot)| {
+                    let ((value, spread, seeds), diverged, collapsed) = dot?;
+                    let origin = match place {
+                        0 => Origin::Ours,
+                        1 => Origin::Paper,
+                        _ => Origin::Imported,
+                    };
+                    let import = usize::checked_sub(place, 2);
+                    let diverged = diverged && origin == Origin::Ours;
+                    Some(Dot { row, value, spread, seeds, origin, import, diverged, collapsed })
+                };
+                dots.filter_map(dot).collect::<Vec<Dot>>()
+            };
+            DotPanel { x_label, dots: rows.into_iter().enumerate().flat_map(of).collect(), levels }
+        });
+        (heading(), vec(name(), rows), spread(), vec(panel, 1..4), vec(name(), imports)).prop_map(
+            |(heading, rows, spread, panels, imports)| {
+                Figure::Dots(DotFigure { heading, rows, spread, panels, imports })
+            },
+        )
+    };
+    (1..12usize, 0..4usize).prop_flat_map(of)
+}
+
+fn maps() -> impl Strategy<Value = Figure> {
+    let of = |(columns, rows): (usize, usize)| {
+        let words = prop_oneof!["[0-9]{2}[.][0-9]", name()];
+        let square = (option::weighted(0.9, number()), words, any::<bool>(), any::<bool>());
+        let panel = (name(), vec(option::weighted(0.9, square), columns * rows));
+        let panel = panel.prop_map(move |(name, squares)| {
+            let square = |(at, square): (usize, Option<_>)| {
+                let (value, words, diverged, collapsed) = square?;
+                let (column, row) = (at % columns, at / columns);
+                Some(Square { column, row, value, words, diverged, collapsed })
+            };
+            let squares = squares.into_iter().enumerate().filter_map(square).collect();
+            HeatPanel { name, squares }
+        });
+        let words = (name(), name(), name());
+        (heading(), words, vec(name(), columns), vec(name(), rows), vec(panel, 1..4)).prop_map(
+            |(heading, (x_label, y_label, value_label), columns, rows, panels)| {
+                Figure::Heat(HeatFigure {
+                    heading,
+                    x_label,
+                    y_label,
+                    value_label,
+                    columns,
+                    rows,
+                    panels,
+                })
+            },
+        )
+    };
+    (1..9usize, 1..9usize).prop_flat_map(of)
+}
+
 fn bars() -> impl Strategy<Value = Figure> {
     let of = |(series, imports): (usize, usize)| {
         let bar = (
@@ -98,7 +188,7 @@ fn bars() -> impl Strategy<Value = Figure> {
             });
         let row = (name(), vec(bar, series)).prop_map(|(name, bars)| BarRow { name, bars });
         let names = (vec(name(), series), vec(name(), imports));
-        (heading(), label(), spread(), names, vec(row, 1..15), any::<bool>()).prop_map(
+        (heading(), name(), spread(), names, vec(row, 1..15), any::<bool>()).prop_map(
             |(heading, x_label, spread, (series, imports), rows, has_published)| {
                 Figure::Bars(BarFigure {
                     heading,
@@ -157,7 +247,22 @@ fn hold(figure: &Figure) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12) })]
+
+    #[test]
+    fn any_lines_keep_their_layout(figure in lines()) {
+        hold(&figure)?;
+    }
+
+    #[test]
+    fn any_dots_keep_their_layout(figure in dots()) {
+        hold(&figure)?;
+    }
+
+    #[test]
+    fn any_maps_keep_their_layout(figure in maps()) {
+        hold(&figure)?;
+    }
 
     #[test]
     fn any_curves_keep_their_layout(figure in curves()) {

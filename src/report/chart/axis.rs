@@ -11,6 +11,8 @@ pub(super) const TICK_SIZE: f64 = 24.0;
 const NOTE_SIZE: f64 = 20.0;
 /// Words keep so far from the edge of the sheet.
 const EDGE: f64 = 8.0;
+/// Words below the axes reach so far over its ends.
+const OVERHANG: f64 = 34.0;
 /// Ticks that may have no words.
 const MOST_BARE_TICKS: usize = 40;
 /// Size of the names of axes.
@@ -79,11 +81,14 @@ impl Frame {
         let face = Typeface::new(Weight::Regular, TICK_SIZE)?;
         let notes = Typeface::new(Weight::Regular, NOTE_SIZE)?;
         canvas.line(&[(self.left, self.bottom), (self.right, self.bottom)], 2.0, INK, None);
+        let (start, end) = self.reach(canvas);
         let (mut free_from, mut notes_free_from) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
         for mark in marks {
             let (x, _) = self.spot(mark.at, self.y.0);
-            let half = face.width(&mark.words) / 2.0;
-            let has_room = x - half >= free_from;
+            let words = face.wrap(&mark.words, (self.right - self.left) / 2.0, 1).remove(0);
+            let half = face.width(&words) / 2.0;
+            let middle = x.min(end - half).max(start + half);
+            let has_room = middle - half >= free_from;
             // A comb of ticks without words tells nothing.
             if has_room || marks.len() <= MOST_BARE_TICKS {
                 canvas.line(&[(x, self.bottom), (x, self.bottom + 8.0)], 2.0, INK, None);
@@ -92,13 +97,12 @@ impl Frame {
                 continue;
             }
             let base = self.bottom + 14.0 + TICK_SIZE;
-            let middle = x.min(canvas.columns.width() - EDGE - half).max(EDGE + half);
-            canvas.words(&mark.words, &face, (middle, base), Anchor::Middle, FAINT_INK);
+            canvas.words(&words, &face, (middle, base), Anchor::Middle, FAINT_INK);
             free_from = middle + half + 14.0;
             let lines = mark.note.as_ref().map(|note| notes.wrap(note, 110.0, 2));
             let lines = lines.unwrap_or_default();
             let half = lines.iter().map(|line| notes.width(line)).fold(0.0, f64::max) / 2.0;
-            let x = x.min(canvas.columns.width() - EDGE - half).max(EDGE + half);
+            let x = x.min(end - half).max(start + half);
             if x - half >= notes_free_from {
                 for (at, line) in lines.iter().enumerate() {
                     let base = base + (at as f64 + 1.0) * (NOTE_SIZE + 4.0);
@@ -110,17 +114,22 @@ impl Frame {
         let noted = marks.iter().any(|mark| mark.note.is_some());
         let below = if noted { 2.0 * (NOTE_SIZE + 4.0) - 12.0 } else { 0.0 };
         let face = Typeface::new(Weight::Regular, LABEL_SIZE)?;
-        let (middle, room) = ((self.left + self.right) / 2.0, self.right - self.left + 70.0);
+        let room = end - start;
         let lines = face.wrap_list(name, room, if noted { 1 } else { 2 });
         // A name wider than the axis stays on the sheet.
         let widest = lines.iter().map(|line| face.width(line)).fold(0.0, f64::max) / 2.0;
-        let (left, right) = canvas.columns.span();
-        let middle = middle.min(right - widest).max(left + widest);
+        let middle = ((self.left + self.right) / 2.0).min(end - widest).max(start + widest);
         for (at, line) in lines.iter().enumerate() {
             let base = self.bottom + 84.0 + below + at as f64 * (LABEL_SIZE + 8.0);
             canvas.words(line, &face, (middle, base), Anchor::Middle, INK);
         }
         Ok(())
+    }
+
+    /// Returns how far words at ticks may reach: over nothing beside the axes, and not off the sheet.
+    fn reach(&self, canvas: &Canvas) -> (f64, f64) {
+        let right = canvas.columns.width() - EDGE;
+        ((self.left - OVERHANG).max(EDGE), (self.right + OVERHANG).min(right))
     }
 }
 

@@ -119,7 +119,7 @@ impl Canvas {
         }
     }
 
-    /// Sets title and subtitle in the left top corner; returns where the next thing may begin.
+    /// Sets title and subtitle, which are lists of facts, in the left top corner; returns where the next thing may begin.
     pub(super) fn heading(&mut self, title: &str, subtitle: &str) -> Result<f64, ChartError> {
         let (margin, mut y) = (self.columns.margin(), self.columns.margin() - 18.0);
         let room = self.columns.width() - 2.0 * margin;
@@ -129,7 +129,7 @@ impl Canvas {
         ];
         for (words, weight, size, color, lines) in parts {
             let face = Typeface::new(weight, size)?;
-            for line in face.wrap(words, room, lines) {
+            for line in face.wrap_list(words, room, lines) {
                 y += size * 1.35;
                 self.words(&line, &face, (margin, y), Anchor::Left, color);
             }

@@ -9,6 +9,7 @@ use super::lines::{RADIUS, collapsed, daggers, spots};
 use super::marker::{self, Fill};
 use super::palette;
 use super::panels::{Panels, y_range};
+use super::room::Room;
 use crate::report::figure::{CurveFigure, Line};
 
 /// Draws a line a setting in each panel.
@@ -28,21 +29,27 @@ pub(super) fn draw(figure: &CurveFigure, columns: Columns) -> Result<Drawing, Ch
             }
             sheet.canvas.line(&spots, 3.0, color, palette::dash(line.style));
         }
+        let mut room = Room::new(&frame, Vec::new());
         for line in &panel.lines {
-            ends(&mut sheet.canvas, &frame, line)?;
+            ends(&mut sheet.canvas, &frame, line, &mut room)?;
         }
     }
     Ok(sheet.done())
 }
 
 /// Marks where the course of what diverged or collapsed ends.
-fn ends(canvas: &mut Canvas, frame: &Frame, line: &Line) -> Result<(), ChartError> {
+fn ends(
+    canvas: &mut Canvas,
+    frame: &Frame,
+    line: &Line,
+    room: &mut Room,
+) -> Result<(), ChartError> {
     let color = palette::color(line.style);
     for point in line.points.iter().filter(|point| point.collapsed) {
         let spot = frame.spot(point.x, point.y);
         marker::draw(canvas, palette::shape(line.style), spot, RADIUS, color, Fill::Crossed);
     }
-    daggers(canvas, frame, line, 0.0)
+    daggers(canvas, frame, line, 0.0, room)
 }
 
 fn entries(figure: &CurveFigure) -> Vec<Entry> {

@@ -7,13 +7,13 @@ use super::columns::Columns;
 use super::legend::{self, Entry, Sample};
 use super::lines::DAGGER;
 use super::marker::{self, Fill};
-use super::palette::{self, FAINT_INK, GRID, INK, Shape, tint};
+use super::palette::{self, Dash, FAINT_INK, GRID, INK, Shape, tint};
 use super::text::{Typeface, Weight};
-use crate::report::figure::{Dot, DotFigure, DotPanel, Origin};
+use crate::report::figure::{Dot, DotFigure, DotPanel, Level, Origin};
 
 const ROW: f64 = 64.0;
 const BELOW: f64 = 130.0;
-const BETWEEN: f64 = 40.0;
+const BETWEEN: f64 = 84.0;
 const RADIUS: f64 = 9.0;
 
 /// Draws the rows.
@@ -88,10 +88,12 @@ fn draw_panel(
         canvas.line(&[(frame.left, y), (frame.right, y)], 1.5, GRID, Some((2.0, 6.0)));
     }
     frame.x_axis(canvas, &marks, &panel.x_label)?;
-    for level in panel.levels.iter().filter(|l| (frame.x.0..frame.x.1).contains(&l.at)) {
+    for (place, level) in panel.levels.iter().enumerate() {
+        if !(frame.x.0..frame.x.1).contains(&level.at) {
+            continue;
+        }
         let (x, _) = frame.spot(level.at, 0.0);
-        let dash = if level.label.is_empty() { None } else { Some((3.0, 6.0)) };
-        canvas.line(&[(x, frame.top), (x, frame.bottom)], 2.0, FAINT_INK, dash);
+        canvas.line(&[(x, frame.top), (x, frame.bottom)], 2.0, FAINT_INK, dash(place, level));
     }
     for dot in &panel.dots {
         draw_dot(canvas, frame, dot)?;
@@ -105,7 +107,8 @@ fn draw_dot(canvas: &mut Canvas, frame: &Frame, dot: &Dot) -> Result<(), ChartEr
         if dot.origin == Origin::Ours {
             let face = Typeface::new(Weight::Regular, TICK_SIZE - 4.0)?;
             let at = ((frame.left + frame.right) / 2.0, row + 7.0);
-            canvas.words("no result", &face, at, Anchor::Middle, FAINT_INK);
+            let dagger = if dot.diverged { DAGGER } else { "" };
+            canvas.words(&format!("no result{dagger}"), &face, at, Anchor::Middle, FAINT_INK);
         }
         return Ok(());
     };
@@ -143,6 +146,12 @@ fn draw_dot(canvas: &mut Canvas, frame: &Frame, dot: &Dot) -> Result<(), ChartEr
     Ok(())
 }
 
+/// Levels with names are dashed, each in its way.
+fn dash(place: usize, level: &Level) -> Dash {
+    const DASHES: [(f64, f64); 3] = [(3.0, 6.0), (12.0, 6.0), (20.0, 8.0)];
+    (!level.label.is_empty()).then(|| DASHES[place % DASHES.len()])
+}
+
 fn entries(figure: &DotFigure) -> Vec<Entry> {
     let dots = || figure.panels.iter().flat_map(|panel| &panel.dots);
     let mut entries = vec![Entry {
@@ -159,9 +168,9 @@ fn entries(figure: &DotFigure) -> Vec<Entry> {
         });
     }
     entries.extend(legend::import_entries(&figure.imports));
-    for level in figure.panels.iter().flat_map(|panel| &panel.levels) {
+    for (place, level) in figure.panels.iter().flat_map(|panel| panel.levels.iter().enumerate()) {
         if !level.label.is_empty() {
-            let sample = Sample::Line(Some((3.0, 6.0)), None);
+            let sample = Sample::Line(dash(place, level), None);
             entries.push(Entry { name: level.label.clone(), color: FAINT_INK, sample });
         }
     }

@@ -18,6 +18,8 @@ const BETWEEN: f64 = 70.0;
 /// Where the squares of a panel are.
 struct Grid {
     left: f64,
+    /// Left end of the names of its rows.
+    start: f64,
     top: f64,
     width: f64,
     height: f64,
@@ -48,8 +50,8 @@ pub(super) fn draw(figure: &HeatFigure, columns: Columns) -> Result<Drawing, Cha
         if place > 0 && column == 0 {
             top += panel_height(figure, height);
         }
-        let left = left + column as f64 * (room + BETWEEN) + numbers;
-        let grid = Grid { left, top: top + 64.0, width, height, room };
+        let start = left + column as f64 * (room + BETWEEN);
+        let grid = Grid { left: start + numbers, start, top: top + 64.0, width, height, room };
         draw_panel(&mut canvas, figure, panel, &rows, &grid, &shades)?;
     }
     let end = top + panel_height(figure, height);
@@ -90,7 +92,7 @@ fn draw_panel(
         format!("{}: {}", panel.name, figure.y_label)
     };
     let above = labels.wrap(&above, grid.room, 1).remove(0);
-    let start = grid.left - names.width(longest(rows)) - 18.0;
+    let (start, end) = (grid.start, grid.start + grid.room);
     canvas.words(&above, &labels, (start, grid.top - 22.0), Anchor::Left, INK);
     for (place, row) in rows.iter().enumerate() {
         let y = bottom - (place as f64 + 0.5) * grid.height + TICK_SIZE * 0.36;
@@ -100,7 +102,8 @@ fn draw_panel(
     for (place, column) in figure.columns.iter().enumerate() {
         let column = names.wrap(column, LARGEST - 10.0, 1).remove(0);
         let (x, half) = (grid.left + (place as f64 + 0.5) * grid.width, names.width(&column) / 2.0);
-        let x = x.min(canvas.columns.width() - 8.0 - half).max(8.0 + half);
+        // Not over those of the next panel.
+        let x = x.min(end - half).max(start + half);
         if x - half >= free_from {
             let at = (x, bottom + 12.0 + TICK_SIZE);
             canvas.words(&column, &names, at, Anchor::Middle, FAINT_INK);
@@ -109,7 +112,7 @@ fn draw_panel(
     }
     let below = labels.wrap(&figure.x_label, grid.room, 1).remove(0);
     let half = labels.width(&below) / 2.0;
-    let middle = (grid.left + whole.0 / 2.0).min(start + grid.room - half).max(start + half);
+    let middle = (grid.left + whole.0 / 2.0).min(end - half).max(start + half);
     canvas.words(&below, &labels, (middle, bottom + 80.0), Anchor::Middle, INK);
     let fits = fits(panel, grid)?;
     for square in &panel.squares {
@@ -118,10 +121,6 @@ fn draw_panel(
         draw_square(canvas, square, (left, top), grid, shades, fits)?;
     }
     Ok(())
-}
-
-fn longest(rows: &[String]) -> &str {
-    rows.iter().max_by_key(|row| row.chars().count()).map_or("", String::as_str)
 }
 
 /// Whether all numbers of a panel fit into their squares; some alone would look like a choice.
@@ -150,6 +149,12 @@ fn draw_square(
     let (right, bottom) = (left + grid.width - gap, top + grid.height - gap);
     let Some(value) = shown(square) else {
         marker::struck(canvas, (left, top), (right, bottom));
+        if square.diverged && grid.height > 2.0 * TICK_SIZE && grid.width > 2.0 * TICK_SIZE {
+            // Clear of the stroke from corner to corner.
+            let at = (left + grid.width * 0.25, top + grid.height * 0.2 + TICK_SIZE * 0.5);
+            let face = Typeface::new(Weight::Regular, TICK_SIZE - 2.0)?;
+            canvas.words(super::lines::DAGGER, &face, at, Anchor::Middle, INK);
+        }
         return Ok(());
     };
     let shade = shades.at(value);

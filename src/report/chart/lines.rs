@@ -8,6 +8,7 @@ use super::legend::{self, BAND, Entry};
 use super::marker::{self, Fill};
 use super::palette::{self, Dash, FAINT_INK, tint};
 use super::panels::{Panels, y_range};
+use super::room::Room;
 use super::text::{Typeface, Weight};
 use crate::report::figure::{Line, LineFigure, Origin, Panel, Point, SpreadForm, Tick};
 
@@ -35,7 +36,9 @@ pub(super) fn draw(figure: &LineFigure, columns: Columns) -> Result<Drawing, Cha
         let frame = sheet.frame(place, x, y_range(panel));
         let canvas = &mut sheet.canvas;
         frame.y_axis(canvas, &panel.y_label)?;
-        levels(canvas, &frame, panel)?;
+        let ink = panel.lines.iter().flat_map(|line| ink(&frame, line, offset(panel, line, form)));
+        let mut room = Room::new(&frame, ink.collect());
+        levels(canvas, &frame, panel, &mut room)?;
         frame.x_axis(canvas, &marks, &figure.x_label)?;
         for line in &panel.lines {
             let place = Place { frame: &frame, offset: offset(panel, line, form), apart: &apart };
@@ -49,7 +52,10 @@ pub(super) fn draw(figure: &LineFigure, columns: Columns) -> Result<Drawing, Cha
         }
         for line in &panel.lines {
             let place = Place { frame: &frame, offset: offset(panel, line, form), apart: &apart };
-            with_markers(canvas, &place, line)?;
+            with_markers(canvas, &place, line);
+        }
+        for line in &panel.lines {
+            daggers(canvas, &frame, line, offset(panel, line, form), &mut room)?;
         }
     }
     Ok(sheet.done())
@@ -82,55 +88,42 @@ fn entries(figure: &LineFigure) -> Vec<Entry> {
     entries
 }
 
-fn levels(canvas: &mut Canvas, frame: &Frame, panel: &Panel) -> Result<(), ChartError> {
+fn levels(
+    canvas: &mut Canvas,
+    frame: &Frame,
+    panel: &Panel,
+    room: &mut Room,
+) -> Result<(), ChartError> {
     let face = Typeface::new(Weight::Regular, LABEL_SIZE - 4.0)?;
     for level in panel.levels.iter().filter(|l| (frame.y.0..frame.y.1).contains(&l.at)) {
         let (_, y) = frame.spot(frame.x.0, level.at);
         let ends = [(frame.left, y), (frame.right, y)];
         canvas.line(&ends, 2.0, FAINT_INK, Some((3.0, 6.0)));
-        let words = free_place(frame, panel, y, face.width(&level.label));
-        canvas.words(&level.label, &face, (words.left, words.base), Anchor::Left, FAINT_INK);
+        let words = face.wrap(&level.label, frame.right - frame.left, 1).remove(0);
+        if let Some(at) = room.take(&face, &words, beside(frame, y, face.width(&words))) {
+            canvas.words(&words, &face, at, Anchor::Left, FAINT_INK);
+        }
     }
     Ok(())
 }
 
-/// Where the words of a level stand.
-struct Words {
-    left: f64,
-    base: f64,
-}
-
-/// The place beside a level where words cover the fewest marks: on the right and above it, if they
-/// are free there.
-fn free_place(frame: &Frame, panel: &Panel, y: f64, width: f64) -> Words {
+/// Places for words beside a level: on the right and above it, if they are free there.
+fn beside(frame: &Frame, y: f64, width: f64) -> [Spot; 4] {
     let (above, below) = (y - 9.0, y + 26.0);
     let (left, right) = (frame.left, frame.right - width);
-    let covered = |words: &Words| {
-        let inside = |(x, y): &Spot| {
-            let across = words.left - 12.0..words.left + width + 12.0;
-            let down = words.base - 28.0..words.base + 14.0;
-            across.contains(x) && down.contains(y)
-        };
-        let ink = panel.lines.iter().flat_map(|line| ink(frame, line)).filter(inside).count();
-        // Words below the axes are covered by its numbers.
-        if words.base > frame.bottom { usize::MAX } else { ink }
-    };
-    let places = [(right, above), (right, below), (left, above), (left, below)];
-    let places = places.map(|(left, base)| Words { left, base });
-    let best = places.into_iter().min_by_key(covered);
-    best.unwrap_or(Words { left: right, base: above })
+    [(right, above), (right, below), (left, above), (left, below)]
 }
 
 /// Spots along a line and its spreads, close enough to tell what would cover them.
-fn ink(frame: &Frame, line: &Line) -> Vec<Spot> {
-    const STEPS: u32 = 24;
+fn ink(frame: &Frame, line: &Line, offset: f64) -> Vec<Spot> {
+    let steps = if line.points.len() > MANY { 2 } else { 24 };
     let along = |a: Spot, b: Spot| {
-        (0..=STEPS).map(move |step| {
-            let share = f64::from(step) / f64::from(STEPS);
+        (0..=steps).map(move |step| {
+            let share = f64::from(step) / f64::from(steps);
             (a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share)
         })
     };
-    let course = spots(frame, line, 0.0);
+    let course = spots(frame, line, offset);
     let lines = course.windows(2).flat_map(|pair| along(pair[0], pair[1]));
     let spreads = line.points.iter().flat_map(|point| {
         let (low, high) = point.spread.unwrap_or((point.y, point.y));
@@ -238,7 +231,7 @@ fn seeds(canvas: &mut Canvas, place: &Place<'_>, line: &Line) {
     }
 }
 
-fn with_markers(canvas: &mut Canvas, place: &Place<'_>, line: &Line) -> Result<(), ChartError> {
+fn with_markers(canvas: &mut Canvas, place: &Place<'_>, line: &Line) {
     let (color, shape) = (palette::color(line.style), palette::shape(line.style));
     let (width, dash, fill) = match line.origin {
         Origin::Ours => (4.0, palette::dash(line.style), Fill::Solid),
@@ -253,20 +246,35 @@ fn with_markers(canvas: &mut Canvas, place: &Place<'_>, line: &Line) -> Result<(
         let fill = if point.collapsed { Fill::Crossed } else { fill };
         marker::draw(canvas, shape, place.spot(point, point.y), radius, color, fill);
     }
-    daggers(canvas, place.frame, line, place.offset)
 }
 
+/// Marks what diverged: above its marker, if that is free there. What has no free place on any side
+/// lies among others with the same mark.
 pub(super) fn daggers(
     canvas: &mut Canvas,
     frame: &Frame,
     line: &Line,
     offset: f64,
+    room: &mut Room,
 ) -> Result<(), ChartError> {
-    let color = palette::color(line.style);
     let face = Typeface::new(Weight::SemiBold, LABEL_SIZE)?;
+    let (width, (height, _)) = (face.width(DAGGER), face.reach());
     for point in line.points.iter().filter(|point| point.diverged) {
-        let (x, y) = frame.spot(point.x, point.y);
-        canvas.words(DAGGER, &face, (x + offset, y - RADIUS - 8.0), Anchor::Middle, color);
+        let (x, y) = spot(frame, point, offset);
+        let around = |far: f64| {
+            let (across, level) = (RADIUS + 5.0 + far * (width + 4.0), y + height / 2.0);
+            let down = far * (height + 8.0);
+            [
+                (x - width / 2.0, y - RADIUS - 8.0 - down),
+                (x + across, level),
+                (x - across - width, level),
+                (x - width / 2.0, y + RADIUS + 8.0 + height + down),
+            ]
+        };
+        let near = room.take(&face, DAGGER, around(0.0));
+        if let Some(at) = near.or_else(|| room.take(&face, DAGGER, around(1.0))) {
+            canvas.words(DAGGER, &face, at, Anchor::Left, palette::color(line.style));
+        }
     }
     Ok(())
 }
@@ -284,13 +292,44 @@ mod tests {
     }
 
     #[test]
+    fn marks_of_what_diverged_at_one_place_are_all_seen() {
+        let frame = Frame {
+            left: 0.0,
+            right: 1000.0,
+            top: 0.0,
+            bottom: 500.0,
+            x: (0.0, 1.0),
+            y: (0.0, 1.0),
+        };
+        let mut canvas = Canvas::new(Columns::Two);
+        let mut room = Room::new(&frame, Vec::new());
+        let mut line = panel(0.5).lines.remove(0);
+        line.points.iter_mut().for_each(|point| point.diverged = true);
+        for _ in 0..8 {
+            daggers(&mut canvas, &frame, &line, 0.0, &mut room).unwrap();
+        }
+        let inner = |mark: &super::super::canvas::Mark| match mark {
+            super::super::canvas::Mark::Words { at, .. } => at.0 < 600.0,
+            _ => false,
+        };
+        assert_eq!(canvas.done(500.0).marks.iter().filter(|mark| inner(mark)).count(), 8);
+    }
+
+    #[test]
     fn words_of_a_level_keep_clear_of_marks() {
         let (left, right) = (0.0, 1000.0);
         let frame = Frame { left, right, top: 0.0, bottom: 500.0, x: (0.0, 1.0), y: (0.0, 1.0) };
-        let left_end = |y| free_place(&frame, &panel(0.45), y, 300.0).left;
-        assert_eq!(left_end(250.0), left);
-        assert_eq!(left_end(20.0), right - 300.0);
-        let low = free_place(&frame, &Panel { lines: Vec::new(), ..panel(0.0) }, 495.0, 300.0);
-        assert!(low.base < 495.0);
+        let face = Typeface::new(Weight::Regular, LABEL_SIZE - 4.0).unwrap();
+        let words = "the words of some level";
+        let width = face.width(words);
+        let place = |panel: &Panel, y| {
+            let ink = panel.lines.iter().flat_map(|line| ink(&frame, line, 0.0));
+            let mut room = Room::new(&frame, ink.collect());
+            room.take(&face, words, beside(&frame, y, width)).unwrap()
+        };
+        let full = panel(0.45);
+        assert_eq!(place(&full, 250.0).0, left);
+        assert_eq!(place(&full, 20.0).0, right - width);
+        assert!(place(&Panel { lines: Vec::new(), ..full }, 495.0).1 < 495.0);
     }
 }

@@ -12,7 +12,9 @@ use crate::report::figure::{ParallelCourse, ParallelFigure};
 
 const ABOVE: f64 = 90.0;
 /// Ends of axes stand this far from the first and last value.
-const AIR: f64 = 30.0;
+const AIR: f64 = 34.0;
+/// Where a setting does not act.
+const IDLE: &str = "–";
 
 /// Where the upright axes are.
 struct Rails {
@@ -102,8 +104,10 @@ fn draw_rails(
     let values = round_marks(rails.values, 6);
     let last = figure.axes.len();
     for (place, axis) in figure.axes.iter().enumerate() {
+        let is_idle = figure.courses.iter().any(|course| course.at.get(place) == Some(&None));
+        let idle = is_idle.then_some((rails.bottom, IDLE));
         let ticks = axis.ticks.iter().map(|tick| (rails.y(tick.at), tick.label.as_str()));
-        rail(canvas, rails, place, &axis.label, ticks)?;
+        rail(canvas, rails, place, &axis.label, idle.into_iter().chain(ticks))?;
     }
     let ticks = values.iter().map(|mark| (rails.value(mark.at), mark.words.as_str()));
     rail(canvas, rails, last, &figure.value_label, ticks)
@@ -133,8 +137,10 @@ fn rail<'w>(
         if y + TICK_SIZE / 2.0 > free_below {
             continue;
         }
-        let words = face.wrap(words, rails.step - 40.0, 1).remove(0);
-        let (left, width) = (x + 12.0, face.width(&words));
+        let left = x + 12.0;
+        let room = (rails.step - 40.0).min(canvas.columns.width() - 8.0 - left);
+        let words = face.wrap(words, room, 1).remove(0);
+        let width = face.width(&words);
         let (high, low) = (y - TICK_SIZE * 0.5, y + TICK_SIZE * 0.5);
         canvas.area(
             &[

@@ -73,12 +73,13 @@ pub(super) fn scale(
         let mut free_from = f64::NEG_INFINITY;
         for mark in round_marks((shades.low, shades.high), 4) {
             let (x, half) = (place(mark.at), face.width(&mark.words) / 2.0);
-            if x - half < free_from {
+            let over = x.min(right - half).max(left + half);
+            if over - half < free_from {
                 continue;
             }
             canvas.line(&[(x, middle + 7.0), (x, middle + 13.0)], 2.0, WHITE, None);
-            canvas.words(&mark.words, &face, (x, base), Anchor::Middle, FAINT_INK);
-            free_from = x + half + 14.0;
+            canvas.words(&mark.words, &face, (over, base), Anchor::Middle, FAINT_INK);
+            free_from = over + half + 14.0;
         }
     } else {
         let words = format!("all {}", short(shades.low));
@@ -88,6 +89,9 @@ pub(super) fn scale(
 }
 
 fn short(value: f64) -> String {
+    if value.abs() >= 1e6 {
+        return format!("{value:.3e}").replace('-', "−");
+    }
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').replacen('-', "−", 1)
 }

@@ -99,8 +99,9 @@ impl Typeface {
             }
         }
         let done: Vec<String> = done.into_iter().map(|line| line.trim_end().to_owned()).collect();
-        let fits = done.len() <= lines && done.iter().all(|line| self.width(line) <= width);
-        if fits && !done.is_empty() { done } else { self.wrap(text, width, lines) }
+        let wrapped = self.wrap(text, width, lines);
+        let fits = done.len() <= wrapped.len() && done.iter().all(|line| self.width(line) <= width);
+        if fits && !done.is_empty() { done } else { wrapped }
     }
 
     fn cut(&self, line: String, width: f64) -> String {
@@ -127,7 +128,6 @@ impl Typeface {
     }
 
     /// Returns how high capitals reach above the base line, and letters below it.
-    #[cfg(test)]
     pub(super) fn reach(&self) -> (f64, f64) {
         (self.size * 0.73, self.size * 0.21)
     }
