@@ -18,10 +18,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 /// Rows that wait for whoever reads them: sqlx's own 50 make two threads take turns all the time.
 const ROWS: usize = 4096;
 
-/// KiB of the file that a reader keeps: it asks several things of the same rows, one after the
-/// other. SQLite's own 2 MiB do not hold a large sweep.
-const READER_KEEPS: &str = "-65536";
-
 /// Pages that the write-ahead log holds before they are moved into the file, which waits for the disk
 /// twice: 16 MB rather than SQLite's own 4.
 const LOG_PAGES: &str = "4000";
@@ -81,10 +77,7 @@ impl Store {
         if !file.exists() {
             return Ok(None);
         }
-        let options = SqliteConnectOptions::new()
-            .filename(&file)
-            .read_only(true)
-            .pragma("cache_size", READER_KEEPS);
+        let options = SqliteConnectOptions::new().filename(&file).read_only(true);
         let store = match Self::look_into(options.clone(), &state, &file).await {
             // SQLite keeps a file of shared memory beside the database, which it cannot make in a
             // folder that is read-only or on a disk that is full.
