@@ -6,6 +6,8 @@
 --   * Few trials are held or pardoned, and every list asks which. The index holds just those.
 
 ALTER TABLE trial ADD COLUMN seed INTEGER;
-UPDATE trial SET seed = spec_json ->> '$.seed' WHERE json_valid(spec_json);
+-- A spec that tells none keeps none, and its sweep alone cannot be read.
+UPDATE trial SET seed = spec_json ->> '$.seed'
+WHERE CASE WHEN json_valid(spec_json) THEN typeof(spec_json ->> '$.seed') = 'integer' END;
 
 CREATE INDEX trial_wished ON trial (id) WHERE held_ms IS NOT NULL OR pardoned > 0;

@@ -64,7 +64,12 @@ pub fn write_together(
         aside.persist(&path).map_err(|error| failed(&path)(error.error))?;
     }
     for path in gone.iter().map(|name| folder.join(name)) {
-        fs::remove_file(&path).map_err(failed(&path))?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(&path)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
     }
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))
 }

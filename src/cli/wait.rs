@@ -64,7 +64,8 @@ pub(super) fn run(args: &WaitArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
             }
             Standing::Over { failed: 0 } => (ExitCode::Success, phrase(&target) + " done"),
             Standing::Over { failed } => {
-                let over = target.trials.len() - failed;
+                let over = target.trials.iter().filter(|trial| trial.state == TrialState::Done);
+                let over = over.count();
                 let text = format!("{}: {over} done, {failed} failed", phrase(&target));
                 (ExitCode::TrialsFailed, text)
             }

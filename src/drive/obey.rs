@@ -60,18 +60,16 @@ impl<E: Executor> Run<'_, E> {
         self.stop(how).await?;
         let plan = self.plan;
         let planned = |trial: &TrainKey| plan.trials.iter().any(|other| other.train_key == *trial);
-        Ok(Answer::Stopping { asked, elsewhere: self.elsewhere(planned)? })
+        Ok(Answer::Stopping { asked, elsewhere: self.elsewhere(planned) })
     }
 
-    /// Returns those attempts of such trials that are out of reach and still alive.
-    fn elsewhere(&self, chosen: impl Fn(&TrainKey) -> bool) -> Result<Vec<Elsewhere>, DriveError> {
-        let mut alive = Vec::new();
-        for elsewhere in self.elsewhere.iter().filter(|elsewhere| chosen(&elsewhere.trial)) {
-            if lock_is_held(self.store, &elsewhere.trial)? {
-                alive.push(elsewhere.clone());
-            }
-        }
-        Ok(alive)
+    /// Returns those attempts of such trials that are out of reach and still alive, as far as their
+    /// locks tell.
+    fn elsewhere(&self, chosen: impl Fn(&TrainKey) -> bool) -> Vec<Elsewhere> {
+        let is_alive = |far: &&Elsewhere| {
+            chosen(&far.trial) && lock_is_held(self.store, &far.trial).unwrap_or(true)
+        };
+        self.elsewhere.iter().filter(is_alive).cloned().collect()
     }
 
     async fn stop_some(&mut self, trials: &[TrainKey], how: StopHow) -> Result<Answer, DriveError> {
@@ -85,7 +83,7 @@ impl<E: Executor> Run<'_, E> {
         for job in live {
             self.give(Input::StopJob { job, manner }).await?;
         }
-        Ok(Answer::Stopping { asked, elsewhere: self.elsewhere(|trial| trials.contains(trial))? })
+        Ok(Answer::Stopping { asked, elsewhere: self.elsewhere(|trial| trials.contains(trial)) })
     }
 
     async fn edit(&mut self, edit: Edit) -> Result<Answer, DriveError> {

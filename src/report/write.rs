@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::chart::{self, Columns};
 use super::page::{self, Pictures};
 use super::{Figure, Report, html, latex, leftover, png_text};
@@ -113,7 +115,8 @@ pub fn write(
     }
     let files = files(report, formats, columns)?;
     let drawn: Vec<&str> = figures(report).map(|(file, _)| file.as_str()).collect();
-    let gone = leftover::left(folder, &drawn);
+    let gone =
+        if replaces_all(folder, formats) { leftover::left(folder, &drawn) } else { Vec::new() };
     write_together(folder, &files, &gone)
         .map_err(|Unwritten { path, source }| WriteError::Io { path, source })?;
     let paths = |names: Vec<String>| names.into_iter().map(|name| folder.join(name)).collect();
@@ -121,62 +124,81 @@ pub fn write(
     Ok(Written { files: paths(files), removed: paths(gone) })
 }
 
-/// Returns the names of a report's files and what they hold.
+/// Returns whether these formats draw figures, and set anew whatever in the folder shows or lists those
+/// of the report before.
+fn replaces_all(folder: &Path, formats: &[Format]) -> bool {
+    let draws = [Format::Png, Format::Svg].iter().any(|format| formats.contains(format));
+    let shows = [("report.md", Format::Markdown), ("figures.json", Format::Json)];
+    draws
+        && shows
+            .iter()
+            .all(|(file, format)| formats.contains(format) || !folder.join(file).exists())
+}
+
+/// Names of files and what they hold.
+type Files = Vec<(String, Vec<u8>)>;
+
+/// Returns a report's files.
 pub(super) fn files(
     report: &Report,
     formats: &[Format],
     columns: Columns,
-) -> Result<Vec<(String, Vec<u8>)>, WriteError> {
+) -> Result<Files, WriteError> {
     let drawn = [Format::Png, Format::Svg].into_iter().find(|format| formats.contains(format));
     let pictures = drawn.map_or(Pictures::Omitted, |format| Pictures::Linked(format.name()));
+    // Each by itself: of a large sweep the page, the charts and the rows take about the same time.
+    let of_each: Result<Vec<Files>, WriteError> =
+        formats.par_iter().map(|format| of_format(report, *format, pictures, columns)).collect();
+    Ok(of_each?.concat())
+}
+
+fn of_format(
+    report: &Report,
+    format: Format,
+    pictures: Pictures,
+    columns: Columns,
+) -> Result<Files, WriteError> {
     let words = report.provenance.entries();
-    let mut files = Vec::new();
-    for format in formats {
-        match format {
-            Format::Markdown => {
-                let page = page::markdown(report, pictures);
-                files.push(("report.md".to_owned(), page.into_bytes()));
-            }
-            Format::Html => {
-                let page = html::page(report).map_err(|source| WriteError::Chart {
-                    file: "index.html".to_owned(),
-                    source,
-                })?;
-                files.push(("index.html".to_owned(), page.into_bytes()));
-            }
-            Format::Tex => files.push(("tables.tex".to_owned(), latex::page(report).into_bytes())),
-            Format::Png => {
-                for (file, figure) in figures(report) {
-                    let bytes = chart::png(figure, columns)
-                        .map_err(|source| WriteError::Chart { file: file.clone(), source })?;
-                    let bytes = png_text::with(&bytes, &words);
-                    files.push((format!("{file}.png"), bytes));
-                }
-            }
-            Format::Svg => {
-                for (file, figure) in figures(report) {
-                    let text = chart::svg(figure, columns)
-                        .map_err(|source| WriteError::Chart { file: file.clone(), source })?;
-                    let text = report.provenance.within_svg(&text);
-                    files.push((format!("{file}.svg"), text.into_bytes()));
-                }
-            }
-            Format::Csv => {
-                files.push(("results.csv".to_owned(), report.records.to_csv()?));
-                // CSV has no comments that its readers skip.
-                let provenance = format!("{:#}\n", report.provenance.to_json());
-                files.push(("provenance.json".to_owned(), provenance.into_bytes()));
-            }
-            Format::Json => {
-                files.push(("results.json".to_owned(), report.records.to_json().into_bytes()));
-                files.push(("figures.json".to_owned(), report.figures_json().into_bytes()));
-            }
-            Format::Rows => {
-                files.push(("rows.jsonl".to_owned(), report.rows.clone().into_bytes()));
-            }
+    let one = |name: &str, bytes: Vec<u8>| vec![(name.to_owned(), bytes)];
+    Ok(match format {
+        Format::Markdown => one("report.md", page::markdown(report, pictures).into_bytes()),
+        Format::Html => {
+            let failed = |source| WriteError::Chart { file: "index.html".to_owned(), source };
+            one("index.html", html::page(report).map_err(failed)?.into_bytes())
         }
-    }
-    Ok(files)
+        Format::Tex => one("tables.tex", latex::page(report).into_bytes()),
+        Format::Png => each_figure(report, |file, figure| {
+            let bytes = chart::png(figure, columns)?;
+            Ok((format!("{file}.png"), png_text::with(&bytes, &words)))
+        })?,
+        Format::Svg => each_figure(report, |file, figure| {
+            let text = report.provenance.within_svg(&chart::svg(figure, columns)?);
+            Ok((format!("{file}.svg"), text.into_bytes()))
+        })?,
+        Format::Csv => {
+            // CSV has no comments that its readers skip.
+            let provenance = format!("{:#}\n", report.provenance.to_json());
+            vec![
+                ("results.csv".to_owned(), report.records.to_csv()?),
+                ("provenance.json".to_owned(), provenance.into_bytes()),
+            ]
+        }
+        Format::Json => vec![
+            ("results.json".to_owned(), report.records.to_json().into_bytes()),
+            ("figures.json".to_owned(), report.figures_json().into_bytes()),
+        ],
+        Format::Rows => one("rows.jsonl", report.rows.clone().into_bytes()),
+    })
+}
+
+fn each_figure(
+    report: &Report,
+    draw: impl Fn(&str, &Figure) -> Result<(String, Vec<u8>), chart::ChartError>,
+) -> Result<Files, WriteError> {
+    let one = |(file, figure): (&String, &Figure)| {
+        draw(file, figure).map_err(|source| WriteError::Chart { file: file.clone(), source })
+    };
+    figures(report).map(one).collect()
 }
 
 /// The figures with their file names.
@@ -261,6 +283,8 @@ mod tests {
         std::fs::write(at("accuracy-by-batch-size.svg"), "<svg>mine</svg>").unwrap();
         std::fs::write(at("accuracy-by-batch-size.txt"), "notes").unwrap();
         let after = build(&samples::tau_sweep()).unwrap();
+        let rows = write(&after, folder.path(), &[Format::Csv], Columns::Two).unwrap();
+        assert_eq!(rows.removed, Vec::<PathBuf>::new(), "what lists them stays as it was");
         let drawings = [Format::Svg, Format::Json];
         let second = write(&after, folder.path(), &drawings, Columns::Two).unwrap();
         let gone = before.figures.iter().map(|figure| &figure.heading().file);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::error::Refusal;
@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError};
 /// A report, or why there is none yet.
 pub(super) struct Drawing {
     pub(super) report: Result<Report, String>,
-    /// Another one where the rows are others.
+    /// Another one where the rows are others, or the program that draws them.
     pub(super) edition: String,
     /// Its figures as far as they were asked for.
     figures: std::sync::Mutex<HashMap<(String, Width), Arc<str>>>,
@@ -35,12 +35,14 @@ pub(super) enum Width {
 }
 
 impl Drawing {
-    fn of(report: Result<Report, String>) -> Self {
-        let rows = match &report {
-            Ok(report) => &report.rows,
-            Err(why) => why,
+    fn of(mut report: Result<Report, String>) -> Self {
+        // The rows tell one from another, and are let go: of a large sweep they are most of it.
+        let rows = match &mut report {
+            Ok(report) => std::mem::take(&mut report.rows),
+            Err(why) => why.clone(),
         };
-        let edition = blake3::hash(rows.as_bytes()).to_hex()[..16].to_owned();
+        let told = [env!("CARGO_PKG_VERSION"), env!("BYOL_SWEEP_COMMIT"), &rows].join("\n");
+        let edition = blake3::hash(told.as_bytes()).to_hex()[..16].to_owned();
         Self { report, edition, figures: std::sync::Mutex::default() }
     }
 
@@ -118,16 +120,29 @@ pub(super) async fn of(house: &House, name: &str) -> Result<Arc<Drawing>, Refusa
     let roster = house.roster(name).await?;
     let slot = house.drawings.slot(name);
     // Held while the first one is drawn, so that many who ask at once have it drawn once.
-    let mut kept = slot.lock().await;
-    let Some(known) = &mut *kept else {
-        let first = draw(house, roster, None).await?;
-        return Ok(Arc::clone(&kept.insert(first).drawing));
+    let mut kept = Arc::clone(&slot).lock_owned().await;
+    let Some(known) = kept.as_mut() else {
+        return first(house, roster, kept).await;
     };
     if known.next == Next::Nothing && !known.roster.ended_like(&roster) {
         known.next = Next::Anew;
         tokio::spawn(anew(house.clone(), name.to_owned(), Arc::clone(&slot), known.due));
     }
     Ok(Arc::clone(&known.drawing))
+}
+
+/// Draws a sweep's report. Whoever asked may leave meanwhile, and ask again: it is drawn once.
+async fn first(
+    house: &House,
+    roster: Arc<Roster>,
+    mut kept: OwnedMutexGuard<Option<Kept>>,
+) -> Result<Arc<Drawing>, Refusal> {
+    let house = house.clone();
+    let drawing = tokio::spawn(async move {
+        let first = draw(&house, roster, None).await?;
+        Ok(Arc::clone(&kept.insert(first).drawing))
+    });
+    drawing.await.map_err(|error| Refusal::internal(&error))?
 }
 
 /// Draws a sweep's report anew as soon as it may be.

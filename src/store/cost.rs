@@ -109,7 +109,15 @@ impl Store {
         .map_err(self.sql())?
         .into_iter()
         .collect();
-        sums.into_iter().map(|(alike, sum)| past(alike, &sum, &specs[&sum.trial])).collect()
+        let one = |(alike, sum): (Alike, Sum)| match specs.get(&sum.trial) {
+            Some(spec) => past(alike, &sum, spec),
+            None => Err(StoreError::BadValue {
+                column: "spec_json",
+                of: format!("a trial of group {}", alike.group_key),
+                cause: "it is not there any more".to_owned(),
+            }),
+        };
+        sums.into_iter().map(one).collect()
     }
 
     /// Returns the time that attempts of these trials took, up to `now_ms` for those alive.

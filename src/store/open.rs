@@ -18,20 +18,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 /// Rows that wait for whoever reads them: sqlx's own 50 make two threads take turns all the time.
 const ROWS: usize = 4096;
 
-/// KiB of the file that a reader keeps: it asks several things of the same rows, one after the
-/// other. SQLite's own 2 MiB do not hold a large sweep.
-const READER_KEEPS: &str = "-65536";
-
 /// Pages that the write-ahead log holds before they are moved into the file, which waits for the disk
 /// twice: 16 MB rather than SQLite's own 4.
 const LOG_PAGES: &str = "4000";
-
-/// Connections of a store that is written: the order of its transactions is that of the calls.
-const WRITER: u32 = 1;
-
-/// Connections of a store that is only read, each with a thread: what is asked together is answered
-/// together.
-const READERS: u32 = 4;
 
 /// How long a statement waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
@@ -60,7 +49,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .pragma("wal_autocheckpoint", LOG_PAGES)
             .synchronous(SqliteSynchronous::Full);
-        let pool = connect(options, WRITER).await.map_err(|error| explain(file.clone(), error))?;
+        let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
         let store = Self { pool, state, author: None };
         failpoint::reach(Point::StoreUnmigrated);
         store.migrate(&file).await?;
@@ -81,10 +70,7 @@ impl Store {
         if !file.exists() {
             return Ok(None);
         }
-        let options = SqliteConnectOptions::new()
-            .filename(&file)
-            .read_only(true)
-            .pragma("cache_size", READER_KEEPS);
+        let options = SqliteConnectOptions::new().filename(&file).read_only(true);
         let store = match Self::look_into(options.clone(), &state, &file).await {
             // SQLite keeps a file of shared memory beside the database, which it cannot make in a
             // folder that is read-only or on a disk that is full.
@@ -104,8 +90,7 @@ impl Store {
         state: &Path,
         file: &Path,
     ) -> Result<Option<Self>, StoreError> {
-        let pool =
-            connect(options, READERS).await.map_err(|error| explain(file.to_owned(), error))?;
+        let pool = connect(options).await.map_err(|error| explain(file.to_owned(), error))?;
         let store = Self { pool, state: state.to_owned(), author: None };
         Ok(store.is_migrated(file).await?.then_some(store))
     }
@@ -127,7 +112,7 @@ impl Store {
     pub async fn in_memory_for(state_dir: &Path) -> Result<Self, StoreError> {
         let file = PathBuf::from(":memory:");
         let options = SqliteConnectOptions::new().filename(&file).in_memory(true);
-        let pool = connect(options, WRITER).await.map_err(|error| explain(file.clone(), error))?;
+        let pool = connect(options).await.map_err(|error| explain(file.clone(), error))?;
         let store = Self { pool, state: state_dir.to_owned(), author: None };
         store.migrate(&file).await?;
         Ok(store)
@@ -202,12 +187,9 @@ fn absolute(state_dir: &Path) -> Result<PathBuf, StoreError> {
         .map_err(|source| StoreError::Folder { path: state_dir.to_owned(), source })
 }
 
-/// One connection that lives as long as the store: an in-memory database is gone with it, and a
-/// single writer needs no other.
-async fn connect(
-    options: SqliteConnectOptions,
-    connections: u32,
-) -> Result<SqlitePool, sqlx::Error> {
+/// One connection that lives as long as the store: an in-memory database is gone with it, the number
+/// that tells of changes is its own, and what is asked together is answered from one file.
+async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     // Slow statements would be warned of with their whole text, thousands of values long.
     let options = options
         .foreign_keys(true)
@@ -215,7 +197,7 @@ async fn connect(
         .row_buffer_size(ROWS)
         .disable_statement_logging();
     SqlitePoolOptions::new()
-        .max_connections(connections)
+        .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)

@@ -147,7 +147,9 @@ impl Store {
                  CROSS JOIN made ON made.id = a.invocation_id
                  GROUP BY made.first)
              SELECT i.provenance_json ->> '$.worker', used.trials
-             FROM used JOIN invocation i ON i.id = used.first
+             FROM used
+             JOIN attempt a ON a.id = used.attempt
+             JOIN invocation i ON i.id = a.invocation_id
              ORDER BY used.attempt",
         )
         .bind(key_list(trials))

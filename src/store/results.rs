@@ -1,6 +1,6 @@
 //! Measured values out of the store: what reports and estimates need.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::columns::{key_list, once, to_json, word};
 use super::rows::{Finals, NoteRow, Series};
@@ -87,13 +87,13 @@ impl Store {
     ) -> Result<Vec<Finals>, StoreError> {
         let asked = once(trials);
         // The place in the list is told for each row, and not the key: there are several a trial.
-        let mut rows: Vec<(i64, u32, String, f64)> = sqlx::query_as(
+        let mut rows: Vec<(i64, u32, Option<String>, Option<f64>)> = sqlx::query_as(
             "SELECT asked.key, a.number, e.name, e.value
              FROM json_each(?) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
              CROSS JOIN attempt a
                  ON a.trial_id = t.id AND a.eval_key = ? AND a.outcome = 'finished'
-             CROSS JOIN evaluation e ON e.attempt_id = a.id",
+             LEFT JOIN evaluation e ON e.attempt_id = a.id",
         )
         .bind(to_json(&asked))
         .bind(protocol.as_str())
@@ -101,12 +101,13 @@ impl Store {
         .await
         .map_err(self.sql())?;
         rows.sort_by_key(|(place, number, _, _)| (*place, *number));
-        let of_one = |rows: &[(i64, u32, String, f64)]| {
+        let of_one = |rows: &[(i64, u32, Option<String>, Option<f64>)]| {
             let (place, highest, _, _) = rows.last()?;
             let train_key = (*asked.get(usize::try_from(*place).ok()?)?).clone();
             let counting = rows.iter().filter(|(_, number, _, _)| number == highest);
-            let values = counting.map(|(_, _, name, value)| (name.clone(), *value)).collect();
-            Some(Finals { train_key, values })
+            let values: BTreeMap<String, f64> =
+                counting.filter_map(|(_, _, name, value)| name.clone().zip(*value)).collect();
+            (!values.is_empty()).then_some(Finals { train_key, values })
         };
         Ok(rows.chunk_by(|one, next| one.0 == next.0).filter_map(of_one).collect())
     }

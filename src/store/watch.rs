@@ -57,11 +57,13 @@ impl Store {
             .fetch_one(&self.pool)
             .await
             .map_err(self.sql())?;
-        let alive = sqlx::query_scalar("SELECT id FROM attempt WHERE outcome IS NULL AND id <= ?")
-            .bind(newest.unwrap_or(0))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.sql())?;
+        let alive = sqlx::query_scalar(
+            "SELECT id FROM attempt WHERE outcome IS NULL AND id <= ? ORDER BY id",
+        )
+        .bind(newest.unwrap_or(0))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(self.sql())?;
         Ok(Seen { newest: newest.unwrap_or(0), alive })
     }
 

@@ -1,5 +1,6 @@
 //! The figures and tables of the report, as they stand.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -53,7 +54,7 @@ pub(in super::super) struct Edition {
 pub(in super::super) async fn file(
     State(house): State<House>,
     Path((name, file)): Path<(String, String)>,
-    Query(Edition { v }): Query<Edition>,
+    edition: Result<Query<Edition>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let missing = || {
         Refusal::not_found(
@@ -63,8 +64,9 @@ pub(in super::super) async fn file(
     };
     let drawing = drawing::of(&house, &name).await?;
     // Browsers may keep what is asked for by its edition, and nothing else.
+    let asked = edition.map(|Query(Edition { v })| v).unwrap_or_default();
     let keep =
-        if v == drawing.edition { "private, max-age=31536000, immutable" } else { "no-store" };
+        if asked == drawing.edition { "private, max-age=31536000, immutable" } else { "no-store" };
     let of = |(ending, width)| Some((file.strip_suffix(ending)?.to_owned(), width));
     let (stem, width) = ENDINGS.into_iter().find_map(of).ok_or_else(missing)?;
     let svg = aside(move || drawing.figure(&stem, width)).await?.ok_or_else(missing)??;
@@ -76,7 +78,7 @@ fn text(report: &Report) -> Markup {
     html! {
         @if let Some(notice) = &report.text.notice { p.fault { (notice) } }
         ul.points { @for sentence in &report.text.summary { li { (sentence) } } }
-        p.muted { "Drawn from the trials that ended, and drawn anew when more do." }
+        p.muted { "Drawn from what the trials told so far, and drawn anew when more of them end." }
     }
 }
 
