@@ -390,27 +390,78 @@ mod tests {
         }
     }
 
+    /// The same with everything diverged, and with imports beside bars.
+    fn marked(mut figure: Figure) -> Figure {
+        match &mut figure {
+            Figure::Lines(figure) => {
+                let lines = figure.panels.iter_mut().flat_map(|panel| &mut panel.lines);
+                lines.flat_map(|line| &mut line.points).for_each(|point| point.diverged = true);
+            }
+            Figure::Bars(figure) => {
+                figure.imports = vec!["one".to_owned(), "another".to_owned()];
+                for bar in figure.rows.iter_mut().flat_map(|row| &mut row.bars) {
+                    bar.diverged = true;
+                    bar.imported = vec![bar.value.map(|v| v * 0.8), bar.value.map(|v| v * 0.5)];
+                }
+            }
+            Figure::Dots(figure) => {
+                let dots = figure.panels.iter_mut().flat_map(|panel| &mut panel.dots);
+                dots.for_each(|dot| dot.diverged = true);
+            }
+            Figure::Heat(figure) => {
+                let squares = figure.panels.iter_mut().flat_map(|panel| &mut panel.squares);
+                squares.for_each(|square| square.diverged = true);
+            }
+            Figure::Curves(_)
+            | Figure::Views(_)
+            | Figure::Embedding(_)
+            | Figure::Neighbours(_)
+            | Figure::Parallel(_)
+            | Figure::Cost(_) => {}
+        }
+        figure
+    }
+
     /// To look at: `BYOL_SWEEP_CHARTS=/tmp/charts cargo test keep_all_charts -- --ignored`.
     #[test]
     #[ignore = "writes pictures for people to look at"]
     fn keep_all_charts() {
-        let folder = std::path::PathBuf::from(std::env::var_os("BYOL_SWEEP_CHARTS").unwrap());
         let shown = [
             samples::with_exhibits(samples::removal_sweep()),
             samples::with_exhibits(samples::collapsed_sweep()),
             samples::with_exhibits(samples::wide_arms()),
         ];
         for gathered in samples::all().into_iter().chain(shown) {
-            for (figure, columns) in in_all_widths(all_figures(&gathered)) {
-                let name = format!("{}-{}", gathered.sweep.name, figure.heading().file);
-                let name = format!("{name}-{columns:?}.png");
-                let bytes = png(&figure, columns).unwrap();
-                std::fs::write(folder.join(&name), &bytes).unwrap();
-                let whole = image::load_from_memory(&bytes).unwrap();
-                let (width, height) = (whole.width() / 2, whole.height() / 2);
-                let half = whole.resize(width, height, image::imageops::FilterType::Triangle);
-                half.save(folder.join(format!("half-{name}"))).unwrap();
-            }
+            keep(&gathered.sweep.name, all_figures(&gathered));
+        }
+    }
+
+    #[test]
+    #[ignore = "writes pictures for people to look at"]
+    fn keep_marked_charts() {
+        let all = [
+            samples::batch_sweep(),
+            samples::collapsed_sweep(),
+            samples::augmentation_sweep(2),
+            samples::depth_sweep(),
+            samples::variants_sweep(),
+        ];
+        for gathered in all {
+            let first = all_figures(&gathered).remove(0);
+            keep(&format!("marked-{}", gathered.sweep.name), vec![marked(first)]);
+        }
+    }
+
+    fn keep(sweep: &str, figures: Vec<Figure>) {
+        let folder = std::path::PathBuf::from(std::env::var_os("BYOL_SWEEP_CHARTS").unwrap());
+        for (figure, columns) in in_all_widths(figures) {
+            let name = format!("{sweep}-{}-{columns:?}.png", figure.heading().file);
+            let bytes = png(&figure, columns).unwrap();
+            std::fs::write(folder.join(&name), &bytes).unwrap();
+            let whole = image::load_from_memory(&bytes).unwrap();
+            let (width, height) = (whole.width() / 2, whole.height() / 2);
+            let half = whole.resize(width, height, image::imageops::FilterType::Triangle);
+            half.save(folder.join(format!("half-{name}"))).unwrap();
         }
     }
 }

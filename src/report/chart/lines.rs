@@ -17,6 +17,8 @@ pub(super) const PAPER_DASH: Dash = Some((12.0, 10.0));
 
 /// Of markers.
 pub(super) const RADIUS: f64 = 9.5;
+/// From a mean to the dots of its seeds.
+const BESIDE: f64 = 16.0;
 /// From here on, the points of a line have small markers and no dots for their seeds.
 const MANY: usize = 60;
 /// Marks what diverged.
@@ -114,10 +116,11 @@ fn beside(frame: &Frame, y: f64, width: f64) -> [Spot; 4] {
     [(right, above), (right, below), (left, above), (left, below)]
 }
 
-/// Spots along a line and its spreads, close enough to tell what would cover them.
+/// Spots along a line, its spreads and seeds, close enough to tell what would cover them.
 fn ink(frame: &Frame, line: &Line, offset: f64) -> Vec<Spot> {
-    let steps = if line.points.len() > MANY { 2 } else { 24 };
+    let most = if line.points.len() > MANY { 2.0 } else { 48.0 };
     let along = |a: Spot, b: Spot| {
+        let steps = ((b.0 - a.0).hypot(b.1 - a.1) / 12.0).ceil().clamp(1.0, most) as u32;
         (0..=steps).map(move |step| {
             let share = f64::from(step) / f64::from(steps);
             (a.0 + (b.0 - a.0) * share, a.1 + (b.1 - a.1) * share)
@@ -125,11 +128,19 @@ fn ink(frame: &Frame, line: &Line, offset: f64) -> Vec<Spot> {
     };
     let course = spots(frame, line, offset);
     let lines = course.windows(2).flat_map(|pair| along(pair[0], pair[1]));
+    let at = |point: &Point, y: f64| spot(frame, &Point::plain(point.x, y), offset);
     let spreads = line.points.iter().flat_map(|point| {
         let (low, high) = point.spread.unwrap_or((point.y, point.y));
-        along(frame.spot(point.x, low), frame.spot(point.x, high))
+        along(at(point, low), at(point, high))
     });
-    lines.chain(spreads).collect()
+    let seeds = line.points.iter().filter(|_| line.points.len() <= MANY).flat_map(|point| {
+        let beside = |seed: &f64| {
+            let (x, y) = at(point, *seed);
+            (x + BESIDE, y)
+        };
+        point.seeds.iter().map(beside)
+    });
+    lines.chain(spreads).chain(seeds).collect()
 }
 
 /// Lines at the same setting stand a little apart, so that their whiskers do not cover each other.
@@ -226,7 +237,7 @@ fn seeds(canvas: &mut Canvas, place: &Place<'_>, line: &Line) {
     for point in &line.points {
         for seed in &point.seeds {
             let (x, y) = place.spot(point, *seed);
-            canvas.disc((x + 16.0, y), 3.5, tint(palette::color(line.style), 0.55));
+            canvas.disc((x + BESIDE, y), 3.5, tint(palette::color(line.style), 0.55));
         }
     }
 }

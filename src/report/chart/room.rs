@@ -6,7 +6,7 @@ use super::canvas::Spot;
 use super::text::Typeface;
 
 /// Words keep so far from ink where they can.
-const AIR: f64 = 11.0;
+const AIR: f64 = 8.0;
 
 /// A rectangle.
 struct Area {
