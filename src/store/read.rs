@@ -10,6 +10,7 @@ use super::rows::{AttemptRow, Known, SweepRow, TrialRow};
 use super::standing::{Facts, Kept, stand, stop_early};
 use super::{Store, StoreError};
 use crate::ids::{EvalKey, GroupKey, TrainKey};
+use crate::plan::Label;
 use crate::protocol::Started;
 use crate::spec::run::RunSpec;
 
@@ -142,15 +143,25 @@ impl Store {
             }
         }
         let mut trials = Vec::with_capacity(records.len());
+        // Trials of a cell have the same labels.
+        let mut read: HashMap<String, Vec<Label>> = HashMap::new();
         for (record, known) in records.into_iter().zip(all_known) {
             let name = || format!("trial {}", record.train_key);
+            let labels = match read.get(&record.labels_json) {
+                Some(labels) => labels.clone(),
+                None => {
+                    let labels: Vec<Label> = json("labels_json", &record.labels_json, name)?;
+                    read.insert(record.labels_json.clone(), labels.clone());
+                    labels
+                }
+            };
             let (Some(seed), Some(run)) = (record.seed, runs.get(&record.group_key)) else {
                 let cause = "it has no seed".to_owned();
                 return Err(StoreError::BadValue { column: "spec_json", of: name(), cause });
             };
             trials.push(TrialRow {
                 run: RunSpec { seed: seed.cast_unsigned(), ..run.clone() },
-                labels: json("labels_json", &record.labels_json, name)?,
+                labels,
                 ordinal: record.ordinal,
                 train_key: record.train_key,
                 group_key: record.group_key,
