@@ -104,6 +104,11 @@ impl Bench {
     fn go(&self) {
         self.terminal.write("go", "");
     }
+
+    /// Lets one trial finish.
+    fn next(&self) {
+        self.terminal.write("next", "");
+    }
 }
 
 /// A browser with one tab.
@@ -344,8 +349,9 @@ fn figures_are_drawn_anew_without_a_reload_or_a_blank() {
          const all = {subtree: true, attributes: true, attributeFilter: ['src']};
          const note = (changes) => changes.forEach((at) => widths.push(at.target.naturalWidth));
          new MutationObserver(note).observe(document.getElementById('drawn'), all);");
-    bench.go();
+    bench.next();
     eventually("a figure", || browser.attribute("#drawn img", "src").contains("?v=").then_some(()));
+    bench.go();
     eventually("all results", || browser.text("#results").contains("All 4 trials").then_some(()));
     let loaded = "return [...document.querySelectorAll('#drawn img')].every((i) => i.naturalWidth)";
     eventually("all figures", || browser.js(loaded).as_bool().unwrap().then_some(()));
