@@ -158,7 +158,6 @@ fn of_format(
     pictures: Pictures,
     columns: Columns,
 ) -> Result<Files, WriteError> {
-    let words = report.provenance.entries();
     let one = |name: &str, bytes: Vec<u8>| vec![(name.to_owned(), bytes)];
     Ok(match format {
         Format::Markdown => one("report.md", page::markdown(report, pictures).into_bytes()),
@@ -167,10 +166,13 @@ fn of_format(
             one("index.html", html::page(report).map_err(failed)?.into_bytes())
         }
         Format::Tex => one("tables.tex", latex::page(report).into_bytes()),
-        Format::Png => each_figure(report, |file, figure| {
-            let bytes = chart::png(figure, columns)?;
-            Ok((format!("{file}.png"), png_text::with(&bytes, &words)))
-        })?,
+        Format::Png => {
+            let words = report.provenance.entries();
+            each_figure(report, |file, figure| {
+                let bytes = chart::png(figure, columns)?;
+                Ok((format!("{file}.png"), png_text::with(&bytes, &words)))
+            })?
+        }
         Format::Svg => each_figure(report, |file, figure| {
             let text = report.provenance.within_svg(&chart::svg(figure, columns)?);
             Ok((format!("{file}.svg"), text.into_bytes()))

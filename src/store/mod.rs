@@ -44,7 +44,8 @@ pub use finish::LastLines;
 pub use provenance::{InvocationRow, WorkerUse};
 pub use tidy::OldCheckpoint;
 pub use upkeep::{AskedFor, BackupError, Finding, Weight};
-pub use watch::{Seen, Wish};
+pub use watch::Seen;
+pub use wished::Wish;
 pub use write::NewAttempt;
 
 /// Name of the database in the state folder.

@@ -1,8 +1,6 @@
 //! What changed since somebody looked: for those who show a sweep while it goes on, and would
 //! rather not read all of it again.
 
-use std::collections::HashMap;
-
 use super::columns::word;
 use super::{DATABASE, Store, StoreError};
 use crate::ids::TrainKey;
@@ -14,17 +12,6 @@ pub struct Seen {
     newest: i64,
     /// Row ids of those that lived.
     alive: Vec<i64>,
-}
-
-/// All that people wish of a trial.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// Since when it is held.
-    pub held_ms: Option<i64>,
-    /// Failures of attempts up to this number are forgiven.
-    pub pardoned: u32,
-    /// Its names, in order.
-    pub tags: Vec<String>,
 }
 
 impl Store {
@@ -98,30 +85,5 @@ impl Store {
             }
         }
         Ok((now, touched))
-    }
-
-    /// Returns what people wish, of all trials that they wish anything of.
-    ///
-    /// # Errors
-    ///
-    /// SQLite's own.
-    pub async fn all_wishes(&self) -> Result<HashMap<TrainKey, Wish>, StoreError> {
-        let rows: Vec<(String, Option<i64>, u32, Option<String>)> = sqlx::query_as(
-            "SELECT t.train_key, t.held_ms, t.pardoned, g.name
-             FROM trial t LEFT JOIN tag g ON g.trial_id = t.id
-             WHERE t.held_ms IS NOT NULL OR t.pardoned > 0 OR g.name IS NOT NULL
-             ORDER BY t.id, g.name",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(self.sql())?;
-        let mut wishes: HashMap<TrainKey, Wish> = HashMap::new();
-        for (key, held_ms, pardoned, tag) in rows {
-            let key = word("train_key", &key, || "a trial".to_owned())?;
-            let wish = wishes.entry(key).or_default();
-            (wish.held_ms, wish.pardoned) = (held_ms, pardoned);
-            wish.tags.extend(tag);
-        }
-        Ok(wishes)
     }
 }

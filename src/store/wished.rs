@@ -8,6 +8,17 @@ use super::standing::Wishes;
 use super::{Store, StoreError};
 use crate::ids::TrainKey;
 
+/// All that people wish of a trial.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Since when it is held.
+    pub held_ms: Option<i64>,
+    /// Failures of attempts up to this number are forgiven.
+    pub pardoned: u32,
+    /// Its names, in order.
+    pub tags: Vec<String>,
+}
+
 impl Store {
     /// Returns what is wished of these trials, where anything is.
     ///
@@ -18,18 +29,29 @@ impl Store {
         &self,
         trials: &[TrainKey],
     ) -> Result<HashMap<TrainKey, Wished>, StoreError> {
-        let mut wished: HashMap<TrainKey, Wished> = HashMap::new();
-        for (key, wishes) in self.wishes().await? {
-            if wishes.held_ms.is_some() {
-                wished.entry(key).or_default().held_ms = wishes.held_ms;
-            }
-        }
-        for (key, tag) in self.tags().await? {
-            wished.entry(key).or_default().tags.push(tag);
-        }
         let asked: HashSet<&TrainKey> = trials.iter().collect();
-        wished.retain(|key, _| asked.contains(key));
-        Ok(wished)
+        let wished = |(key, Wish { held_ms, pardoned: _, tags }): (TrainKey, Wish)| {
+            let is_wished = asked.contains(&key) && (held_ms.is_some() || !tags.is_empty());
+            is_wished.then_some((key, Wished { held_ms, tags }))
+        };
+        Ok(self.all_wishes().await?.into_iter().filter_map(wished).collect())
+    }
+
+    /// Returns what people wish, of all trials that they wish anything of.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own.
+    pub async fn all_wishes(&self) -> Result<HashMap<TrainKey, Wish>, StoreError> {
+        let wishes = self.wishes().await?;
+        let wish = |(key, Wishes { held_ms, pardoned })| {
+            (key, Wish { held_ms, pardoned, tags: Vec::new() })
+        };
+        let mut all: HashMap<TrainKey, Wish> = wishes.into_iter().map(wish).collect();
+        for (key, tag) in self.tags().await? {
+            all.entry(key).or_default().tags.push(tag);
+        }
+        Ok(all)
     }
 
     /// Returns what people wish of trials as far as it decides what runs: of all trials, which are
