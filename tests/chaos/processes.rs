@@ -40,6 +40,17 @@ pub(crate) fn workers(state: &Path) -> Vec<Worker> {
     all.collect()
 }
 
+/// Returns all living processes that were started in a folder: those too that a controller was about to
+/// start when it died, and that name nothing yet.
+pub(crate) fn started_in(folder: &Path) -> Vec<i32> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let here = entries.filter(|entry| {
+        fs::read_link(entry.path().join("cwd")).is_ok_and(|current| current == folder)
+    });
+    let pids = here.filter_map(|entry| entry.file_name().to_string_lossy().parse::<i32>().ok());
+    pids.filter(|pid| is_alive(*pid)).collect()
+}
+
 /// Returns all living processes that name the folder, with their arguments.
 pub(crate) fn named(folder: &Path) -> Vec<(i32, Vec<String>)> {
     let folder = folder.to_string_lossy();

@@ -181,16 +181,17 @@ fn end(
         };
     }
     let state = arena.state();
+    let folder = arena.path().canonicalize().unwrap();
     let kill_workers = |tally: &mut Tally, how| {
         let mut last = Vec::new();
         for _ in 0..50 {
-            for worker in processes::workers(&state) {
-                if !last.contains(&worker.pid) && send(worker.pid, Signal::SIGKILL) {
+            for pid in processes::started_in(&folder) {
+                if !last.contains(&pid) && send(pid, Signal::SIGKILL) {
                     tally.kill(Whose::Worker(arena.shape.kind), how);
-                    last.push(worker.pid);
+                    last.push(pid);
                 }
             }
-            if processes::workers(&state).is_empty() {
+            if processes::started_in(&folder).is_empty() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));
