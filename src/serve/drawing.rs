@@ -1,15 +1,13 @@
-//! Reports as the page shows them: drawn when somebody looks first, and drawn anew after trials
-//! ended, beside those who look and no more often than a tenth of the time.
+//! Reports as the page shows them, drawn anew after trials ended.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::time::Instant;
 
 use super::error::Refusal;
 use super::house::{House, aside};
+use super::latest::Work;
 use super::roster::Roster;
 use crate::report::chart::{self, Columns};
 use crate::report::exhibits::ExhibitRow;
@@ -21,7 +19,8 @@ use crate::store::{Store, StoreError};
 /// A report, or why there is none yet.
 pub(super) struct Drawing {
     pub(super) report: Result<Report, String>,
-    /// Another one where the rows are others, or the program that draws them.
+    /// Another one where the rows are others, or the program that draws them: nothing else decides
+    /// what is drawn, so browsers may keep a figure that they asked for by it.
     pub(super) edition: String,
     /// Its figures as far as they were asked for.
     figures: std::sync::Mutex<HashMap<(String, Width), Arc<str>>>,
@@ -71,20 +70,11 @@ impl Drawing {
     }
 }
 
-/// A drawing, what it was drawn from, and when it may be drawn anew.
-struct Kept {
+/// A drawing and what it was drawn from.
+pub(super) struct Drawn {
     drawing: Arc<Drawing>,
     roster: Arc<Roster>,
     exhibits: Exhibits,
-    due: Instant,
-    next: Next,
-}
-
-/// Whether a drawing is about to be drawn anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    Nothing,
-    Anew,
 }
 
 /// What the chosen trials show; reading it and laying it out is most of what a drawing costs.
@@ -101,82 +91,46 @@ impl Exhibits {
     }
 }
 
-type Slot = Arc<Mutex<Option<Kept>>>;
+/// A sweep's drawing, of its trials as they are now.
+#[derive(Clone)]
+pub(super) struct Draw {
+    house: House,
+    roster: Arc<Roster>,
+}
 
-/// The drawings, by their sweeps.
-#[derive(Default)]
-pub(super) struct Drawings(std::sync::Mutex<HashMap<String, Slot>>);
+impl Work for Draw {
+    type Out = Drawn;
 
-impl Drawings {
-    fn slot(&self, name: &str) -> Slot {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(name.to_owned()).or_default())
+    async fn work_out(self, before: Option<Arc<Drawn>>) -> Result<Drawn, Refusal> {
+        let Self { house, roster } = self;
+        let roster = house.roster(&roster.sweep.name).await?;
+        let known = before.map(|before| before.exhibits.clone()).filter(Exhibits::are_whole);
+        let (store, sweep, handle) = (house.store.clone(), roster.sweep.clone(), Handle::current());
+        // What trials left is read from files, which no loop may wait for.
+        let drawn = aside(move || handle.block_on(report_of(&store, sweep, known))).await?;
+        let (drawing, exhibits) = drawn?;
+        Ok(Drawn { drawing: Arc::new(drawing), roster, exhibits })
+    }
+
+    fn is_old(&self, known: &Drawn) -> bool {
+        !known.roster.ended_like(&self.roster)
+    }
+
+    fn is_news(_before: &Drawn, _now: &Drawn) -> bool {
+        true
+    }
+
+    fn tell(&self) {
+        self.house.pulse.tell();
     }
 }
 
 /// Returns a sweep's report: the one there is, even if trials ended since. Then it is drawn anew
 /// without anybody waiting for it, and all who watch are told.
 pub(super) async fn of(house: &House, name: &str) -> Result<Arc<Drawing>, Refusal> {
-    let roster = house.roster(name).await?;
-    let slot = house.drawings.slot(name);
-    // Held while the first one is drawn, so that many who ask at once have it drawn once.
-    let mut kept = Arc::clone(&slot).lock_owned().await;
-    let Some(known) = kept.as_mut() else {
-        return first(house, roster, kept).await;
-    };
-    if known.next == Next::Nothing && !known.roster.ended_like(&roster) {
-        known.next = Next::Anew;
-        tokio::spawn(anew(house.clone(), name.to_owned(), Arc::clone(&slot), known.due));
-    }
-    Ok(Arc::clone(&known.drawing))
-}
-
-/// Draws a sweep's report. Whoever asked may leave meanwhile, and ask again: it is drawn once.
-async fn first(
-    house: &House,
-    roster: Arc<Roster>,
-    mut kept: OwnedMutexGuard<Option<Kept>>,
-) -> Result<Arc<Drawing>, Refusal> {
-    let house = house.clone();
-    let drawing = tokio::spawn(async move {
-        let first = draw(&house, roster, None).await?;
-        Ok(Arc::clone(&kept.insert(first).drawing))
-    });
-    drawing.await.map_err(|error| Refusal::internal(&error))?
-}
-
-/// Draws a sweep's report anew as soon as it may be.
-async fn anew(house: House, name: String, slot: Slot, due: Instant) {
-    tokio::time::sleep_until(due).await;
-    let exhibits = slot.lock().await.as_ref().map(|known| known.exhibits.clone());
-    let drawn = match house.roster(&name).await {
-        Ok(roster) => draw(&house, roster, exhibits).await,
-        Err(refusal) => Err(refusal),
-    };
-    // Whoever looks next is told why there is none.
-    *slot.lock().await = drawn.ok();
-    house.pulse.tell();
-}
-
-async fn draw(
-    house: &House,
-    roster: Arc<Roster>,
-    known: Option<Exhibits>,
-) -> Result<Kept, Refusal> {
-    let begun = Instant::now();
-    let known = known.filter(Exhibits::are_whole);
-    let (store, sweep, handle) = (house.store.clone(), roster.sweep.clone(), Handle::current());
-    // What trials left is read from files, which no loop may wait for.
-    let drawn = aside(move || handle.block_on(report_of(&store, sweep, known))).await?;
-    let (drawing, exhibits) = drawn?;
-    let now = Instant::now();
-    Ok(Kept {
-        drawing: Arc::new(drawing),
-        roster,
-        exhibits,
-        due: now + 10 * (now - begun),
-        next: Next::Nothing,
-    })
+    let draw = Draw { house: house.clone(), roster: house.roster(name).await? };
+    let drawn = house.drawings.of(name, draw).await?;
+    Ok(Arc::clone(&drawn.drawing))
 }
 
 async fn report_of(
@@ -199,4 +153,31 @@ async fn report_of(
     gathered.exhibits = exhibits.rows.clone();
     let report = report::build(&gathered).map_err(|nothing| nothing.to_string());
     Ok((Drawing::of(report), exhibits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Gathered;
+
+    const ROWS: &str = include_str!("../../tests/fixtures/report/small-batch/rows.jsonl");
+
+    fn drawing(rows: &str) -> Drawing {
+        Drawing::of(Ok(report::build(&Gathered::from_jsonl(rows).unwrap()).unwrap()))
+    }
+
+    #[test]
+    fn the_edition_of_a_drawing_is_that_of_its_rows() {
+        let altered = ROWS.replacen("\"linear_top1\":0.22", "\"linear_top1\":0.42", 1);
+        assert_ne!(ROWS, altered);
+        let [one, same, other] = [ROWS, ROWS, &altered].map(drawing);
+        assert_eq!(one.edition, same.edition);
+        assert_ne!(one.edition, other.edition);
+        let file = &one.report.as_ref().unwrap().figures[0].heading().file;
+        let svg = |drawing: &Drawing| drawing.figure(file, Width::Full).unwrap().unwrap();
+        assert_eq!(svg(&one), svg(&same));
+        assert_ne!(svg(&one), svg(&other));
+        let nothing = |why: &str| Drawing::of(Err(why.to_owned())).edition;
+        assert_ne!(nothing("no result yet"), nothing("no such metric"));
+    }
 }

@@ -7,10 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::http::StatusCode;
 use tokio::sync::{Mutex, watch};
 
-use super::drawing::Drawings;
+use super::drawing::Draw;
 use super::error::{Refusal, causes};
-use super::forecast::{self, Forecasts};
+use super::forecast::{self, Foresee};
 use super::guard::Rules;
+use super::latest::Latest;
 use super::pulse::Pulse;
 use super::roster::Roster;
 use super::token::Token;
@@ -43,8 +44,8 @@ pub(super) struct Rooms {
     /// Turns true when the server stops.
     pub(super) stopping: watch::Receiver<bool>,
     rosters: Mutex<HashMap<String, Kept>>,
-    pub(super) forecasts: Forecasts,
-    pub(super) drawings: Drawings,
+    pub(super) forecasts: Latest<Foresee>,
+    pub(super) drawings: Latest<Draw>,
     meters: std::sync::Mutex<Reader>,
 }
 
@@ -71,8 +72,8 @@ impl House {
             rules,
             stopping,
             rosters: Mutex::new(HashMap::new()),
-            forecasts: Forecasts::default(),
-            drawings: Drawings::default(),
+            forecasts: Latest::default(),
+            drawings: Latest::default(),
             meters: std::sync::Mutex::new(Reader::open()),
         }))
     }

@@ -14,6 +14,7 @@ mod events;
 mod forecast;
 mod guard;
 mod house;
+mod latest;
 mod links;
 mod logs;
 mod look;
