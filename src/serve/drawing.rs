@@ -34,7 +34,7 @@ pub(super) enum Width {
 }
 
 impl Drawing {
-    fn of(mut report: Result<Report, String>) -> Self {
+    pub(super) fn of(mut report: Result<Report, String>) -> Self {
         // The rows tell one from another, and are let go: of a large sweep they are most of it.
         let rows = match &mut report {
             Ok(report) => std::mem::take(&mut report.rows),

@@ -63,15 +63,22 @@ pub(in super::super) async fn file(
         )
     };
     let drawing = drawing::of(&house, &name).await?;
-    // Browsers may keep what is asked for by its edition, and nothing else.
     let asked = edition.map(|Query(Edition { v })| v).unwrap_or_default();
-    let keep =
-        if asked == drawing.edition { "private, max-age=31536000, immutable" } else { "no-store" };
+    let keep = lasting(&asked, &drawing);
     let of = |(ending, width)| Some((file.strip_suffix(ending)?.to_owned(), width));
     let (stem, width) = ENDINGS.into_iter().find_map(of).ok_or_else(missing)?;
     let svg = aside(move || drawing.figure(&stem, width)).await?.ok_or_else(missing)??;
     let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, keep)];
     Ok((headers, svg.to_string()).into_response())
+}
+
+/// Returns how long browsers keep a figure: what is asked for by its edition for a year, and nothing
+/// else, since another drawing may take its place.
+fn lasting(asked: &str, drawing: &Drawing) -> &'static str {
+    match asked == drawing.edition {
+        true => "private, max-age=31536000, immutable",
+        false => "no-store",
+    }
 }
 
 fn text(report: &Report) -> Markup {
@@ -110,5 +117,22 @@ fn table(info: &TableInfo) -> Markup {
             }
             @for note in &info.footnotes { p.muted.small { (note) } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_asked_for_by_its_edition_is_kept() {
+        let before = Drawing::of(Err("no trial ended".to_owned()));
+        let now = Drawing::of(Err("one failed".to_owned()));
+        assert!(lasting(&now.edition, &now).ends_with("immutable"));
+        for asked in ["", "0123456789abcdef", &before.edition] {
+            assert_eq!(lasting(asked, &now), "no-store", "{asked}");
+        }
+        let address = links::figure("tiny", "curves", ".svg", &now.edition);
+        assert!(address.ends_with(&format!("?v={}", now.edition)), "{address}");
     }
 }
