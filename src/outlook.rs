@@ -119,9 +119,32 @@ pub struct Rest {
 /// All that an outlook on a stored sweep is made from.
 #[derive(Debug)]
 pub struct Costs {
-    spent: Vec<Spent>,
-    /// Where it will go on, and what trials took so far; `None` where it never ran.
-    past: Option<(Here, Vec<Past>)>,
+    /// What its trials took.
+    pub spent: Vec<Spent>,
+    /// What tells how long the rest takes; `None` where the sweep never ran.
+    pub experience: Option<Experience>,
+}
+
+/// What estimates for a sweep are made from, whatever its trials are.
+#[derive(Debug)]
+pub struct Experience {
+    here: Here,
+    past: Vec<Past>,
+}
+
+impl Experience {
+    /// Reads where a sweep will go on, and what trials of all sweeps took so far; `None` where it never
+    /// ran.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's own, or a stored value that this version cannot read.
+    pub async fn read(store: &Store, sweep: &SweepRow) -> Result<Option<Self>, StoreError> {
+        match Here::of_sweep(store, sweep).await? {
+            Some(here) => Ok(Some(Self { here, past: store.past().await? })),
+            None => Ok(None),
+        }
+    }
 }
 
 impl Costs {
@@ -136,19 +159,16 @@ impl Costs {
         trials: &[TrainKey],
         now_ms: i64,
     ) -> Result<Self, StoreError> {
-        let past = async {
-            match Here::of_sweep(store, sweep).await? {
-                Some(here) => Ok(Some((here, store.past().await?))),
-                None => Ok(None),
-            }
-        };
-        let (spent, past) = tokio::try_join!(store.spent(trials, now_ms), past)?;
-        Ok(Self { spent, past })
+        let (spent, experience) =
+            tokio::try_join!(store.spent(trials, now_ms), Experience::read(store, sweep))?;
+        Ok(Self { spent, experience })
     }
 
     /// Returns the outlook on the trials that it was read for.
     pub fn outlook(&self, trials: &[Asked<'_>], eval_key: &EvalKey) -> Outlook {
-        let Some((here, past)) = &self.past else { return outlook(&self.spent, None) };
+        let Some(Experience { here, past }) = &self.experience else {
+            return outlook(&self.spent, None);
+        };
         let history = History::new(past, &[], &here.place);
         let lefts = lefts(trials, eval_key, &history, &self.spent);
         outlook(&self.spent, Some((&lefts, here)))

@@ -22,7 +22,7 @@ pub struct Pipeline {
 impl Pipeline {
     /// Returns a run's pipeline.
     pub fn of(run: &RunSpec) -> Self {
-        Self { views: run.views.clone(), frame: Frame::of(&run.data), seed: run.seed }
+        Self { views: Views::clone(&run.views), frame: Frame::of(&run.data), seed: run.seed }
     }
 
     /// Writes both views of one image in `epoch`, each [`Frame::len`] numbers. `number` is the

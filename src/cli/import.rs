@@ -50,5 +50,5 @@ fn tell_matches(rows: &[Imported], places: &Places, ui: &mut Ui) -> anyhow::Resu
 }
 
 fn is_of_any(row: &Imported, trials: &[TrialRow]) -> bool {
-    trials.iter().flat_map(|trial| &trial.labels).any(|label| row.is_of(label))
+    trials.iter().flat_map(|trial| trial.labels.iter()).any(|label| row.is_of(label))
 }

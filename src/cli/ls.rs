@@ -79,7 +79,7 @@ fn at<T: Clone>(all: &[T], places: &[usize]) -> Vec<T> {
 pub(super) fn text(listed: &Listed, style: Style) -> String {
     let Listed { sweep: _, rows, finals, interrupted } = listed;
     let axes = trials::axes_of(rows);
-    let arms = trials::has_arms(rows.iter().map(|row| row.labels.as_slice()));
+    let arms = trials::has_arms(rows.iter().map(|row| row.labels.as_ref()));
     let accuracies = accuracies(finals);
     let results = results(finals);
     let mut columns = vec![("#", Align::Right), ("key", Align::Left), ("state", Align::Left)];

@@ -209,7 +209,7 @@ fn merged(plan: &Plan) -> usize {
 }
 
 fn table(plan: &Plan, states: &States, style: Style) -> String {
-    let arms = trials::has_arms(plan.trials.iter().map(|trial| trial.labels.as_slice()));
+    let arms = trials::has_arms(plan.trials.iter().map(|trial| trial.labels.as_ref()));
     let mut columns = vec![("#", Align::Right), ("key", Align::Left)];
     columns.extend(arms.then_some(("arm", Align::Left)));
     columns.extend(plan.axes.iter().map(|axis| (axis.as_str(), Align::Left)));

@@ -2,6 +2,7 @@
 //! worker and in a folder that is gone afterwards, to learn how fast it trains here.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -91,7 +92,8 @@ fn of_one(plan: &Plan, trial: &PlannedTrial) -> Plan {
 
 fn few_updates(run: &RunSpec) -> RunSpec {
     let mut run = run.clone();
-    run.data.subset = few_images(&run).or(run.data.subset);
+    let subset = few_images(&run).or(run.data.subset);
+    Arc::make_mut(&mut run.data).subset = subset;
     run.epochs = EPOCHS;
     run.warmup_epochs = 0.0;
     run
@@ -248,7 +250,8 @@ mod tests {
         let shapes = |train| {
             let mut run = samples::run(64, 0);
             run.update_batch_size = 32;
-            run.data.source = Source::Shapes { train, test: 10, side: 32, seed: 0 };
+            Arc::make_mut(&mut run.data).source =
+                Source::Shapes { train, test: 10, side: 32, seed: 0 };
             run
         };
         let probe = few_updates(&shapes(256));
@@ -261,8 +264,9 @@ mod tests {
             assert_eq!(few_updates(&shapes(few)).data.subset, None, "{few}");
         }
         let mut folder = shapes(256);
-        folder.data.source = Source::ImageFolder { digest: None };
-        folder.data.subset = Some(Subset { images: 700, seed: 3 });
+        let data = Arc::make_mut(&mut folder.data);
+        data.source = Source::ImageFolder { digest: None };
+        data.subset = Some(Subset { images: 700, seed: 3 });
         assert_eq!(few_updates(&folder).data.subset, folder.data.subset, "seven classes, maybe");
         let plan = of_one(&samples::plan(), &samples::plan().trials[1]);
         assert_eq!((plan.trials.len(), plan.trials[0].ordinal), (1, 1));

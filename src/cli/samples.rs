@@ -29,8 +29,9 @@ pub(super) fn run(batch_size: u32, seed: u64) -> RunSpec {
     RunSpec {
         semantics: SEMANTICS,
         seed,
-        data: DataSpec { source, subset: None, image_size: 32, mean: [0.5; 3], std: [0.25; 3] },
-        views: Views { t: ViewRecipe::default(), t_prime: ViewRecipe::default() },
+        data: DataSpec { source, subset: None, image_size: 32, mean: [0.5; 3], std: [0.25; 3] }
+            .into(),
+        views: Views { t: ViewRecipe::default(), t_prime: ViewRecipe::default() }.into(),
         encoder: EncoderSpec::Convnet { width: 0.25 },
         projector: head(),
         predictor: Some(Predictor::Head(head())),
@@ -82,8 +83,8 @@ pub(super) fn plan() -> Plan {
         eval: eval(),
         eval_key: eval_key(),
         trials: vec![
-            trial(1, 128, vec![label(Some("baseline"), 128), label(Some("again"), 128)]),
-            trial(2, 64, vec![label(Some("baseline"), 64)]),
+            trial(1, 128, [label(Some("baseline"), 128), label(Some("again"), 128)].into()),
+            trial(2, 64, [label(Some("baseline"), 64)].into()),
         ],
         axes: vec!["batch_size".into(), "augment.remove".into()],
         steps: vec![
@@ -126,7 +127,7 @@ pub(super) fn trials() -> Vec<TrialRow> {
             ordinal: place as u32 + 1,
             train_key: run.train_key(),
             group_key: run.group_key(),
-            labels: vec![label(None, run.batch_size)],
+            labels: [label(None, run.batch_size)].into(),
             run,
             state,
             attempts: u32::from(state != TrialState::Pending),

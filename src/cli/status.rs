@@ -16,7 +16,7 @@ use super::{JSON_SCHEMA, json_text};
 use crate::control::controller::Controller;
 use crate::ids::TrainKey;
 use crate::outcome::Verdict;
-use crate::outlook::{Asked, Costs, Outlook};
+use crate::outlook::{Asked, Costs, Experience, Outlook};
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{Progress, progress};
 use crate::store::WorkerUse;
@@ -138,18 +138,23 @@ fn gather(
     }
     let all_open = reading.wait(reading.store.live_attempts())?;
     let stand = |sweep: SweepRow| {
-        let trials = reading.wait(reading.store.trials(&sweep))?;
+        let store = &reading.store;
+        // What does not depend on the trials is read while they are put together.
+        let (trials, experience) = reading.wait(async {
+            tokio::try_join!(store.trials(&sweep), Experience::read(store, &sweep))
+        })?;
         let of_sweep =
             |attempt: &&AttemptRow| trials.iter().any(|trial| trial.train_key == attempt.train_key);
         let open: Vec<AttemptRow> = all_open.iter().filter(of_sweep).cloned().collect();
-        let (store, keys) = (&reading.store, reading::keys(&trials));
-        let (workers, costs, wished) = reading.wait(async {
+        let keys = reading::keys(&trials);
+        let (spent, workers, wished) = reading.wait(async {
             tokio::try_join!(
+                store.spent(&keys, now_ms),
                 store.workers_of(&keys),
-                Costs::read(store, &sweep, &keys, now_ms),
                 store.wished(&keys)
             )
         })?;
+        let costs = Costs { spent, experience };
         let asked: Vec<Asked<'_>> = trials.iter().map(Asked::from).collect();
         let cost = costs.outlook(&asked, &sweep.eval_key);
         let held = wished.values().filter(|wished| wished.held_ms.is_some()).count();

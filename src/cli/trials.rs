@@ -69,7 +69,7 @@ pub(super) fn has_arms<'a>(labels: impl IntoIterator<Item = &'a [Label]>) -> boo
 
 /// Returns the axes that trials are labelled with, where the order of the file is not known.
 pub(super) fn axes_of(trials: &[TrialRow]) -> Vec<String> {
-    let labels = trials.iter().flat_map(|trial| &trial.labels);
+    let labels = trials.iter().flat_map(|trial| trial.labels.iter());
     let axes: BTreeSet<&String> = labels.flat_map(|label| label.axes.keys()).collect();
     // The method says most, whatever the alphabet says.
     let (method, others): (Vec<_>, Vec<_>) = axes.into_iter().partition(|axis| *axis == "method");

@@ -1,6 +1,7 @@
 //! What filters choose, what they refuse, and that no text breaks them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ fn trial(ordinal: u32, state: TrialState, batch_size: u32) -> TrialRow {
         ordinal,
         train_key: run.train_key(),
         group_key: run.group_key(),
-        labels: vec![Label { arm: None, published: None, axes }],
+        labels: [Label { arm: None, published: None, axes }].into(),
         run,
         state,
         attempts: 1,
@@ -63,7 +64,7 @@ static SAMPLES: LazyLock<[Sample; 3]> = LazyLock::new(|| {
     let mut third = trial(3, TrialState::Done, 16);
     let mut other = third.labels[0].clone();
     other.arm = Some("remove color".into());
-    third.labels.push(other);
+    third.labels = [third.labels[0].clone(), other].into();
     [Sample::of(trial(1, TrialState::Done, 64), Some(0.6)), second, Sample::of(third, Some(0.4))]
 });
 
@@ -324,7 +325,8 @@ fn what_the_sweep_varies_lies_over_the_settings() {
         ("views", json!({"t": 1})),
         ("views.t.blur", json!(true)),
     ];
-    varied.labels[0].axes = axes.map(|(path, value)| (path.to_owned(), value)).into();
+    Arc::make_mut(&mut varied.labels)[0].axes =
+        axes.map(|(path, value)| (path.to_owned(), value)).into();
     let sample = Sample::of(varied, None);
     let subjects = subjects([sample.facts()]);
     for (path, value) in [

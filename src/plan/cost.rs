@@ -300,14 +300,17 @@ fn work(run: &RunSpec) -> Cost {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::spec::run::{EncoderSpec, Subset};
 
     fn run(train: u32, epochs: u32) -> RunSpec {
         let text = include_str!("../../tests/fixtures/run.json");
         let mut run: RunSpec = serde_json::from_str(text).unwrap();
-        run.data.source = Source::Shapes { train, test: 10, side: 32, seed: 0 };
-        run.data.subset = None;
+        let data = Arc::make_mut(&mut run.data);
+        data.source = Source::Shapes { train, test: 10, side: 32, seed: 0 };
+        data.subset = None;
         run.encoder = EncoderSpec::Convnet { width: 0.25 };
         run.epochs = epochs;
         run
@@ -380,7 +383,8 @@ mod tests {
     fn a_folder_of_unknown_size_is_compared_with_itself_by_epochs() {
         let folder = |digest: &str, epochs| {
             let mut run = run(1, epochs);
-            run.data.source = Source::ImageFolder { digest: Some(digest.into()) };
+            Arc::make_mut(&mut run.data).source =
+                Source::ImageFolder { digest: Some(digest.into()) };
             run
         };
         let history = History::new(&[past(&folder("x", 10), 5.0, None)], &[], &cpu("a", 2));
@@ -394,7 +398,7 @@ mod tests {
         let (one, mut wide) = (run(100, 10), run(100, 10));
         wide.encoder = EncoderSpec::Convnet { width: 1.0 };
         let mut subset = wide.clone();
-        subset.data.subset = Some(Subset { images: 50, seed: 0 });
+        Arc::make_mut(&mut subset.data).subset = Some(Subset { images: 50, seed: 0 });
         let here = cpu("a", 2);
         let history = History::new(&[past(&one, 5.0, None)], &[], &here);
         assert_eq!(history.worth_probing([&one, &wide, &subset]), [&wide]);

@@ -70,7 +70,7 @@ impl Groups {
             group_key,
             run,
             data_path,
-            labels: vec![label],
+            labels: [label].into(),
         });
     }
 
@@ -102,7 +102,7 @@ fn join(first: &mut PlannedTrial, made: Made, sweep: &RawSweep) -> Result<(), Fa
         return Err(unmeasured(sweep));
     }
     if !first.labels.contains(&made.label) {
-        first.labels.push(made.label);
+        first.labels = first.labels.iter().cloned().chain([made.label]).collect();
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +62,7 @@ impl Plan {
     /// Returns those of [`Plan::axes`] that differ between trials, in their order.
     pub fn varies(&self) -> Vec<&str> {
         let differs = |axis: &&str| {
-            let labels = self.trials.iter().flat_map(|trial| &trial.labels);
+            let labels = self.trials.iter().flat_map(|trial| trial.labels.iter());
             let values: BTreeSet<String> = labels
                 .map(|label| label.axes.get(*axis).map_or_else(String::new, ToString::to_string))
                 .collect();
@@ -85,7 +86,7 @@ pub struct PlannedTrial {
     /// Where its images lie, as the file says; `None` where the data folder or memory holds them.
     pub data_path: Option<PathBuf>,
     /// How the sweep came to ask for it; more than one label when cells came out the same.
-    pub labels: Vec<Label>,
+    pub labels: Arc<[Label]>,
 }
 
 /// How a sweep asks for a trial.

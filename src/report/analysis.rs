@@ -148,7 +148,7 @@ fn groups(trials: &[TrialRow]) -> Vec<(&Label, Vec<&TrialRow>)> {
     let mut groups: Vec<(&GroupKey, &Label, Vec<&TrialRow>)> = Vec::new();
     let mut places: BTreeMap<(&GroupKey, String), usize> = BTreeMap::new();
     for trial in trials {
-        for label in &trial.labels {
+        for label in trial.labels.iter() {
             let text = serde_json::to_string(label).expect("plain data serialises");
             let place = *places.entry((&trial.group_key, text)).or_insert_with(|| {
                 groups.push((&trial.group_key, label, Vec::new()));
@@ -397,7 +397,8 @@ mod tests {
         let mut sample = Sample::new("merged", None, &["batch_size"]);
         sample.done(samples::arm("baseline", None, json!({})), samples::run("byol", 64, 0), 0.8);
         let other = samples::arm("remove flip", None, json!({}));
-        sample.0.trials[0].labels.push(other);
+        let labels = &mut sample.0.trials[0].labels;
+        *labels = [labels[0].clone(), other].into();
         let analysis = analyse(&sample.0);
         assert_eq!(analysis.cells.len(), 2);
         assert_eq!(analysis.cells[1].change.as_ref().unwrap().ours.unwrap().mean, 0.0);

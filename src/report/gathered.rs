@@ -141,7 +141,7 @@ impl Gathered {
     /// Sets other people's results beside ours: those of a cell of this sweep.
     #[must_use]
     pub fn beside(mut self, imported: Vec<Imported>) -> Self {
-        let labels = || self.trials.iter().flat_map(|trial| &trial.labels);
+        let labels = || self.trials.iter().flat_map(|trial| trial.labels.iter());
         let is_ours = |row: &Imported| labels().any(|label| row.is_of(label));
         self.imported = imported.into_iter().filter(is_ours).collect();
         self

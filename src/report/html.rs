@@ -185,6 +185,8 @@ fn closing(report: &Report, page: &mut Markup) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::{build, samples};
     use super::*;
 
@@ -201,7 +203,9 @@ mod tests {
         gathered.sweep.version = Some(HOSTILE.to_owned());
         gathered.sweep.workers = vec![HOSTILE.to_owned(), "b".to_owned()];
         for trial in &mut gathered.trials {
-            for arm in trial.labels.iter_mut().filter_map(|label| label.arm.as_mut()) {
+            for arm in
+                Arc::make_mut(&mut trial.labels).iter_mut().filter_map(|label| label.arm.as_mut())
+            {
                 if arm != "baseline" {
                     arm.push_str(HOSTILE);
                 }

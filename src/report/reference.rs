@@ -28,8 +28,11 @@ pub enum Reference {
 impl Reference {
     /// Returns what a sweep's cells are compared with; `None` where nothing stands out.
     pub fn of(gathered: &Gathered) -> Option<Self> {
-        let has_arms =
-            gathered.trials.iter().flat_map(|trial| &trial.labels).any(|label| label.arm.is_some());
+        let has_arms = gathered
+            .trials
+            .iter()
+            .flat_map(|trial| trial.labels.iter())
+            .any(|label| label.arm.is_some());
         if has_arms {
             return Some(Self::Arm);
         }

@@ -1,6 +1,7 @@
 //! Made-up rows for tests: small sweeps with the shape of the paper's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -109,7 +110,7 @@ impl Sample {
             train_key: run.train_key(),
             group_key: run.group_key(),
             run,
-            labels: vec![label],
+            labels: [label].into(),
             state,
             attempts: u32::from(state != TrialState::Pending),
             verdict,
@@ -148,8 +149,9 @@ pub(super) fn run(method: &str, batch_size: u32, seed: u64) -> RunSpec {
             image_size: 32,
             mean: [0.49, 0.48, 0.45],
             std: [0.25, 0.24, 0.26],
-        },
-        views: Views { t: ViewRecipe::default(), t_prime: ViewRecipe::default() },
+        }
+        .into(),
+        views: Views { t: ViewRecipe::default(), t_prime: ViewRecipe::default() }.into(),
         encoder: EncoderSpec::Resnet {
             depth: 18,
             width: 1,
@@ -241,10 +243,12 @@ pub(super) fn wide_sweep() -> Gathered {
     gathered.sweep.name = "wide".to_owned();
     gathered.sweep.reproduces = None;
     for trial in &mut gathered.trials {
-        if let Some(name) = trial.labels[0].arm.as_mut().filter(|name| *name != "baseline") {
+        if let Some(name) =
+            Arc::make_mut(&mut trial.labels)[0].arm.as_mut().filter(|name| *name != "baseline")
+        {
             *name = format!("{name}, then everything else as in the table of the appendix");
         }
-        trial.labels[0].published = None;
+        Arc::make_mut(&mut trial.labels)[0].published = None;
     }
     let gone = [4, 20].map(|at: usize| gathered.trials[at].train_key.clone());
     gathered.finals.retain(|row| !gone.contains(&row.train_key));
@@ -388,7 +392,7 @@ pub(super) fn with_pictures(mut gathered: Gathered, side: usize) -> Gathered {
     for trial in &mut gathered.trials {
         if !trial.labels[0].axes.contains_key("batch_size") {
             let p = (trial.run.warmup_epochs + 1.0) / 100.0;
-            trial.run.views.t.flip = Some(crate::spec::run::Flip { p });
+            Arc::make_mut(&mut trial.run.views).t.flip = Some(crate::spec::run::Flip { p });
         }
     }
     let wanted = Wanted::of(&gathered);
@@ -407,7 +411,9 @@ pub(super) fn wide_arms() -> Gathered {
     let mut gathered = augmentation_sweep(1);
     gathered.sweep.name = "wide-arms".to_owned();
     for trial in &mut gathered.trials {
-        if let Some(name) = trial.labels[0].arm.as_mut().filter(|name| *name != "baseline") {
+        if let Some(name) =
+            Arc::make_mut(&mut trial.labels)[0].arm.as_mut().filter(|name| *name != "baseline")
+        {
             *name = format!("{name}, then everything else as in the table of the appendix");
         }
     }

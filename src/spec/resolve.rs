@@ -2,6 +2,7 @@
 //! them. Pure; the same settings give the same spec.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::cell::Cell;
 use super::error::Fault;
@@ -34,8 +35,8 @@ pub fn resolve(cell: &Cell<'_>, digests: &Digests) -> Result<Resolved, Fault> {
     let run = RunSpec {
         semantics: SEMANTICS,
         seed: 0,
-        data,
-        views: views(cell)?,
+        data: Arc::new(data),
+        views: Arc::new(views(cell)?),
         encoder: encoder(cell)?,
         projector,
         predictor,

@@ -2,6 +2,8 @@
 //! a worker's order that is hashed into the trial's identity. Knows nothing of TOML, of where
 //! files lie, of threads or devices.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{GroupKey, TrainKey};
@@ -31,10 +33,10 @@ pub struct RunSpec {
     pub semantics: Semantics,
     /// Seed of initial weights, order of images and views.
     pub seed: u64,
-    /// The images.
-    pub data: DataSpec,
+    /// The images. Trials of a sweep share what they have in common of a spec.
+    pub data: Arc<DataSpec>,
     /// How the two views of an image are made.
-    pub views: Views,
+    pub views: Arc<Views>,
     /// The network whose representation is kept.
     pub encoder: EncoderSpec,
     /// Head g on the representation.

@@ -15,17 +15,21 @@ use super::{Store, StoreError};
 pub(super) type Bulk<'q> = QueryScalar<'q, Sqlite, String, SqliteArguments>;
 
 impl Store {
-    /// Reads all rows of `table`, which errors name.
-    pub(super) async fn bulk<T: DeserializeOwned>(
+    /// Reads all rows of `table`, which errors name. They are decoded on a thread of their own, so that
+    /// the connection is free for the next query meanwhile.
+    pub(super) async fn bulk<T: DeserializeOwned + Send + 'static>(
         &self,
         table: &'static str,
         query: Bulk<'_>,
     ) -> Result<Vec<T>, StoreError> {
         let text = query.fetch_one(&self.pool).await.map_err(self.sql())?;
-        serde_json::from_str(&text).map_err(|error| StoreError::BadValue {
-            column: "value",
-            of: format!("a row of {table}"),
-            cause: error.to_string(),
-        })
+        let decoding = tokio::task::spawn_blocking(move || {
+            serde_json::from_str(&text).map_err(|error| StoreError::BadValue {
+                column: "value",
+                of: format!("a row of {table}"),
+                cause: error.to_string(),
+            })
+        });
+        decoding.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -144,14 +145,14 @@ impl Store {
         }
         let mut trials = Vec::with_capacity(records.len());
         // Trials of a cell have the same labels.
-        let mut read: HashMap<String, Vec<Label>> = HashMap::new();
+        let mut read: HashMap<String, Arc<[Label]>> = HashMap::new();
         for (record, known) in records.into_iter().zip(all_known) {
             let name = || format!("trial {}", record.train_key);
             let labels = match read.get(&record.labels_json) {
-                Some(labels) => labels.clone(),
+                Some(labels) => Arc::clone(labels),
                 None => {
-                    let labels: Vec<Label> = json("labels_json", &record.labels_json, name)?;
-                    read.insert(record.labels_json.clone(), labels.clone());
+                    let labels: Arc<[Label]> = json("labels_json", &record.labels_json, name)?;
+                    read.insert(record.labels_json, Arc::clone(&labels));
                     labels
                 }
             };

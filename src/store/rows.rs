@@ -1,6 +1,7 @@
 //! Rows as plain structs; nothing but fields.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +78,7 @@ pub struct TrialRow {
     /// What to train.
     pub run: RunSpec,
     /// How the sweep asks for it.
-    pub labels: Vec<Label>,
+    pub labels: Arc<[Label]>,
     /// Where it stands.
     pub state: TrialState,
     /// Attempts so far, of both kinds.

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
@@ -31,8 +32,9 @@ pub fn features(order: &WorkOrder, weights: &Path, folder: &Path) -> Result<(), 
     };
     let (data, path) = match &order.eval.data {
         Some(source) => {
-            let data = DataSpec { source: source.clone(), subset: None, ..order.run.data.clone() };
-            (data, order.eval_data_path.as_deref())
+            let trained_on = DataSpec::clone(&order.run.data);
+            let data = DataSpec { source: source.clone(), subset: None, ..trained_on };
+            (Arc::new(data), order.eval_data_path.as_deref())
         }
         None => (order.run.data.clone(), order.data_path.as_deref()),
     };

@@ -97,7 +97,10 @@ fn work(
         None => None,
     };
     let eval_data = match &order.eval.data {
-        Some(source) => DataSpec { source: source.clone(), subset: None, ..order.run.data.clone() },
+        Some(source) => {
+            let trained_on = DataSpec::clone(&order.run.data);
+            Arc::new(DataSpec { source: source.clone(), subset: None, ..trained_on })
+        }
         None => order.run.data.clone(),
     };
     // Before training, so that hours are not spent on a set that cannot be evaluated.

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use byol_sweep::report::{self, Columns, Format, Gathered};
 
@@ -71,7 +72,7 @@ fn names_that_people_choose_break_no_table() {
         letters,
         "批 ± − – — “a” ‘b’ … † ‡ § ¶ τ σ µ ≤ ≥ ≈ → × ·\u{0}\u{200b}".to_owned(),
     ]) {
-        trial.labels[0].arm = Some(arm);
+        Arc::make_mut(&mut trial.labels)[0].arm = Some(arm);
     }
     let (_held, folder) = pages();
     let report = report::build(&gathered).unwrap();

@@ -161,7 +161,7 @@ fn plan() -> Plan {
             group_key: run.group_key(),
             run,
             data_path: None,
-            labels: Vec::new(),
+            labels: [].into(),
         }],
         axes: Vec::new(),
         steps: Vec::new(),

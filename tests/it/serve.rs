@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use byol_sweep::outcome::{FailureReason, Outcome};
@@ -446,8 +447,10 @@ fn evil(terminal: &Terminal) -> Plan {
     let mut plan = expand(&spec::parse("tiny.toml", SWEEP).unwrap(), &request).unwrap();
     plan.meta.name = EVIL.to_owned();
     plan.meta.description = EVIL.to_owned();
-    for label in plan.trials.iter_mut().flat_map(|trial| &mut trial.labels) {
-        label.arm = Some(EVIL.to_owned());
+    for trial in &mut plan.trials {
+        for label in Arc::make_mut(&mut trial.labels) {
+            label.arm = Some(EVIL.to_owned());
+        }
     }
     let keys: Vec<_> = plan.trials.iter().map(|trial| trial.train_key.clone()).collect();
     block_on(async {

@@ -33,8 +33,9 @@ fn spec(seed: u64) -> RunSpec {
             image_size: 32,
             mean: [0.5; 3],
             std: [0.25; 3],
-        },
-        views: Views { t: view.clone(), t_prime: view },
+        }
+        .into(),
+        views: Views { t: view.clone(), t_prime: view }.into(),
         encoder: EncoderSpec::Convnet { width: 1.0 },
         projector: HeadSpec {
             hidden: vec![64],
@@ -83,7 +84,7 @@ fn plan(name: &str, seeds: impl IntoIterator<Item = u64>) -> Plan {
             group_key: spec(seed).group_key(),
             run: spec(seed),
             data_path: None,
-            labels: vec![label(name)],
+            labels: [label(name)].into(),
         })
         .collect();
     let eval = protocol(1);
@@ -307,7 +308,8 @@ async fn an_edited_plan_orphans_and_never_forgets(store: Store) {
 async fn any_change_of_a_plan_is_a_revision(store: Store) {
     let base = plan("a", [1, 2]);
     let mut relabelled = base.clone();
-    relabelled.trials[1].labels.push(label("other"));
+    let labels = &mut relabelled.trials[1].labels;
+    *labels = [labels[0].clone(), label("other")].into();
     let mut reordered = base.clone();
     reordered.trials[0].ordinal = 2;
     reordered.trials[1].ordinal = 1;
@@ -340,8 +342,8 @@ async fn a_trial_belongs_to_every_sweep_that_asks_for_it(store: Store) {
         let row = store.trials(&sweep).await.unwrap().swap_remove(row);
         (row.ordinal, row.labels, row.state, row.attempts)
     };
-    assert_eq!(seen("a", 0).await, (1, vec![label("a")], TrialState::Done, 1));
-    assert_eq!(seen("b", 1).await, (2, vec![label("b")], TrialState::Trained, 1));
+    assert_eq!(seen("a", 0).await, (1, [label("a")].into(), TrialState::Done, 1));
+    assert_eq!(seen("b", 1).await, (2, [label("b")].into(), TrialState::Trained, 1));
 }
 
 async fn the_latest_sweep_is_the_one_last_asked_for(store: Store) {

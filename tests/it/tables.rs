@@ -27,7 +27,7 @@ fn claims(plan: &Plan, table: &PublishedTable) -> BTreeMap<Claim, BTreeSet<Strin
     let has_methods = !table.columns.iter().any(|column| column == "top1");
     let mut found: BTreeMap<Claim, BTreeSet<String>> = BTreeMap::new();
     for trial in &plan.trials {
-        for label in &trial.labels {
+        for label in trial.labels.iter() {
             let method = label.axes.get("method").and_then(|method| method.as_str());
             let cell = CellQuery {
                 method,
@@ -100,7 +100,7 @@ fn every_cell_of_a_published_sweep_has_its_row() {
         };
         let matched: BTreeSet<String> = claims(&plan, table).into_values().flatten().collect();
         let cells: BTreeSet<String> =
-            plan.trials.iter().flat_map(|trial| &trial.labels).map(Label::text).collect();
+            plan.trials.iter().flat_map(|trial| trial.labels.iter()).map(Label::text).collect();
         assert_eq!(matched, cells, "{}", shipped.path);
         assert_eq!(plan.trials.len(), cells.len() * 3, "{}: three seeds", shipped.path);
     }

@@ -206,12 +206,13 @@ fn plan_with_eval(seeds: u64, knn: u32) -> Plan {
             group_key: run.group_key(),
             run,
             data_path: Some("images".into()),
-            labels: vec![Label {
+            labels: [Label {
                 arm: Some("baseline".into()),
                 published: None,
                 axes: [("method".to_owned(), "byol".into()), ("tau_base".to_owned(), 0.9.into())]
                     .into(),
-            }],
+            }]
+            .into(),
         }
     });
     let eval = EvalSpec {

@@ -190,6 +190,8 @@ pub(in crate::report) fn compared(gathered: &Gathered, analysis: &Analysis) -> V
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::super::samples;
     use super::*;
     use crate::spec::run::{Flip, ViewRecipe};
@@ -251,13 +253,13 @@ mod tests {
         for trial in &mut gathered.trials {
             // The warm-up tells arms of these rows apart.
             let flip = Some(Flip { p: trial.run.warmup_epochs / 100.0 });
-            trial.run.views.t = ViewRecipe { flip, ..ViewRecipe::default() };
+            Arc::make_mut(&mut trial.run.views).t = ViewRecipe { flip, ..ViewRecipe::default() };
         }
         let found = strips(&gathered, &analyse(&gathered));
         assert_eq!(found.len(), 14);
         assert!(found.iter().all(|strip| strip.cells.len() == 2), "both methods: {found:?}");
         for (at, trial) in gathered.trials.iter_mut().enumerate() {
-            trial.run.views.t =
+            Arc::make_mut(&mut trial.run.views).t =
                 ViewRecipe { flip: Some(Flip { p: at as f64 / 100.0 }), ..ViewRecipe::default() };
         }
         assert_eq!(strips(&gathered, &analyse(&gathered)).len(), MOST_STRIPS);

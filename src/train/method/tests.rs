@@ -25,8 +25,9 @@ fn spec(predictor: Option<HeadSpec>, target: Target, loss: Loss) -> RunSpec {
             image_size: 8,
             mean: [0.5; 3],
             std: [0.25; 3],
-        },
-        views: Views { t: recipe.clone(), t_prime: recipe },
+        }
+        .into(),
+        views: Views { t: recipe.clone(), t_prime: recipe }.into(),
         encoder: EncoderSpec::Convnet { width: 0.125 },
         projector: head_spec(16, 8),
         predictor: predictor.map(Predictor::Head),
