@@ -19,8 +19,8 @@ use crate::outcome::Verdict;
 use crate::outlook::{Asked, Costs, Experience, Outlook};
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::{Progress, progress};
-use crate::store::WorkerUse;
 use crate::store::rows::{AttemptRow, SweepRow, TrialRow, TrialState};
+use crate::store::{Overview, WorkerUse};
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
 
@@ -140,24 +140,22 @@ fn gather(
     let stand = |sweep: SweepRow| {
         let store = &reading.store;
         // What does not depend on the trials is read while they are put together.
-        let (trials, experience) = reading.wait(async {
-            tokio::try_join!(store.trials(&sweep), Experience::read(store, &sweep))
+        let (Overview { trials, spent, workers }, experience, wishes) = reading.wait(async {
+            tokio::try_join!(
+                store.overview(&sweep, now_ms),
+                Experience::read(store, &sweep),
+                store.all_wishes()
+            )
         })?;
         let of_sweep =
             |attempt: &&AttemptRow| trials.iter().any(|trial| trial.train_key == attempt.train_key);
         let open: Vec<AttemptRow> = all_open.iter().filter(of_sweep).cloned().collect();
-        let keys = reading::keys(&trials);
-        let (spent, workers, wished) = reading.wait(async {
-            tokio::try_join!(
-                store.spent(&keys, now_ms),
-                store.workers_of(&keys),
-                store.wished(&keys)
-            )
-        })?;
         let costs = Costs { spent, experience };
         let asked: Vec<Asked<'_>> = trials.iter().map(Asked::from).collect();
         let cost = costs.outlook(&asked, &sweep.eval_key);
-        let held = wished.values().filter(|wished| wished.held_ms.is_some()).count();
+        let is_held =
+            |trial: &&TrialRow| wishes.get(&trial.train_key).is_some_and(|w| w.held_ms.is_some());
+        let held = trials.iter().filter(is_held).count();
         let interrupted = reading.interrupted_beside(controller, &trials)?;
         let at = |live: &AttemptRow| progress::last_of(&AttemptFolder::at(&live.folder));
         let progress = open.iter().filter_map(|live| Some((live.id, at(live)?))).collect();

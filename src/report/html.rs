@@ -128,7 +128,9 @@ fn show(drawn: &Drawn<'_>, page: &mut Markup) {
     let heading = drawn.figure.heading();
     page.open("section", &[("id", &figure_id(&heading.file))]);
     page.element("h2", &[], &heading.title);
-    page.open("figure", &[]);
+    // Of charts only the lightness counts, of pictures every colour.
+    let kind = if drawn.figure.has_pictures() { "pictures" } else { "chart" };
+    page.open("figure", &[("class", kind)]);
     for (class, drawing) in &drawn.drawings {
         page.open("div", &[("class", class)]);
         page.drawing(drawing);
@@ -244,7 +246,7 @@ mod tests {
         for words in text.summary.iter().chain(notes).chain(entries).chain(captions) {
             assert!(page.contains(&markup::escaped(words)), "{words}");
         }
-        assert_eq!(page.matches("<figure>").count(), report.figures.len());
+        assert_eq!(page.matches("class=\"drawing wide\"").count(), report.figures.len());
         assert_eq!(page.matches("class=\"trial\"").count(), 30);
     }
 
@@ -254,6 +256,20 @@ mod tests {
         let page = page(&build(&gathered).unwrap()).unwrap();
         assert!(page.contains("href=\"data:image/png;base64,"), "no picture is there");
         assert!(page.contains("; img-src data:; base-uri"));
+    }
+
+    #[test]
+    fn dark_pages_turn_charts_and_leave_pictures_as_they_are() {
+        let gathered = samples::with_exhibits(samples::removal_sweep());
+        let page = page(&build(&gathered).unwrap()).unwrap();
+        let turned: Vec<&str> = page.lines().filter(|line| line.contains("filter:")).collect();
+        assert_eq!(turned, ["  .chart svg { filter: invert(0.91) hue-rotate(180deg); }"]);
+        let kinds = page.split("<figure class=\"").skip(1);
+        for (place, figure) in kinds.enumerate() {
+            let (kind, rest) = figure.split_once('"').unwrap();
+            let drawn = rest.split("</figure>").next().unwrap();
+            assert_eq!(kind == "pictures", drawn.contains("<use href=\"#p"), "figure {place}");
+        }
     }
 
     #[test]

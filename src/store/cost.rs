@@ -1,10 +1,12 @@
 //! What attempts took, for estimates and for the sum of it all.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde::Deserialize;
 
-use super::columns::{json, once, to_json};
+use super::columns::{json, once, to_json, word};
+use super::rows::AttemptKind;
 use super::{Store, StoreError};
 use crate::ids::{DeviceId, EvalKey, GroupKey, TrainKey};
 use crate::plan::cost::{DeviceKind, Past, Place};
@@ -26,7 +28,7 @@ pub struct Spent {
 #[derive(Deserialize)]
 struct TrainedRecord {
     trial: i64,
-    alike: Alike,
+    place: PlaceRecord,
     /// To the end of training, and with a verdict that predicts.
     finished: u8,
     train_ms: i64,
@@ -34,14 +36,52 @@ struct TrainedRecord {
     eval_ms: Option<i64>,
 }
 
-/// What trials have in common that are summed up: they differ in the seed alone.
+/// By what protocol an attempt was evaluated, and where it ran.
 #[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
-struct Alike {
-    group_key: GroupKey,
+struct PlaceRecord {
     eval_key: EvalKey,
     threads: u32,
     device_json: String,
     model: Option<String>,
+}
+
+/// What trials have in common that are summed up: they differ in the seed alone.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Alike {
+    group_key: GroupKey,
+    place: PlaceRecord,
+}
+
+/// Trials that differ in the seed alone.
+#[derive(Deserialize)]
+struct GroupRecord {
+    group_key: GroupKey,
+    /// Row ids.
+    trials: Vec<i64>,
+}
+
+/// When an attempt was at what, and where.
+#[derive(Deserialize)]
+pub(super) struct Spell {
+    device_json: String,
+    started_ms: i64,
+    /// `None` before evaluation, and where nobody noted when it began.
+    evaluating_ms: Option<i64>,
+    ended_ms: Option<i64>,
+}
+
+impl Spell {
+    /// Returns the milliseconds of training and of evaluation, up to `now_ms` for an attempt that
+    /// lives.
+    fn times(&self, kind: AttemptKind, now_ms: i64) -> (u64, u64) {
+        let between = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).unwrap_or(0);
+        let end = self.ended_ms.unwrap_or(now_ms);
+        match (kind, self.evaluating_ms) {
+            (AttemptKind::Train, None) => (between(self.started_ms, end), 0),
+            (AttemptKind::Train, Some(at)) => (between(self.started_ms, at), between(at, end)),
+            (AttemptKind::Eval, _) => (0, between(self.started_ms, end)),
+        }
+    }
 }
 
 /// Trials that are alike.
@@ -71,27 +111,39 @@ impl Store {
                  FROM invocation i, json_each(i.provenance_json, '$.devices') AS device)
              SELECT json_group_array(json_array(
                  a.trial_id,
-                 json_array(t.group_key, a.eval_key, a.threads, a.device_json,
+                 json_array(a.eval_key, a.threads, a.device_json,
                      coalesce(made.model, a.started_json ->> '$.device')),
                  a.outcome = 'finished' AND a.verdict <> 'diverged',
                  max(coalesce(a.evaluating_ms, a.ended_ms) - a.started_ms, 0),
                  max(a.ended_ms - a.evaluating_ms, 0)))
              FROM attempt a
-             CROSS JOIN trial t ON t.id = a.trial_id
              LEFT JOIN made ON made.id = a.invocation_id AND made.device = a.device_json
              WHERE a.kind = 'train' AND a.ended_ms IS NOT NULL",
         );
-        let ended: Vec<TrainedRecord> = self.bulk("attempt", ended).await?;
+        // Out of the index alone.
+        let groups = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(group_key, json(trials)))
+             FROM (SELECT group_key, json_group_array(id) AS trials FROM trial GROUP BY group_key)",
+        );
+        let (ended, groups): (Vec<TrainedRecord>, Vec<GroupRecord>) =
+            tokio::try_join!(self.bulk("attempt", ended), self.bulk("trial", groups))?;
+        let groups: HashMap<i64, &GroupKey> = groups
+            .iter()
+            .flat_map(|group| group.trials.iter().map(|id| (*id, &group.group_key)))
+            .collect();
         let mut took: HashMap<i64, i64> = HashMap::new();
         for attempt in &ended {
             *took.entry(attempt.trial).or_default() += attempt.train_ms;
         }
         let mut sums: Vec<(Alike, Sum)> = Vec::new();
-        let mut places: HashMap<Alike, usize> = HashMap::new();
+        let mut places: HashMap<(&GroupKey, PlaceRecord), usize> = HashMap::new();
         for attempt in ended.into_iter().filter(|attempt| attempt.finished == 1) {
-            let place = *places.entry(attempt.alike.clone()).or_insert(sums.len());
+            // Its trial came with a plan that was synced between the two queries.
+            let Some(group_key) = groups.get(&attempt.trial) else { continue };
+            let place = *places.entry((group_key, attempt.place.clone())).or_insert(sums.len());
             if place == sums.len() {
-                sums.push((attempt.alike, Sum { trial: attempt.trial, ..Sum::default() }));
+                let alike = Alike { group_key: (*group_key).clone(), place: attempt.place };
+                sums.push((alike, Sum { trial: attempt.trial, ..Sum::default() }));
             }
             let sum = &mut sums[place].1;
             sum.runs += 1;
@@ -127,53 +179,72 @@ impl Store {
     /// SQLite's own.
     pub async fn spent(&self, trials: &[TrainKey], now_ms: i64) -> Result<Vec<Spent>, StoreError> {
         let asked = once(trials);
-        let times = sqlx::query_scalar(
-            "SELECT json_group_array(json_array(asked.key, a.kind, a.device_json,
-                 max(coalesce(a.evaluating_ms, a.ended_ms, ?2) - a.started_ms, 0),
-                 coalesce(max(coalesce(a.ended_ms, ?2) - a.evaluating_ms, 0), 0)))
+        let spells = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(asked.key, a.kind,
+                 json_array(a.device_json, a.started_ms, a.evaluating_ms, a.ended_ms)))
              FROM json_each(?1) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
              CROSS JOIN attempt a ON a.trial_id = t.id",
         );
-        let times = times.bind(to_json(&asked)).bind(now_ms);
-        let rows: Vec<(usize, String, String, u64, u64)> = self.bulk("attempt", times).await?;
-        let mut all: Vec<Spent> = Vec::new();
-        let mut at: HashMap<(usize, DeviceKind), usize> = HashMap::new();
-        for (trial, attempt, device, before, after) in rows {
-            let key = asked[trial];
-            let kind = DeviceKind::of(&json("device_json", &device, || format!("trial {key}"))?);
-            let place = *at.entry((trial, kind)).or_insert_with(|| all.len());
-            if place == all.len() {
-                all.push(Spent { train_key: key.clone(), kind, train_ms: 0, eval_ms: 0 });
+        let spells: Vec<(usize, String, Spell)> =
+            self.bulk("attempt", spells.bind(to_json(&asked))).await?;
+        let of = |(place, kind, spell): (usize, String, Spell)| {
+            let trial = asked[place];
+            let kind = word("kind", &kind, || format!("an attempt of trial {trial}"))?;
+            Ok((trial, kind, spell))
+        };
+        sum_up(spells.into_iter().map(of), now_ms)
+    }
+}
+
+/// Sums up what attempts took, by trial and kind of device.
+pub(super) fn sum_up<'a>(
+    spells: impl Iterator<Item = Result<(&'a TrainKey, AttemptKind, Spell), StoreError>>,
+    now_ms: i64,
+) -> Result<Vec<Spent>, StoreError> {
+    let mut all: Vec<Spent> = Vec::new();
+    let mut at: HashMap<(&TrainKey, DeviceKind), usize> = HashMap::new();
+    // There are few devices.
+    let mut kinds: HashMap<String, DeviceKind> = HashMap::new();
+    for spell in spells {
+        let (train_key, attempt, spell) = spell?;
+        let (train_ms, eval_ms) = spell.times(attempt, now_ms);
+        let kind = match kinds.get(&spell.device_json) {
+            Some(kind) => *kind,
+            None => {
+                let of = || format!("trial {train_key}");
+                let kind = DeviceKind::of(&json("device_json", &spell.device_json, of)?);
+                kinds.insert(spell.device_json, kind);
+                kind
             }
-            let spent = &mut all[place];
-            match attempt.as_str() {
-                "train" => {
-                    spent.train_ms += before;
-                    spent.eval_ms += after;
-                }
-                _ => spent.eval_ms += before + after,
+        };
+        match at.entry((train_key, kind)) {
+            Entry::Occupied(place) => {
+                let spent = &mut all[*place.get()];
+                spent.train_ms += train_ms;
+                spent.eval_ms += eval_ms;
+            }
+            Entry::Vacant(place) => {
+                place.insert(all.len());
+                all.push(Spent { train_key: train_key.clone(), kind, train_ms, eval_ms });
             }
         }
-        Ok(all)
     }
+    Ok(all)
 }
 
 fn past(alike: Alike, sum: &Sum, spec_json: &str) -> Result<Past, StoreError> {
     let of = || format!("a trial of group {}", alike.group_key);
-    let device: DeviceId = json("device_json", &alike.device_json, of)?;
+    let PlaceRecord { eval_key, threads, device_json, model } = alike.place;
+    let device: DeviceId = json("device_json", &device_json, of)?;
     Ok(Past {
         run: json("spec_json", spec_json, of)?,
-        place: Place {
-            kind: DeviceKind::of(&device),
-            model: alike.model.unwrap_or_default(),
-            threads: alike.threads,
-        },
+        place: Place { kind: DeviceKind::of(&device), model: model.unwrap_or_default(), threads },
         runs: sum.runs,
         train_s: sum.train_ms as f64 / 1000.0,
         evaluated: sum.evaluated,
         eval_s: sum.eval_ms as f64 / 1000.0,
         group: alike.group_key,
-        eval_key: alike.eval_key,
+        eval_key,
     })
 }

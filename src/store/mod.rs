@@ -4,7 +4,7 @@
 //! All SQL is below this module: `open` (files, versions), `sync` (plans), `write` (attempts),
 //! `events` (what workers tell), `finish` (an end with its last events), `edit` and `wished` (what
 //! people wish), `early` (what policies decided), `tidy` (checkpoints that nothing needs), `read`
-//! (sweeps, trials, attempts), `results` (what reports need), `artifacts` (files), `snapshot` (one
+//! (sweeps, trials, attempts), `overview` (a sweep at one look), `results` (what reports need), `artifacts` (files), `snapshot` (one
 //! state), `watch` (what changed since).
 //! `standing` derives a trial's state; `columns` tells how values lie in columns; `rows` is what
 //! others see.
@@ -19,6 +19,7 @@ mod error;
 mod events;
 mod finish;
 mod open;
+mod overview;
 mod provenance;
 mod read;
 mod results;
@@ -41,6 +42,7 @@ pub use cost::Spent;
 pub use edit::Edit;
 pub use error::{StoreError, how_to_restore};
 pub use finish::LastLines;
+pub use overview::Overview;
 pub use provenance::{InvocationRow, WorkerUse};
 pub use tidy::OldCheckpoint;
 pub use upkeep::{AskedFor, BackupError, Finding, Weight};

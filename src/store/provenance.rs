@@ -1,15 +1,28 @@
 //! What results were made with: written with a plan, read with its attempts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use sqlx::SqliteConnection;
 
-use super::columns::{json, key_list, to_json};
+use serde::Deserialize;
+
+use super::columns::{json, once, to_json};
 use super::{Store, StoreError};
 use crate::ids::{AttemptNo, TrainKey};
 use crate::provenance::{About, Provenance, WorkerBinary};
+
+/// An attempt that finished.
+#[derive(Deserialize)]
+pub(super) struct Made {
+    /// Place of its trial in the list that was asked for.
+    pub(super) trial: usize,
+    /// Row id.
+    pub(super) attempt: i64,
+    /// `None` where an earlier version noted none.
+    pub(super) invocation: Option<i64>,
+}
 
 /// For whom a store writes: once its plan is synced, attempts are linked to the invocation.
 #[derive(Clone, Debug)]
@@ -135,32 +148,47 @@ impl Store {
     ///
     /// SQLite's own, or a provenance that this version cannot read.
     pub async fn workers_of(&self, trials: &[TrainKey]) -> Result<Vec<WorkerUse>, StoreError> {
-        let rows: Vec<(String, u32)> = sqlx::query_as(
-            "WITH made AS MATERIALIZED (
-                 SELECT id, min(id) OVER (PARTITION BY provenance_json ->> '$.worker.digest') AS first
-                 FROM invocation),
-             used AS (
-                 SELECT made.first, count(DISTINCT a.trial_id) AS trials, min(a.id) AS attempt
-                 FROM json_each(?) AS asked
-                 CROSS JOIN trial t ON t.train_key = asked.value
-                 CROSS JOIN attempt a ON a.trial_id = t.id AND a.outcome = 'finished'
-                 CROSS JOIN made ON made.id = a.invocation_id
-                 GROUP BY made.first)
-             SELECT i.provenance_json ->> '$.worker', used.trials
-             FROM used
-             JOIN attempt a ON a.id = used.attempt
-             JOIN invocation i ON i.id = a.invocation_id
-             ORDER BY used.attempt",
-        )
-        .bind(key_list(trials))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(self.sql())?;
-        let one = |(worker, trials): (String, u32)| {
-            let worker = json("provenance_json", &worker, || "an invocation".to_owned())?;
-            Ok(WorkerUse { worker, trials })
+        let asked = once(trials);
+        let finished = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(asked.key, a.id, a.invocation_id))
+             FROM json_each(?) AS asked
+             CROSS JOIN trial t ON t.train_key = asked.value
+             CROSS JOIN attempt a ON a.trial_id = t.id AND a.outcome = 'finished'",
+        );
+        let finished: Vec<Made> = self.bulk("attempt", finished.bind(to_json(&asked))).await?;
+        self.uses(&finished).await
+    }
+
+    /// Returns the worker binaries that made these attempts, the oldest attempt's first.
+    pub(super) async fn uses(&self, attempts: &[Made]) -> Result<Vec<WorkerUse>, StoreError> {
+        let workers: Vec<(i64, Option<String>)> =
+            sqlx::query_as("SELECT id, provenance_json -> '$.worker' FROM invocation")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(self.sql())?;
+        let mut known: HashMap<i64, WorkerBinary> = HashMap::new();
+        for (id, worker) in workers {
+            if let Some(worker) = worker {
+                known.insert(id, json("provenance_json", &worker, || format!("invocation {id}"))?);
+            }
+        }
+        let mut used: BTreeMap<&str, (i64, &WorkerBinary, HashSet<usize>)> = BTreeMap::new();
+        for made in attempts {
+            let Some(worker) = made.invocation.and_then(|id| known.get(&id)) else { continue };
+            let first = || (made.attempt, worker, HashSet::new());
+            let (oldest, by, trials) = used.entry(&worker.digest).or_insert_with(first);
+            if made.attempt < *oldest {
+                (*oldest, *by) = (made.attempt, worker);
+            }
+            trials.insert(made.trial);
+        }
+        let mut used: Vec<_> = used.into_values().collect();
+        used.sort_unstable_by_key(|(oldest, ..)| *oldest);
+        let one = |(_, worker, trials): (i64, &WorkerBinary, HashSet<usize>)| WorkerUse {
+            worker: worker.clone(),
+            trials: u32::try_from(trials.len()).unwrap_or(u32::MAX),
         };
-        rows.into_iter().map(one).collect()
+        Ok(used.into_iter().map(one).collect())
     }
 
     /// Returns what a worker binary said of itself when it was asked; `None` where it never was,

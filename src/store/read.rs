@@ -17,9 +17,9 @@ use crate::spec::run::RunSpec;
 
 /// A link to a trial with what sets the trial apart from others of its group.
 #[derive(Deserialize)]
-struct TrialRecord {
-    ordinal: u32,
-    train_key: TrainKey,
+pub(super) struct TrialRecord {
+    pub(super) ordinal: u32,
+    pub(super) train_key: TrainKey,
     group_key: GroupKey,
     /// `None` where an earlier version's spec told none.
     seed: Option<i64>,
@@ -28,13 +28,13 @@ struct TrialRecord {
 
 /// What counts of an attempt, as the tables have it.
 #[derive(Deserialize)]
-struct FactsRecord {
+pub(super) struct FactsRecord {
     /// The trial's place in the list that was asked for.
-    place: usize,
+    pub(super) place: usize,
     number: u32,
-    kind: String,
+    pub(super) kind: String,
     eval_key: EvalKey,
-    outcome: OutcomeColumns,
+    pub(super) outcome: OutcomeColumns,
     /// Absent where nobody asks for it.
     kept: Option<KeptRecord>,
 }
@@ -121,6 +121,12 @@ impl Store {
     ///
     /// SQLite's own, or a stored spec that this version cannot read.
     pub async fn trials(&self, sweep: &SweepRow) -> Result<Vec<TrialRow>, StoreError> {
+        let (records, facts) = tokio::try_join!(self.links(sweep), self.facts_in(sweep))?;
+        self.rows(sweep, records, facts).await
+    }
+
+    /// Returns which trials a sweep asks for, by their numbers.
+    pub(super) async fn links(&self, sweep: &SweepRow) -> Result<Vec<TrialRecord>, StoreError> {
         let links = sqlx::query_scalar(
             "SELECT json_group_array(json_array(
                  l.ordinal, t.train_key, t.group_key, t.seed, l.labels_json))
@@ -128,9 +134,18 @@ impl Store {
              WHERE l.sweep_id = ? AND l.revision = ?",
         );
         let links = links.bind(sweep.id).bind(sweep.revision);
-        let (mut records, facts): (Vec<TrialRecord>, _) =
-            tokio::try_join!(self.bulk("trial", links), self.facts_in(sweep))?;
+        let mut records: Vec<TrialRecord> = self.bulk("trial", links).await?;
         records.sort_unstable_by_key(|record| record.ordinal);
+        Ok(records)
+    }
+
+    /// Puts together a sweep's trials and what their attempts tell of them.
+    pub(super) async fn rows(
+        &self,
+        sweep: &SweepRow,
+        records: Vec<TrialRecord>,
+        facts: Vec<FactsRecord>,
+    ) -> Result<Vec<TrialRow>, StoreError> {
         let (runs, mut all_known) = tokio::try_join!(
             self.runs_by_group(&records),
             self.known_in(&records, facts, &sweep.eval_key)

@@ -16,6 +16,12 @@ const SHELVES: [&str; 2] = ["reports", "tests/fixtures/report"];
 /// Share of the pixels that may differ: edges of letters, where machines round differently.
 const BLURRED: f64 = 0.002;
 
+/// A page, a chart, and a picture in a page, in bytes: most take far less, and the largest, those of
+/// the quick start, little less.
+const PAGE: usize = 700_000;
+const CHART: usize = 300_000;
+const PICTURE: usize = 3_200;
+
 /// Every folder with a `rows.jsonl`, at any depth.
 pub(crate) fn kept() -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -73,6 +79,27 @@ fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
     differing as f64 / f64::from(a.width() * a.height())
 }
 
+/// What is larger than it should be: pages are sent by mail, and read on phones.
+fn oversized(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut hold = |what: String, size: usize, most: usize| {
+        if size > most {
+            found.push(format!("{what} takes {size} bytes of {most}"));
+        }
+    };
+    for name in names(folder, ".png") {
+        let size = fs::metadata(folder.join(&name)).unwrap().len();
+        hold(name, size as usize, CHART);
+    }
+    let page = fs::read_to_string(folder.join("index.html")).unwrap();
+    hold("index.html".to_owned(), page.len(), PAGE);
+    for (place, picture) in page.split("data:image/png;base64,").skip(1).enumerate() {
+        let text = picture.split('"').next().unwrap();
+        hold(format!("picture {place} of index.html"), text.len(), PICTURE);
+    }
+    found
+}
+
 #[test]
 fn kept_reports_follow_from_their_rows() {
     let folders = kept();
@@ -91,6 +118,7 @@ fn kept_reports_follow_from_their_rows() {
             let rebuilt = fs::read_to_string(fresh.path().join(name)).unwrap();
             assert!(kept == rebuilt, "{place}/{name} is not what its rows give:\n{rebuilt}");
         }
+        assert_eq!(oversized(fresh.path()), Vec::<String>::new(), "{place}");
         let charts = names(fresh.path(), ".png");
         assert_eq!(names(&folder, ".png"), charts, "{place}");
         for name in charts {

@@ -1097,3 +1097,40 @@ async fn an_invocation_is_written_with_its_plan_and_only_on_somebodys_behalf() {
     store.note_about("abc", None, 50).await.unwrap();
     assert_eq!(store.about("abc").await.unwrap(), Some(None), "it was asked, and said nothing");
 }
+
+#[tokio::test]
+async fn an_overview_of_a_sweep_says_what_its_parts_say() {
+    use byol_sweep::provenance::{Provenance, WorkerBinary};
+
+    let folder = tempfile::tempdir().unwrap();
+    let by = |digest: &str| {
+        let worker = WorkerBinary { digest: digest.into(), about: None };
+        Provenance { worker, ..Provenance::default() }
+    };
+    let store = Store::open(folder.path()).await.unwrap().on_behalf_of(by("first"));
+    store.sync_plan(&plan("other", [9, 3]), 5).await.unwrap();
+    store.sync_plan(&plan("a", [1, 2, 3, 4]), 10).await.unwrap();
+    attempt(&store, training(1), [], &Outcome::Stopped).await;
+    attempt(&store, training(1), [], &finished()).await;
+    attempt(&store, training(9), [], &finished()).await;
+    store.close().await;
+    let store = Store::open(folder.path()).await.unwrap().on_behalf_of(by("second"));
+    store.sync_plan(&plan("a", [1, 2, 3, 4]), 30).await.unwrap();
+    attempt(&store, training(3), [], &finished()).await;
+    attempt(&store, training(2), [], &failed()).await;
+    store.begin_attempt(training(2)).await.unwrap();
+
+    let sweep = store.sweep("a").await.unwrap().unwrap();
+    let overview = store.overview(&sweep, 9_000_000).await.unwrap();
+    assert_eq!(overview.trials, store.trials(&sweep).await.unwrap());
+    let keys = [1, 2, 3, 4].map(key);
+    let mut spent = store.spent(&keys, 9_000_000).await.unwrap();
+    let mut shown = overview.spent;
+    spent.sort_by(|one, other| one.train_key.cmp(&other.train_key));
+    shown.sort_by(|one, other| one.train_key.cmp(&other.train_key));
+    assert_eq!((shown.len(), &shown), (3, &spent));
+    assert!(shown.iter().all(|spent| spent.train_ms > 0), "{shown:?}");
+    assert_eq!(overview.workers, store.workers_of(&keys).await.unwrap());
+    let workers = overview.workers.iter().map(|used| (used.worker.digest.as_str(), used.trials));
+    assert_eq!(workers.collect::<Vec<_>>(), [("first", 1), ("second", 1)]);
+}

@@ -246,6 +246,25 @@ fn hold(figure: &Figure) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn the_line_of_a_cost_figure_keeps_its_layout_wherever_the_points_are() {
+    let point = |x, y| CostPoint { x, y, collapsed: false };
+    let points = vec![point(-34.6, 0.0), point(50.0, 50.0)];
+    let figure = CostFigure {
+        heading: Heading {
+            file: "any".to_owned(),
+            title: "Cost".to_owned(),
+            subtitle: String::new(),
+            caption: String::new(),
+        },
+        x_label: "time".to_owned(),
+        y_label: "accuracy".to_owned(),
+        groups: vec![CostGroup { name: "BYOL".to_owned(), points }],
+        frontier: vec![(76.7, 50.0), (50.0, 50.0)],
+    };
+    assert_eq!(faults(&Figure::Cost(figure), "a line beyond the points"), Vec::<String>::new());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12) })]
 

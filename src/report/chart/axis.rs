@@ -43,9 +43,12 @@ impl Frame {
     /// Returns the pixel of a value; what the axes leave out, as no number of a plausible size, has
     /// none that can be drawn.
     pub(super) fn spot(&self, x: f64, y: f64) -> Spot {
-        let within = |share: f64| if (-0.25..=1.25).contains(&share) { share } else { f64::NAN };
-        let across = within((x - self.x.0) / (self.x.1 - self.x.0));
-        let up = within((y - self.y.0) / (self.y.1 - self.y.0));
+        let share = |value: f64, (low, high): (f64, f64)| {
+            let share = (value - low) / (high - low);
+            let is_near = is_plausible(value) && (-0.25..=1.25).contains(&share);
+            if is_near { share } else { f64::NAN }
+        };
+        let (across, up) = (share(x, self.x), share(y, self.y));
         (self.left + across * (self.right - self.left), self.bottom - up * (self.bottom - self.top))
     }
 
@@ -133,10 +136,14 @@ impl Frame {
     }
 }
 
+/// Returns whether axes make room for a value. Differences of larger ones could overflow.
+fn is_plausible(value: f64) -> bool {
+    value.abs() < 1e100
+}
+
 /// Returns a range that holds all finite values with some air; never one of no width.
 pub(super) fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
-    // Beyond this, differences of values would overflow.
-    let finite = values.into_iter().filter(|value| value.abs() < 1e100);
+    let finite = values.into_iter().filter(|value| is_plausible(*value));
     let (low, high) =
         finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     if low > high {
@@ -200,6 +207,17 @@ mod tests {
         assert_eq!(marks(0.0, 5000.0), ["0", "1000", "2000", "3000", "4000", "5000"]);
         assert_eq!(marks(0.0, 2.4e-7), ["0", "5e−8", "1.0e−7", "1.5e−7", "2.0e−7"]);
         assert!(marks(f64::NAN, 1.0).is_empty());
+    }
+
+    #[test]
+    fn what_axes_make_no_room_for_has_no_place() {
+        let x = range([-9e99, -2e100]);
+        let frame = Frame { left: 0.0, right: 100.0, top: 0.0, bottom: 100.0, x, y: (0.0, 1.0) };
+        assert!((0.0..=100.0).contains(&frame.spot(-9e99, 0.5).0));
+        let frame = Frame { x: (-9.9e99, 0.0), ..frame };
+        for far in [-1.1e100, f64::NAN, f64::INFINITY] {
+            assert!(frame.spot(far, 0.5).0.is_nan(), "{far}");
+        }
     }
 
     #[test]

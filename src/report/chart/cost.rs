@@ -18,13 +18,14 @@ const MANY: usize = 60;
 pub(super) fn draw(figure: &CostFigure, columns: Columns) -> Result<Drawing, ChartError> {
     let mut sheet = Panels::new(columns, &figure.heading, &entries(figure), 1)?;
     let points = || figure.groups.iter().flat_map(|group| &group.points);
-    let x = range(points().map(|point| point.x));
-    let frame = sheet.frame(0, x, range(points().map(|point| point.y)));
+    let frontier = || figure.frontier.iter().copied();
+    let spots = || points().map(|point| (point.x, point.y)).chain(frontier());
+    let x = range(spots().map(|(x, _)| x));
+    let frame = sheet.frame(0, x, range(spots().map(|(_, y)| y)));
     frame.y_axis(&mut sheet.canvas, &figure.y_label)?;
     let marks = round_marks(x, columns.panels_abreast() * 5);
     frame.x_axis(&mut sheet.canvas, &marks, &figure.x_label)?;
-    let frontier: Vec<(f64, f64)> =
-        figure.frontier.iter().map(|(x, y)| frame.spot(*x, *y)).collect();
+    let frontier: Vec<(f64, f64)> = frontier().map(|(x, y)| frame.spot(x, y)).collect();
     sheet.canvas.line(&frontier, 2.0, FAINT_INK, Some((3.0, 6.0)));
     let radius = if points().count() > MANY { RADIUS / 2.0 } else { RADIUS };
     for (style, group) in figure.groups.iter().enumerate() {

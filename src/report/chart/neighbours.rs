@@ -11,6 +11,8 @@ use crate::report::figure::{NeighbourBlock, NeighboursFigure, Picture};
 
 /// A picture is no larger: 16, 20, 40 and 80 pixels fit into it without a rest, 32 take 64.
 const LARGEST: f64 = 80.0;
+/// What stands at the left of each band.
+const TEST_IMAGE: &str = "test image";
 /// Between images and neighbours, between neighbours, between settings.
 const FAR: f64 = 22.0;
 const NEAR: f64 = 8.0;
@@ -35,15 +37,17 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(columns: Columns, pixels: usize, each: usize) -> Self {
+    fn of(columns: Columns, pixels: usize, each: usize, settings: usize) -> Self {
         let (left, right) = columns.span();
         let (each, room) = (each.max(1) as f64, right - left);
         let side = enlarged(pixels, LARGEST.min((room - FAR - (each - 1.0) * NEAR) / (each + 1.0)));
         let block = each * (side + NEAR) - NEAR;
         let left = left + side + FAR;
-        let abreast = ((right - left + BETWEEN) / (block + BETWEEN)).floor().max(1.0);
-        let pitch = (right - left + BETWEEN) / abreast;
-        Self { side, abreast: abreast as usize, left, pitch }
+        let fit = ((right - left + BETWEEN) / (block + BETWEEN)).floor().max(1.0) as usize;
+        // As few bands as can be, all about as long.
+        let abreast = settings.div_ceil(settings.div_ceil(fit).max(1)).max(1);
+        let pitch = (right - left + BETWEEN) / abreast as f64;
+        Self { side, abreast, left, pitch }
     }
 }
 
@@ -60,18 +64,20 @@ pub(super) fn draw(figure: &NeighboursFigure, columns: Columns) -> Result<Drawin
     let rows = || figure.blocks.iter().flat_map(|block| &block.rows);
     let each = rows().map(|row| row.found.len()).max().unwrap_or(0);
     let pixels = rows().map(|row| row.query.side).max().unwrap_or(1);
-    let layout = Layout::of(columns, pixels, each);
+    let layout = Layout::of(columns, pixels, each, figure.blocks.len());
     let side = layout.side;
     let (mut y, mut others) = (top, Vec::new());
     for band in bands(&figure.blocks, layout.abreast) {
         let first = band.first().map_or(&[][..], |block| &block.rows);
         let place = |at: usize| y + ABOVE + at as f64 * (side + NEAR);
+        let left = columns.span().0;
+        words(&mut canvas, TEST_IMAGE, "", (left, y), side + FAR - NEAR)?;
         for (at, row) in first.iter().enumerate() {
-            canvas.picture(&row.query, (columns.span().0, place(at)), side);
+            canvas.picture(&row.query, (left, place(at)), side);
         }
         for (column, block) in band.iter().enumerate() {
             let x = layout.left + column as f64 * layout.pitch;
-            words(&mut canvas, block, (x, y), layout.pitch - BETWEEN)?;
+            words(&mut canvas, &block.name, &block.note, (x, y), layout.pitch - BETWEEN)?;
             for (at, row) in block.rows.iter().enumerate() {
                 for (rank, found) in row.found.iter().enumerate() {
                     let spot = (x + rank as f64 * (side + NEAR), place(at));
@@ -95,21 +101,25 @@ fn bands(blocks: &[NeighbourBlock], abreast: usize) -> Vec<&[NeighbourBlock]> {
     alike.flat_map(|blocks| blocks.chunks(abreast)).collect()
 }
 
+/// Sets a name and a note above pictures.
 fn words(
     canvas: &mut Canvas,
-    block: &NeighbourBlock,
+    name: &str,
+    note: &str,
     (x, y): Spot,
     width: f64,
 ) -> Result<(), ChartError> {
     let face = Typeface::new(Weight::SemiBold, 24.0)?;
     let faint = Typeface::new(Weight::Regular, 20.0)?;
-    let lines = face.wrap_list(&block.name, width, NAME_LINES);
+    let lines = face.wrap_list(name, width, NAME_LINES);
     let first = y + 30.0 + (NAME_LINES - lines.len()) as f64 * LINE;
     for (at, line) in lines.iter().enumerate() {
         canvas.words(line, &face, (x, first + at as f64 * LINE), Anchor::Left, INK);
     }
-    let note = faint.wrap(&block.note, width, 1).remove(0);
-    canvas.words(&note, &faint, (x, y + ABOVE - 15.0), Anchor::Left, FAINT_INK);
+    if !note.is_empty() {
+        let note = faint.wrap(note, width, 1).remove(0);
+        canvas.words(&note, &faint, (x, y + ABOVE - 15.0), Anchor::Left, FAINT_INK);
+    }
     Ok(())
 }
 
@@ -140,6 +150,40 @@ fn mark(canvas: &mut Canvas, others: &[Spot], side: f64) {
 mod tests {
     use super::*;
     use crate::report::figure::NeighbourRow;
+
+    #[test]
+    fn bands_are_about_as_long_and_no_wider_than_the_sheet() {
+        let abreast = |settings| Layout::of(Columns::Two, 32, 4, settings).abreast;
+        assert_eq!([0, 1, 2, 4, 5, 6, 7, 9].map(abreast), [1, 1, 2, 4, 3, 3, 4, 3]);
+        for settings in 1..9 {
+            let layout = Layout::of(Columns::One, 32, 4, settings);
+            assert!(layout.pitch - BETWEEN >= 4.0 * layout.side + 3.0 * NEAR, "{settings}");
+        }
+    }
+
+    #[test]
+    fn the_images_have_a_heading_in_each_band() {
+        use crate::report::analysis::analyse;
+        use crate::report::chart::canvas::Mark;
+        use crate::report::figure::{Figure, figures};
+        use crate::report::samples;
+        let gathered = samples::with_exhibits(samples::collapsed_sweep());
+        let drawn = figures(&gathered, &analyse(&gathered)).into_iter().find_map(|figure| {
+            let Figure::Neighbours(figure) = figure else { return None };
+            draw(&figure, Columns::One).ok()
+        });
+        let words = |mark: &Mark| match mark {
+            Mark::Words { words, .. } => Some(words.clone()),
+            _ => None,
+        };
+        let words: Vec<String> = drawn.unwrap().marks.iter().filter_map(words).collect();
+        let above = |name: &str| words.iter().position(|words| words == name).unwrap();
+        for name in ["tau base 0", "tau base 0.99"] {
+            let at = above(name);
+            assert_eq!(words[at - 2..at], ["test", "image"], "{words:?}");
+        }
+        assert!(!words.contains(&String::new()));
+    }
 
     #[test]
     fn settings_share_test_images_only_where_they_are_the_same() {

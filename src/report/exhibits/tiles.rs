@@ -145,6 +145,29 @@ mod tests {
         assert_eq!((shades.len(), coarse.rgb[0], coarse.rgb[767]), (32, 0, 255));
     }
 
+    /// A ball on a slope, with the grain of a camera.
+    fn photograph(side: usize) -> Pictures {
+        let middle = side as f64 / 2.0;
+        let mut grain = 1_u32;
+        let mut shade = |at: usize| {
+            let (channel, x, y) = (at % 3, at / 3 % side, at / 3 / side);
+            let from = f64::hypot(x as f64 - middle, y as f64 - middle) / middle;
+            let light = if from < 0.6 { 200.0 - 150.0 * from } else { 60.0 + 2.0 * y as f64 };
+            grain = grain.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (light + 20.0 * channel as f64 + f64::from(grain >> 29)) as u8
+        };
+        Pictures { side, rgb: (0..side * side * 3).map(&mut shade).collect() }
+    }
+
+    #[test]
+    fn a_picture_of_32_pixels_takes_less_than_two_kilobytes() {
+        let photograph = photograph(32);
+        let size = |pictures: &Pictures| Tiles::of(pictures).unwrap().characters();
+        let (whole, coarse) = (size(&photograph), size(&photograph.coarse()));
+        assert!(coarse < 2048, "{coarse} characters, {whole} in all shades");
+        assert!(coarse * 3 < whole * 2, "{coarse} characters, {whole} in all shades");
+    }
+
     #[test]
     fn reducing_keeps_what_is_small_and_the_mean_of_what_is_not() {
         let pictures = pictures(16, 3);
