@@ -10,6 +10,7 @@ use crate::import::ImportError;
 use crate::plan::PlanError;
 use crate::report::{BuildError, WriteError};
 use crate::spec::SpecError;
+use crate::store::BackupError;
 use crate::verbs::VerbError;
 
 /// Exit code of the controller.
@@ -56,6 +57,7 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
         || error.is::<SpecError>()
         || error.is::<DataError>()
         || error.is::<DeviceError>()
+        || error.downcast_ref().is_some_and(BackupError::is_usage)
         || error.downcast_ref().is_some_and(ExportError::is_usage)
         || error.downcast_ref().is_some_and(ImportError::is_usage)
         || matches!(error.downcast_ref(), Some(FetchError::Unknown { .. }))
@@ -84,7 +86,9 @@ mod tests {
 
     #[test]
     fn errors_keep_their_code_below_added_context() {
-        let cases: [(anyhow::Error, ExitCode); 4] = [
+        let taken = BackupError::Exists { path: "copy.db".into() };
+        let cases: [(anyhow::Error, ExitCode); 5] = [
+            (taken.into(), ExitCode::Usage),
             (UsageError("no such file".into()).into(), ExitCode::Usage),
             (NothingMatched("no trial 9".into()).into(), ExitCode::NothingMatched),
             (io::Error::from(io::ErrorKind::BrokenPipe).into(), ExitCode::Success),

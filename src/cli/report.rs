@@ -125,19 +125,66 @@ fn gather(reading: &Reading, sweep: SweepRow) -> anyhow::Result<Gathered> {
     let mut gathered = reading.wait(report::gather(&reading.store, sweep.clone()))?;
     let exhibits = report::exhibits_of(&reading.store, &sweep, &gathered);
     gathered.exhibits = reading.wait(exhibits)?;
-    gathered.sweep.file = shipped_file(&sweep, &gathered.trials);
+    if let Some((file, set)) = shipped_run(&sweep, &gathered.trials) {
+        (gathered.sweep.file, gathered.sweep.set) = (Some(file), set);
+    }
     Ok(gathered)
 }
 
-/// Returns the file of the sweep as `run` takes it, where it ships and was run as it is: a `--set`
-/// would have made other trials.
-fn shipped_file(sweep: &SweepRow, trials: &[TrialRow]) -> Option<String> {
+/// Returns the file of the sweep as `run` takes it, and what was set: where it ships, and was run as
+/// it is or with other seeds. Any other `--set` would have made other trials.
+fn shipped_run(sweep: &SweepRow, trials: &[TrialRow]) -> Option<(String, Vec<String>)> {
     let shipped = shipped::ALL.iter().find(|shipped| shipped.text == sweep.source_toml)?;
     let path = Path::new("sweeps").join(shipped.path);
     let file = SweepFile { path, text: shipped.text.to_owned() };
-    let changes = Changes { set: Vec::new(), scale: sweep.facts.scale };
-    let plan = planning::plan(&file, &changes, &|_| None, Limit::Million).ok()?;
-    let planned = plan.trials.iter().map(|trial| &trial.train_key);
-    let same = plan.eval_key == sweep.eval_key && planned.eq(trials.iter().map(|t| &t.train_key));
-    same.then(|| file.path.display().to_string())
+    let makes_them = |set: &Vec<String>| {
+        let changes = Changes { set: set.clone(), scale: sweep.facts.scale };
+        planning::plan(&file, &changes, &|_| None, Limit::Million).is_ok_and(|plan| {
+            let planned = plan.trials.iter().map(|trial| &trial.train_key);
+            plan.eval_key == sweep.eval_key && planned.eq(trials.iter().map(|t| &t.train_key))
+        })
+    };
+    let set = [Vec::new(), vec![seeds(trials)]].into_iter().find(makes_them)?;
+    Some((file.path.display().to_string(), set))
+}
+
+/// Returns the setting that gives a sweep the seeds of these trials.
+fn seeds(trials: &[TrialRow]) -> String {
+    let mut seeds: Vec<String> = Vec::new();
+    for seed in trials.iter().map(|trial| trial.run.seed.to_string()) {
+        if !seeds.contains(&seed) {
+            seeds.push(seed);
+        }
+    }
+    format!("replicates.seeds=[{}]", seeds.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::sweep::Scale;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn a_sweep_that_ships_is_named_with_the_seeds_it_was_run_with() {
+        let text = shipped::find("shapes/byol_simclr_variants").unwrap().text.to_owned();
+        let file = SweepFile { path: "x.toml".into(), text };
+        let run = |set: &'static [&'static str]| {
+            let set = set.iter().map(|setting| (*setting).to_owned()).collect();
+            let changes = Changes { set, scale: Scale::Full };
+            let plan = planning::plan(&file, &changes, &|_| None, Limit::Million).unwrap();
+            async move {
+                let store = Store::in_memory().await.unwrap();
+                store.sync_plan(&plan, 1).await.unwrap();
+                let sweep = store.latest_sweep().await.unwrap().unwrap();
+                let trials = store.trials(&sweep).await.unwrap();
+                shipped_run(&sweep, &trials)
+            }
+        };
+        let path = "sweeps/shapes/byol_simclr_variants.toml".to_owned();
+        assert_eq!(run(&[]).await, Some((path.clone(), vec![])));
+        let seeds = vec!["replicates.seeds=[4,2]".to_owned()];
+        assert_eq!(run(&["replicates.seeds=[4, 2]"]).await, Some((path, seeds)));
+        assert_eq!(run(&["epochs=3", "warmup_epochs=1"]).await, None);
+    }
 }

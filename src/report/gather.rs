@@ -34,6 +34,7 @@ pub async fn gather(store: &Store, sweep: SweepRow) -> Result<Gathered, StoreErr
         .collect();
     let facts = SweepFacts {
         file: None,
+        set: Vec::new(),
         scale: sweep.facts.scale,
         name: sweep.name,
         description: sweep.facts.description,

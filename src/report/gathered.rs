@@ -57,6 +57,9 @@ pub struct SweepFacts {
     /// The sweep file, where `byol-sweep run` finds it by this name on every machine.
     #[serde(default)]
     pub file: Option<String>,
+    /// What `--set` changed of the file, as it is typed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
     /// Id of the published table that the sweep reproduces.
     pub reproduces: Option<String>,
     /// Whether it trained as its file says.

@@ -228,8 +228,9 @@ fn commands(sweep: &SweepFacts) -> Vec<String> {
         Scale::Full => (sweep.name.as_str(), ""),
         Scale::Smoke => (tried_by(&sweep.name), " --smoke"),
     };
+    let set: String = sweep.set.iter().map(|setting| format!(" --set '{setting}'")).collect();
     let run = match &sweep.file {
-        Some(file) => format!("byol-sweep run {file}{smoke}"),
+        Some(file) => format!("byol-sweep run {file}{smoke}{set}"),
         None => format!("byol-sweep run FILE{smoke}  # whose name is {name:?}"),
     };
     vec![run, report_command(sweep)]

@@ -31,6 +31,7 @@ impl Sample {
             name: name.to_owned(),
             description: format!("{name}, made up for tests"),
             file: None,
+            set: Vec::new(),
             reproduces: reproduces.map(str::to_owned),
             scale: crate::spec::sweep::Scale::Full,
             report_metric: "linear_top1".to_owned(),

@@ -204,3 +204,21 @@ async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Erro
         .connect_with(options)
         .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_writer_commits_is_on_the_disk() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).await.unwrap();
+        let synchronous: i64 =
+            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&store.pool).await.unwrap();
+        let journal: String =
+            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&store.pool).await.unwrap();
+        // 2 is FULL: the log is synced at each commit, not only where it is moved into the file.
+        assert_eq!((synchronous, journal.as_str()), (2, "wal"));
+        store.close().await;
+    }
+}

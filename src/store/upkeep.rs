@@ -66,6 +66,16 @@ pub enum BackupError {
     Store(#[from] StoreError),
 }
 
+impl BackupError {
+    /// Returns whether another command line would have gone well.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Exists { .. } => true,
+            Self::Write { .. } | Self::Unsound { .. } | Self::Store(_) => false,
+        }
+    }
+}
+
 /// Files that the store counts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskedFor {

@@ -112,7 +112,7 @@ impl Bench {
 }
 
 /// A browser with one tab.
-struct Browser {
+pub(crate) struct Browser {
     driver: Child,
     /// Address of its session.
     session: String,
@@ -128,7 +128,7 @@ impl Drop for Browser {
 }
 
 impl Browser {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let driver = std::env::var_os("BYOL_SWEEP_CHROMEDRIVER")
             .expect("BYOL_SWEEP_CHROMEDRIVER names the driver");
         let mut driver = Command::new(driver)
@@ -185,7 +185,7 @@ impl Browser {
         self.ask("/goog/cdp/execute", &json!({ "cmd": command, "params": params }))
     }
 
-    fn go(&self, address: &str) {
+    pub(crate) fn go(&self, address: &str) {
         self.ask("/url", &json!({ "url": address }));
     }
 
@@ -196,8 +196,19 @@ impl Browser {
         eventually("the page is live", || (self.text("#pulse") == "live").then_some(()));
     }
 
-    fn js(&self, script: &str) -> Value {
+    pub(crate) fn js(&self, script: &str) -> Value {
         self.ask("/execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// Clicks on the first element with the mouse.
+    pub(crate) fn click(&self, selector: &str) {
+        // The driver does not wait for a page that scrolls smoothly.
+        self.js(&format!(
+            "document.querySelector({selector:?}).scrollIntoView({{ behavior: 'instant', block: 'center' }})"
+        ));
+        let found = self.ask("/element", &json!({ "using": "css selector", "value": selector }));
+        let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap();
+        self.ask(&format!("/element/{id}/click"), &json!({}));
     }
 
     /// Returns the text of the first element; empty where there is none.
@@ -206,7 +217,7 @@ impl Browser {
         self.js(&script).as_str().unwrap().to_owned()
     }
 
-    fn attribute(&self, selector: &str, name: &str) -> String {
+    pub(crate) fn attribute(&self, selector: &str, name: &str) -> String {
         let script = format!(
             "const e=document.querySelector({selector:?}); return e&&e.getAttribute({name:?})||''"
         );
@@ -240,7 +251,7 @@ impl Browser {
         panic!("the keyboard does not lead to {what}");
     }
 
-    fn look(&self, width: u32, scheme: &str) {
+    pub(crate) fn look(&self, width: u32, scheme: &str) {
         let size =
             json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
         self.tell("Emulation.setDeviceMetricsOverride", &size);
@@ -249,14 +260,14 @@ impl Browser {
     }
 
     /// Takes a picture of the window.
-    fn picture(&self) -> Vec<u8> {
+    pub(crate) fn picture(&self) -> Vec<u8> {
         let taken = self.tell("Page.captureScreenshot", &json!({}));
         decoded(taken["data"].as_str().unwrap())
     }
 
     /// Asserts that the page broke no rule of its policy and that its script ran through.
     #[track_caller]
-    fn assert_silent(&self) {
+    pub(crate) fn assert_silent(&self) {
         let said = self.ask("/se/log", &json!({ "type": "browser" }));
         let wrong: Vec<&Value> =
             said.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE").collect();

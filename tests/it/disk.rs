@@ -4,7 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a test that cannot be made here says so")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,16 @@ const BOUND: Duration = Duration::from_secs(60);
 
 /// Nobody's user and group.
 const NOBODY: u32 = 65_534;
+
+/// Says why a test was not made, in the file of that name too where one is asked for: what passes is
+/// not heard.
+fn skip(why: &str) {
+    eprintln!("skipped, {why}");
+    if let Some(told) = std::env::var_os("BYOL_SWEEP_SKIPPED") {
+        let file = fs::File::options().create(true).append(true).open(told);
+        file.unwrap().write_all(format!("{why}\n").as_bytes()).unwrap();
+    }
+}
 
 fn worker(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers");
@@ -107,11 +117,11 @@ impl Disk {
         match mounted {
             Ok(output) if output.status.success() => Some(Self(path)),
             Ok(output) => {
-                eprintln!("skipped, no disk can be mounted: {}", stderr(&output).trim());
+                skip(&format!("no disk can be mounted: {}", stderr(&output).trim()));
                 None
             }
             Err(error) => {
-                eprintln!("skipped, no disk can be mounted: {error}");
+                skip(&format!("no disk can be mounted: {error}"));
                 None
             }
         }
@@ -299,7 +309,7 @@ fn a_state_folder_that_may_only_be_read_is_said_before_anything_starts() {
     let output = command.args(inner.get_args()).current_dir(terminal.path()).output().unwrap();
     let said = stderr(&output);
     if said.contains("Permission denied") && said.contains(env!("CARGO_BIN_EXE_byol-sweep")) {
-        eprintln!("skipped, nobody may not run what root has built: {said}");
+        skip(&format!("nobody may not run what root has built: {said}"));
         return;
     }
     assert_code(&output, 1);
@@ -310,7 +320,7 @@ fn a_state_folder_that_may_only_be_read_is_said_before_anything_starts() {
 #[test]
 fn a_database_that_may_only_be_read_is_said_before_anything_starts() {
     if !geteuid().is_root() {
-        eprintln!("skipped, only root can give files away");
+        skip("only root can give files away");
         return;
     }
     let terminal = terminal(2);
@@ -332,7 +342,7 @@ fn a_database_that_may_only_be_read_is_said_before_anything_starts() {
         .unwrap();
     let said = stderr(&output);
     if said.contains("failed to execute") {
-        eprintln!("skipped, nobody may not run what root has built: {said}");
+        skip(&format!("nobody may not run what root has built: {said}"));
         return;
     }
     assert_code(&output, 1);

@@ -236,7 +236,7 @@ fn a_backup_is_whole_beside_a_writer_and_brings_everything_back() {
         writer.close().await;
     });
     let refused = terminal.type_in("db backup copy.db");
-    assert_code(&refused, 1);
+    assert_code(&refused, 2);
     assert!(stderr(&refused).contains("copy.db` exists"), "{}", stderr(&refused));
     assert_code(&terminal.type_in("db backup nowhere/copy.db"), 1);
 

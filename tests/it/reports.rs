@@ -6,7 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use byol_sweep::plan::{Limit, Request, expand};
 use byol_sweep::report::{self, Columns, Format, Gathered};
+use byol_sweep::spec;
 use image::RgbImage;
 
 /// Folders of kept reports, below the root.
@@ -125,6 +127,33 @@ fn kept_reports_follow_from_their_rows() {
             assert!(apart < BLURRED, "{place}/{name}: {apart} of its pixels are others");
         }
     }
+}
+
+/// A sweep file may have gained cells since.
+#[test]
+fn the_command_of_a_kept_report_plans_its_trials() {
+    let mut compared = 0;
+    for folder in kept() {
+        let rows = fs::read_to_string(folder.join("rows.jsonl")).unwrap();
+        let gathered = Gathered::from_jsonl(&rows).unwrap();
+        let Some(file) = &gathered.sweep.file else { continue };
+        let set = gathered.sweep.set.iter().map(|setting| setting.split_once('=').unwrap());
+        let overrides: Vec<(String, String)> =
+            set.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let request = Request { overrides: &overrides, digests: &|_| None, limit: Limit::Million };
+        let plan = expand(&spec::parse(file, &text).unwrap(), &request).unwrap();
+        let planned: Vec<_> = plan.trials.iter().map(|trial| &trial.train_key).collect();
+        for trial in &gathered.trials {
+            let (key, place) = (&trial.train_key, folder.display());
+            assert!(planned.contains(&key), "{place}: {file} does not plan {key}");
+        }
+        if !overrides.is_empty() {
+            assert_eq!(planned.len(), gathered.trials.len(), "{}", folder.display());
+        }
+        compared += 1;
+    }
+    assert!(compared > 1, "reports are kept of sweeps that ship");
 }
 
 #[test]

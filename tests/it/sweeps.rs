@@ -107,6 +107,13 @@ fn every_sweep_plans_with_the_trials_that_it_promises() {
 }
 
 #[test]
+fn no_sweep_that_ships_stops_trials_early() {
+    for shipped in shipped::ALL {
+        assert_eq!(planned(shipped.name()).meta.early_stop, None, "{}", shipped.path);
+    }
+}
+
+#[test]
 fn a_smoke_run_of_any_sweep_tries_each_of_its_cells_once() {
     for shipped in shipped::ALL {
         let full = planned(shipped.name());
