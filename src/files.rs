@@ -22,11 +22,24 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, bytes, PRIVATE)
 }
 
+/// Writes a file whole or not at all for a process that reads it at once and dies with the machine:
+/// aside and renamed, and not waited for until it is on the disk.
+pub fn hand_over(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    draft(&folder_of(path)?, bytes, USUAL)?.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
 fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let folder = folder_of(path)?;
+    aside(&folder, bytes, mode)?.persist(path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Returns the folder of a file, and makes it.
+fn folder_of(path: &Path) -> io::Result<PathBuf> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    aside(folder, bytes, mode)?.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    Ok(folder.to_owned())
 }
 
 /// A file that could not be written, and why.
@@ -75,11 +88,17 @@ pub fn write_together(
 }
 
 /// Writes a file under a name of its own, which goes unless it is renamed.
-fn aside(folder: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
-    let mut aside = tempfile::Builder::new()
+fn draft(folder: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    let mut draft = tempfile::Builder::new()
         .permissions(fs::Permissions::from_mode(mode))
         .tempfile_in(folder)?;
-    aside.write_all(bytes)?;
+    draft.write_all(bytes)?;
+    Ok(draft)
+}
+
+/// Does the same, and has it on the disk.
+fn aside(folder: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    let aside = draft(folder, bytes, mode)?;
     aside.as_file().sync_all()?;
     Ok(aside)
 }

@@ -128,6 +128,7 @@ fn started(pid: u32) -> Started {
         start_ticks: 1_000 + u64::from(pid),
         boot_id: "5a3e2ac1-0f4d-4f1c-9d3e-7f5f1c7a9b10".into(),
         pid_namespace: Some(0xEFFF_FFFC),
+        binary: None,
         version: env!("CARGO_PKG_VERSION").into(),
         libtorch: "2.11.0".into(),
         device: MODEL.into(),

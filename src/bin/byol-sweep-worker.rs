@@ -13,7 +13,9 @@ use byol_sweep::outcome::{EXIT_DISK_FULL, EXIT_STOPPED, FailureReason};
 use byol_sweep::protocol::folder::AttemptFolder;
 use byol_sweep::protocol::lock::hold;
 use byol_sweep::protocol::process::ProcessId;
-use byol_sweep::protocol::{End, FORMAT, Started, Work, WorkDevice, WorkOrder, WorkerEvent};
+use byol_sweep::protocol::{
+    BINARY_VARIABLE, End, FORMAT, Started, Work, WorkDevice, WorkOrder, WorkerEvent,
+};
 use byol_sweep::provenance::{About, Program};
 use byol_sweep::spec::sweep::Kernels;
 use byol_sweep::train::error::{first_line, panic_message, reason_of_io, reason_of_message};
@@ -211,6 +213,7 @@ fn work(
         boot_id: me.boot_id,
         pid_namespace: me.pid_namespace,
         version: VERSION.to_owned(),
+        binary: std::env::var(BINARY_VARIABLE).ok(),
         libtorch: LIBTORCH.to_owned(),
         device,
         threads: order.threads,

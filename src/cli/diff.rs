@@ -296,6 +296,7 @@ mod tests {
         let finished = Outcome::Finished { verdict: Verdict::Healthy };
         Shown {
             attempts: vec![samples::attempt(&trial, Some(finished))],
+            notes: Vec::new(),
             finals: Some(samples::finals(&trial)),
             origins: samples::origins(),
             files: Vec::new(),

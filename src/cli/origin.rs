@@ -55,7 +55,9 @@ impl Origins {
         };
         if let Some(started) = self.started.get(&number) {
             facts.push(("ran on".to_owned(), format!("{}, {}", started.device, started.host)));
-            let worker = format!("{}, libtorch {}", started.version, started.libtorch);
+            let binary = started.binary.as_deref().and_then(|digest| digest.get(..8));
+            let binary = binary.map(|digest| format!("{digest} ")).unwrap_or_default();
+            let worker = format!("{binary}{}, libtorch {}", started.version, started.libtorch);
             facts.push(("ran by".to_owned(), worker));
             facts.push(("kernels".to_owned(), format!("{:?}", started.kernels).to_lowercase()));
         }

@@ -69,10 +69,11 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
         let made_with =
             provenance::gather(&store, &worker, &plan, &slots, places, reading::now_ms()).await?;
         provenance::note_other_workers(&store, &plan, &made_with.worker, ui).await?;
+        let digest = made_with.worker.digest.clone();
         let store = store.on_behalf_of(made_with);
         let on_gpus = slots.iter().any(|slot| slot.device != DeviceId::Cpu);
         let driver = if on_gpus { nvml::Driver::open() } else { None };
-        let executor = LocalExecutor::new(worker)?.watching(driver);
+        let executor = LocalExecutor::new(worker)?.digested(digest).watching(driver);
         let eval_path = eval_path(&plan, places)?;
         // Checked above: a set that has no place here never comes this far.
         let train = |trial: &crate::plan::PlannedTrial| {

@@ -193,6 +193,7 @@ pub(super) fn origins() -> super::origin::Origins {
         boot_id: "b".into(),
         pid_namespace: None,
         version: "0.1.0".into(),
+        binary: Some("c0ffee00".repeat(8)),
         libtorch: "2.11.0+cu130".into(),
         device: "A CPU".into(),
         threads: 2,

@@ -19,7 +19,7 @@ use crate::outcome::{Outcome, Verdict};
 use crate::spec::early::METRIC;
 use crate::spec::run;
 use crate::store::rows::{
-    AttemptKind, AttemptRow, EarlyStopRow, Finals, Known, SweepRow, TrialRow,
+    AttemptKind, AttemptRow, EarlyStopRow, Finals, Known, NoteRow, SweepRow, TrialRow,
 };
 use crate::ui::style::{Role, Style};
 use crate::ui::{Ui, words};
@@ -28,6 +28,8 @@ use crate::ui::{Ui, words};
 pub(super) struct Shown {
     pub trial: TrialRow,
     pub attempts: Vec<AttemptRow>,
+    /// What its workers left for people, in the order it was said.
+    pub notes: Vec<NoteRow>,
     pub finals: Option<Finals>,
     pub origins: Origins,
     /// Files that the trial left.
@@ -69,6 +71,7 @@ pub(super) fn gather(
 ) -> anyhow::Result<Shown> {
     let store = &reading.store;
     let attempts = reading.wait(store.attempts(&trial.train_key))?;
+    let notes = reading.wait(store.notes(&trial.train_key))?;
     let keys = std::slice::from_ref(&trial.train_key);
     let finals = reading.wait(store.finals(&sweep.eval_key, keys))?.pop();
     let invocations = reading.wait(store.invocations_of(&trial.train_key))?;
@@ -81,7 +84,7 @@ pub(super) fn gather(
     let files = known.map(|known| left_files(&known)).unwrap_or_default();
     let interrupted = reading.interrupted(std::slice::from_ref(&trial))?;
     let origins = Origins { invocations, started };
-    Ok(Shown { trial, attempts, finals, origins, files, interrupted })
+    Ok(Shown { trial, attempts, notes, finals, origins, files, interrupted })
 }
 
 /// Looks at the files that a trial left.
@@ -97,7 +100,7 @@ fn left_files(known: &Known) -> Vec<LeftFile> {
 
 /// Returns the trial for people: state, results, attempts, what they were made with, settings.
 pub(super) fn text(shown: &Shown, style: Style) -> String {
-    let Shown { trial, attempts, finals, origins, files, interrupted } = shown;
+    let Shown { trial, attempts, notes, finals, origins, files, interrupted } = shown;
     let axes = trials::axes_of(std::slice::from_ref(trial));
     let label = style.paint(Role::Strong, &Named::from(trial).phrase(&axes));
     let state = trials::standing(trial, interrupted, style);
@@ -117,6 +120,7 @@ pub(super) fn text(shown: &Shown, style: Style) -> String {
             "attempts",
             if attempts.is_empty() { String::new() } else { table(attempts, interrupted) },
         ),
+        ("notes", notes.iter().map(note_line).collect()),
         ("files", files.iter().map(file_line).collect()),
         ("made with", origins.text()),
         ("settings", settings),
@@ -125,6 +129,10 @@ pub(super) fn text(shown: &Shown, style: Style) -> String {
         text.push_str(&section(title, style, body));
     }
     text
+}
+
+fn note_line(note: &NoteRow) -> String {
+    format!("attempt {}: {}\n", note.attempt, note.text)
 }
 
 fn file_line(file: &LeftFile) -> String {
@@ -219,7 +227,7 @@ fn since_epoch(milliseconds: i64) -> Duration {
 
 /// Returns the trial for programs.
 pub(super) fn json(shown: &Shown) -> Value {
-    let Shown { trial, attempts, finals, origins, files, interrupted } = shown;
+    let Shown { trial, attempts, notes, finals, origins, files, interrupted } = shown;
     let attempts = attempts.iter().map(|attempt| {
         let mut document = json!({
             "number": attempt.number,
@@ -232,6 +240,9 @@ pub(super) fn json(shown: &Shown) -> Value {
             "ended_ms": attempt.ended_ms,
             "outcome": attempt.outcome,
         });
+        let said = notes.iter().filter(|note| note.attempt == attempt.number);
+        document["notes"] =
+            said.map(|note| json!({ "at_ms": note.at_ms, "text": note.text })).collect();
         origins.add_to(attempt.number, &mut document);
         document
     });
@@ -255,6 +266,7 @@ pub(super) fn json(shown: &Shown) -> Value {
 mod tests {
     use super::super::samples;
     use super::*;
+    use crate::ids::AttemptNo;
 
     fn shown(place: usize, outcome: Option<Outcome>) -> Shown {
         let trial = samples::trials().swap_remove(place);
@@ -263,6 +275,7 @@ mod tests {
         Shown {
             attempts: attempts.into_iter().collect(),
             trial,
+            notes: Vec::new(),
             finals: None,
             origins,
             files: Vec::new(),
@@ -275,6 +288,11 @@ mod tests {
         let mut shown = shown(0, Some(Outcome::Finished { verdict: Verdict::Healthy }));
         shown.finals = Some(samples::finals(&shown.trial));
         shown.origins = samples::origins();
+        shown.notes = vec![NoteRow {
+            attempt: AttemptNo(1),
+            at_ms: 1_700_000_000_500,
+            text: "inexact resume: worker binary was c0ffee00 and is 0ddba110".into(),
+        }];
         shown.files = vec![
             LeftFile { what: "weights", path: "w".into(), presence: Presence::Here },
             LeftFile { what: "checkpoint", path: "c".into(), presence: Presence::Gone },

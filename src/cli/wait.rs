@@ -9,11 +9,11 @@ use super::places::Places;
 use super::reading::Reading;
 use super::said::{Said, phrase};
 use super::target::{Target, WaitArgs};
+use crate::control::controller::Controller;
 use crate::drive::orphans;
 use crate::exec::local::LocalExecutor;
 use crate::store::rows::{TrialRow, TrialState};
 use crate::ui::{Ui, words};
-use crate::verbs::{self, AtWork};
 
 /// Shortest time between two looks; a large sweep takes longer to look at, and is looked at less.
 const LOOK: Duration = Duration::from_millis(200);
@@ -102,10 +102,13 @@ fn only_held(held: usize, failed: usize, sweep: &str) -> String {
 
 fn worker(places: &Places, reading: &Reading, args: &WaitArgs) -> anyhow::Result<Worker> {
     let target = Target::find(&args.target, reading)?;
-    match reading.wait(verbs::at_work(&places.state))? {
-        AtWork::Run { sweep, .. } if sweep == target.sweep.name => return Ok(Worker::Run),
-        AtWork::Somebody => return Ok(Worker::Run),
-        AtWork::Run { .. } | AtWork::Nobody => {}
+    match Controller::look(&places.state) {
+        Controller::Alive { run: Some(run), .. } if run.sweep == target.sweep.name => {
+            return Ok(Worker::Run);
+        }
+        // One that hangs may be a run of this sweep.
+        Controller::Alive { run: None, .. } => return Ok(Worker::Run),
+        Controller::Alive { run: Some(_), .. } | Controller::None => {}
     }
     let executor = reading.within(LocalExecutor::without_worker)?;
     let open = reading.drive(orphans::open(&reading.store, &executor, &target.keys()))?;

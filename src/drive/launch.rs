@@ -10,7 +10,7 @@ use super::recover::to_json;
 use super::run::{Origin, Run};
 use crate::exec::{ExecError, Executor, JobHandle, LaunchOrder};
 use crate::failpoint::{self, Point};
-use crate::files::write_atomically;
+use crate::files::hand_over;
 use crate::ids::Slot;
 use crate::outcome::{FailureReason, Outcome};
 use crate::plan::PlannedTrial;
@@ -81,7 +81,8 @@ impl<E: Executor> Run<'_, E> {
         let order = order::order(self.plan, trial, self.images, particulars);
         let path = AttemptFolder::at(&row.folder).spec();
         let json = serde_json::to_vec_pretty(&order).expect("plain data serialises");
-        write_atomically(&path, &json).map_err(|source| DriveError::Order { path, source })?;
+        // After a power cut nobody reads it: its worker is gone, and the next attempt has its own.
+        hand_over(&path, &json).map_err(|source| DriveError::Order { path, source })?;
         failpoint::reach(Point::OrderWritten);
         Ok(row)
     }

@@ -12,6 +12,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tokio::signal::unix::{self, SignalKind};
 
+use super::binary::Binary;
 use super::kin::{Kin, Session};
 use super::mark::{self, Mark};
 use super::nvml::Driver;
@@ -22,6 +23,7 @@ use super::{
 };
 use crate::ids::DeviceId;
 use crate::outcome::Exit;
+use crate::protocol::BINARY_VARIABLE;
 use crate::protocol::folder::AttemptFolder;
 use crate::protocol::process::Here;
 
@@ -29,6 +31,7 @@ use crate::protocol::process::Here;
 #[derive(Debug)]
 pub struct LocalExecutor {
     worker: PathBuf,
+    binary: Option<Binary>,
     here: Here,
     /// Our own children, until they are reaped.
     children: Mutex<HashMap<JobHandle, Own>>,
@@ -56,6 +59,7 @@ impl LocalExecutor {
         }
         Ok(Self {
             worker: std::path::absolute(&worker).unwrap_or(worker),
+            binary: None,
             here: Here::look()
                 .map_err(|source| ExecError::Proc { path: "/proc".into(), source })?,
             children: Mutex::default(),
@@ -69,6 +73,12 @@ impl LocalExecutor {
     #[must_use]
     pub fn watching(self, driver: Option<Driver>) -> Self {
         Self { driver, ..self }
+    }
+
+    /// Tells each worker that this is the BLAKE3 of its binary, while the file stays as it is.
+    #[must_use]
+    pub fn digested(self, digest: String) -> Self {
+        Self { binary: Binary::new(&self.worker, digest).ok(), ..self }
     }
 
     /// Finds and stops workers, and starts none: it needs no worker program.
@@ -114,6 +124,10 @@ impl Executor for LocalExecutor {
             .env(mark::VARIABLE, mark.value())
             // It would overrule the precision that the order asks for, in libraries below libtorch.
             .env_remove("NVIDIA_TF32_OVERRIDE");
+        match self.binary.as_ref().and_then(|binary| binary.digest(&self.worker)) {
+            Some(digest) => command.env(BINARY_VARIABLE, digest),
+            None => command.env_remove(BINARY_VARIABLE),
+        };
         session::lead(&mut command);
         let mut child = command
             .spawn()

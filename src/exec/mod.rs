@@ -3,6 +3,7 @@
 
 pub mod about;
 pub mod appetite;
+mod binary;
 pub mod devices;
 mod kin;
 pub mod local;

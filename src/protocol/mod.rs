@@ -22,6 +22,13 @@ use crate::spec::sweep::{Kernels, Retention};
 /// Version of orders and events. A reader refuses a newer one.
 pub const FORMAT: u32 = 1;
 
+/// Environment variable in which a worker is told the BLAKE3 of its own binary; unset where the
+/// controller does not know it.
+pub const BINARY_VARIABLE: &str = "BYOL_SWEEP_WORKER_DIGEST";
+
+/// How the note begins that says why a resume may not end with the numbers of an undisturbed run.
+pub const INEXACT_RESUME: &str = "inexact resume: ";
+
 /// A worker's order, `spec.json` in the attempt folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,6 +185,9 @@ pub struct Started {
     pub pid_namespace: Option<u64>,
     /// Version of byol-sweep.
     pub version: String,
+    /// BLAKE3 of the worker's binary, from [`BINARY_VARIABLE`]; `None` where nobody told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binary: Option<String>,
     /// Version of libtorch.
     pub libtorch: String,
     /// Model of the device.

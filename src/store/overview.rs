@@ -41,14 +41,14 @@ impl Store {
     pub async fn overview(&self, sweep: &SweepRow, now_ms: i64) -> Result<Overview, StoreError> {
         let attempts = sqlx::query_scalar(
             "SELECT json_group_array(json_array(
-                 json_array(l.ordinal, a.number, a.kind, a.eval_key,
+                 json_array(l.ordinal, a.number, a.kind, nullif(a.eval_key, ?1),
                      json_array(a.outcome, a.verdict, a.reason, a.detail), NULL),
                  a.id, a.invocation_id,
                  json_array(a.device_json, a.started_ms, a.evaluating_ms, a.ended_ms)))
              FROM sweep_trial l CROSS JOIN attempt a ON a.trial_id = l.trial_id
-             WHERE l.sweep_id = ? AND l.revision = ?",
+             WHERE l.sweep_id = ?2 AND l.revision = ?3",
         );
-        let attempts = attempts.bind(sweep.id).bind(sweep.revision);
+        let attempts = attempts.bind(sweep.eval_key.as_str()).bind(sweep.id).bind(sweep.revision);
         let (links, attempts): (_, Vec<AttemptRecord>) =
             tokio::try_join!(self.links(sweep), self.bulk("attempt", attempts))?;
         let mut facts = Vec::with_capacity(attempts.len());

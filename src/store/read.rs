@@ -33,7 +33,8 @@ pub(super) struct FactsRecord {
     pub(super) place: usize,
     number: u32,
     pub(super) kind: String,
-    eval_key: EvalKey,
+    /// `None` for the protocol that is asked about.
+    eval_key: Option<EvalKey>,
     pub(super) outcome: OutcomeColumns,
     /// Absent where nobody asks for it.
     kept: Option<KeptRecord>,
@@ -50,13 +51,18 @@ struct KeptRecord {
 }
 
 impl FactsRecord {
-    fn decode(self, trial: &TrainKey, state: &Path) -> Result<Facts, StoreError> {
+    fn decode(
+        self,
+        trial: &TrainKey,
+        protocol: &EvalKey,
+        state: &Path,
+    ) -> Result<Facts, StoreError> {
         let name = || format!("attempt {} of trial {trial}", self.number);
         Ok(Facts {
             number: self.number,
             kind: word("kind", &self.kind, name)?,
             outcome: self.outcome.decode(name)?,
-            eval_key: self.eval_key,
+            eval_key: self.eval_key.unwrap_or_else(|| protocol.clone()),
             kept: self.kept.map(|kept| kept.decode(state)),
         })
     }
@@ -196,12 +202,13 @@ impl Store {
     async fn facts_in(&self, sweep: &SweepRow) -> Result<Vec<FactsRecord>, StoreError> {
         let facts = sqlx::query_scalar(
             "SELECT json_group_array(json_array(
-                 l.ordinal, a.number, a.kind, a.eval_key,
+                 l.ordinal, a.number, a.kind, nullif(a.eval_key, ?1),
                  json_array(a.outcome, a.verdict, a.reason, a.detail), NULL))
              FROM sweep_trial l CROSS JOIN attempt a ON a.trial_id = l.trial_id
-             WHERE l.sweep_id = ? AND l.revision = ?",
+             WHERE l.sweep_id = ?2 AND l.revision = ?3",
         );
-        self.bulk("attempt", facts.bind(sweep.id).bind(sweep.revision)).await
+        let facts = facts.bind(sweep.eval_key.as_str()).bind(sweep.id).bind(sweep.revision);
+        self.bulk("attempt", facts).await
     }
 
     /// Returns what is known of each of these trials, which come by their numbers.
@@ -259,7 +266,7 @@ impl Store {
         let asked = once(trials);
         let facts = sqlx::query_scalar(
             "SELECT json_group_array(json_array(
-                 asked.key, a.number, a.kind, a.eval_key,
+                 asked.key, a.number, a.kind, nullif(a.eval_key, ?1),
                  json_array(a.outcome, a.verdict, a.reason, a.detail),
                  json_array(
                      a.threads, a.folder,
@@ -268,11 +275,12 @@ impl Store {
                       ORDER BY w.seq DESC LIMIT 1),
                      CASE WHEN a.checkpoint_gone_ms IS NULL THEN a.checkpoint_file END,
                      a.checkpoint_update)))
-             FROM json_each(?) AS asked
+             FROM json_each(?2) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
              CROSS JOIN attempt a ON a.trial_id = t.id",
         );
-        let records: Vec<FactsRecord> = self.bulk("attempt", facts.bind(to_json(&asked))).await?;
+        let facts = facts.bind(protocol.as_str()).bind(to_json(&asked));
+        let records: Vec<FactsRecord> = self.bulk("attempt", facts).await?;
         let known = self.stand_all(records, &asked, protocol).await?;
         Ok(asked.into_iter().cloned().zip(known).collect())
     }
@@ -288,7 +296,7 @@ impl Store {
         let mut attempts: Vec<Vec<Facts>> = vec![Vec::new(); trials.len()];
         for record in records {
             let place = record.place;
-            attempts[place].push(record.decode(trials[place], &self.state)?);
+            attempts[place].push(record.decode(trials[place], protocol, &self.state)?);
         }
         let known = |(trial, mut attempts): (&&TrainKey, Vec<Facts>)| {
             attempts.sort_unstable_by_key(|attempt| attempt.number);

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use crate::protocol::folder::AttemptFolder;
-use crate::protocol::{EventLine, Started, WorkDevice};
+use crate::protocol::{EventLine, INEXACT_RESUME, Started, WorkDevice};
 use crate::spec::sweep::Kernels;
 
 /// Returns what a reader of the log should know of a resume from `checkpoint` that is not bit for
@@ -17,7 +17,7 @@ pub fn note(checkpoint: &Path, now: &Started, on: WorkDevice) -> Option<String> 
         Some(before) => differences(&before, now, on),
         None => vec!["it is not known what wrote the checkpoint".to_owned()],
     };
-    (!reasons.is_empty()).then(|| format!("inexact resume: {}", reasons.join("; ")))
+    (!reasons.is_empty()).then(|| format!("{INEXACT_RESUME}{}", reasons.join("; ")))
 }
 
 /// Returns the first words of the worker whose attempt folder this is.
@@ -38,6 +38,7 @@ fn differences(before: &Started, now: &Started, on: WorkDevice) -> Vec<String> {
     let differ = facts.into_iter().filter(|(_, before, now)| before != now);
     let mut reasons: Vec<String> =
         differ.map(|(what, before, now)| format!("{what} was {before} and is {now}")).collect();
+    reasons.extend(binary(before.binary.as_deref(), now.binary.as_deref()));
     match (on, before.kernels, now.kernels) {
         (WorkDevice::Cpu, _, _)
         | (WorkDevice::Cuda, Kernels::Deterministic, Kernels::Deterministic) => {}
@@ -47,6 +48,21 @@ fn differences(before: &Started, now: &Started, on: WorkDevice) -> Vec<String> {
         ),
     }
     reasons
+}
+
+/// Compares the bytes of both workers: a version does not tell builds of it apart.
+fn binary(before: Option<&str>, now: Option<&str>) -> Option<String> {
+    const SHOWN: usize = 8;
+    match (before, now) {
+        (Some(before), Some(now)) if before == now => None,
+        (Some(before), Some(now)) => {
+            let [before, now] = [before, now].map(|digest| digest.get(..SHOWN).unwrap_or(digest));
+            Some(format!("worker binary was {before} and is {now}"))
+        }
+        (None, _) | (_, None) => {
+            Some("it is not known whether the worker binary is the same".to_owned())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -62,6 +78,7 @@ mod tests {
             boot_id: "b".into(),
             pid_namespace: None,
             version: "1".into(),
+            binary: Some("aaaaaaaaaa".into()),
             libtorch: "2".into(),
             device: device.into(),
             threads,
@@ -87,5 +104,35 @@ mod tests {
         );
         let cuda = note(&checkpoint, &started("x", 2), WorkDevice::Cuda).unwrap();
         assert!(cuda.contains("CUDA kernels"), "{cuda}");
+    }
+
+    #[test]
+    fn another_build_of_the_same_version_is_not_exact() {
+        let said = |before: Option<&str>, now: Option<&str>| {
+            let of = |digest: Option<&str>| Started {
+                binary: digest.map(str::to_owned),
+                ..started("x", 2)
+            };
+            differences(&of(before), &of(now), WorkDevice::Cpu).join("; ")
+        };
+        assert_eq!(said(Some("aaaaaaaaaa"), Some("aaaaaaaaaa")), "");
+        let other = said(Some("aaaaaaaaaa"), Some("bbbbbbbbbb"));
+        assert_eq!(other, "worker binary was aaaaaaaa and is bbbbbbbb");
+        for (before, now) in [(None, Some("a")), (Some("a"), None), (None, None)] {
+            let unknown = "it is not known whether the worker binary is the same";
+            assert_eq!(said(before, now), unknown);
+        }
+    }
+
+    /// As workers of earlier versions wrote it.
+    #[test]
+    fn first_words_without_a_binary_are_read_and_are_not_exact() {
+        let line = r#"{"seq":1,"at_ms":0,"event":{"kind":"started","host":"a","pid":1,"start_ticks":1,"boot_id":"b","version":"1","libtorch":"2","device":"x","threads":2,"resumed":false}}"#;
+        let folder = tempfile::tempdir().unwrap();
+        let folder = AttemptFolder::at(folder.path());
+        std::fs::write(folder.events(), line.to_owned() + "\n").unwrap();
+        let said = note(&folder.checkpoint(), &started("x", 2), WorkDevice::Cpu);
+        let unknown = "inexact resume: it is not known whether the worker binary is the same";
+        assert_eq!(said.as_deref(), Some(unknown));
     }
 }

@@ -10,7 +10,7 @@ use super::{Verbosity, words};
 use crate::drive::event::{RunEvent, RunSummary, TrialName};
 use crate::ids::{AttemptNo, DeviceId};
 use crate::outcome::{Outcome, Verdict};
-use crate::protocol::{Progress, Stage};
+use crate::protocol::{INEXACT_RESUME, Progress, Stage};
 use crate::spec::early::METRIC;
 use crate::store::rows::{AttemptKind, EarlyStopRow};
 
@@ -70,6 +70,9 @@ impl Lines {
             RunEvent::Progressed { trial, progress } => (normal
                 && self.worth_telling(trial, progress, now))
             .then(|| self.of(trial, &self.style.paint(Role::Dim, &place(progress)))),
+            RunEvent::Noted { trial, text } if text.starts_with(INEXACT_RESUME) => {
+                normal.then(|| self.of(trial, &self.style.paint(Role::Warning, text)))
+            }
             RunEvent::Noted { trial, text } => (self.verbosity >= Verbosity::Verbose)
                 .then(|| self.of(trial, &self.style.paint(Role::Dim, text))),
             RunEvent::AttemptEnded { trial, attempt: _, outcome, metric, retried } => {
@@ -414,6 +417,9 @@ mod tests {
         events.iter().filter_map(line).collect::<Vec<_>>().join("\n")
     }
 
+    /// A note as a worker writes it.
+    const INEXACT: &str = "inexact resume: worker binary was aaaaaaaa and is bbbbbbbb";
+
     fn story() -> Vec<(u64, RunEvent)> {
         let attempt = AttemptNo(1);
         let ended = |outcome, metric, retried| RunEvent::AttemptEnded {
@@ -443,6 +449,7 @@ mod tests {
             (15, RunEvent::Noted { trial: trial(7), text: "8 images left over".into() }),
             (20, ended(lost, None, true)),
             (21, begun(AttemptNo(2), false)),
+            (21, RunEvent::Noted { trial: trial(7), text: INEXACT.into() }),
             (22, at(100, Stage::Evaluate)),
             (60, ended(Outcome::Finished { verdict: Verdict::Healthy }, Some(0.6125), false)),
             (60, ended(Outcome::Finished { verdict: Verdict::Collapsed }, Some(0.1), false)),

@@ -337,6 +337,9 @@ fn waiting_ends_with_the_work_with_the_time_or_for_want_of_a_worker() {
     let bench = Bench::new();
     let run = bench.started("obeys.sh");
     assert!(bench.says("wait tiny --timeout 0s", 5).contains("4 trials not done"));
+    // Nor does it wait for a run that hangs.
+    kill(Pid::from_raw(run.0.id().cast_signed()), Signal::SIGSTOP).unwrap();
+    assert!(bench.says("wait tiny --timeout 0s", 5).contains("4 trials not done"));
     run.kill_9();
     assert_eq!(bench.type_in("wait --timeout 0s").status.code(), Some(5), "an attempt is alive");
     bench.says("stop", 0);

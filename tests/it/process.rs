@@ -9,7 +9,7 @@ use byol_sweep::drive::event::{RunEvent, RunSummary};
 use byol_sweep::drive::signals::{ChannelStops, SignalStops, StopSource};
 use byol_sweep::drive::{Images, Observer, Options, RunRequest, run};
 use byol_sweep::exec::local::LocalExecutor;
-use byol_sweep::exec::{JobHandle, logs};
+use byol_sweep::exec::{Executor, JobHandle, JobStatus, LaunchOrder, logs};
 use byol_sweep::ids::{DeviceId, Slot};
 use byol_sweep::outcome::{FailureReason, Outcome};
 use byol_sweep::plan::{Plan, PlannedTrial};
@@ -426,4 +426,26 @@ async fn signals_count_and_a_hangup_detaches() {
         let request = tokio::time::timeout(BOUND, stops.next()).await.expect("arrives");
         assert_eq!(request, expected, "{signal}");
     }
+}
+
+/// Returns what the worker says that it was told of its binary.
+async fn told(executor: &LocalExecutor) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let order = LaunchOrder { folder: folder.path().to_owned(), device: DeviceId::Cpu, threads: 1 };
+    let handle = executor.launch(&order).await.unwrap();
+    let ended = async {
+        while executor.look(std::slice::from_ref(&handle)).await.unwrap()[0] == JobStatus::Alive {
+            executor.changed().await;
+        }
+    };
+    tokio::time::timeout(BOUND, ended).await.expect("ends in time");
+    executor.clear(folder.path(), Some(&handle)).await.unwrap();
+    std::fs::read_to_string(AttemptFolder::at(folder.path()).stdout()).unwrap().trim().to_owned()
+}
+
+#[tokio::test]
+async fn a_worker_is_told_which_binary_it_is_where_that_is_known() {
+    let executor = || LocalExecutor::new(worker("tells_its_binary.sh")).unwrap();
+    assert_eq!(told(&executor()).await, "nobody told");
+    assert_eq!(told(&executor().digested("c0ffee".into())).await, "c0ffee");
 }

@@ -175,6 +175,7 @@ fn started() -> Started {
         start_ticks: 8,
         boot_id: "b".into(),
         pid_namespace: None,
+        binary: None,
         version: "0".into(),
         libtorch: "2".into(),
         device: "cpu".into(),

@@ -251,6 +251,7 @@ fn started(handle: &JobHandle) -> Started {
         start_ticks: handle.start_ticks,
         boot_id: handle.boot_id.clone(),
         pid_namespace: handle.pid_namespace,
+        binary: None,
         version: String::new(),
         libtorch: String::new(),
         device: String::new(),
