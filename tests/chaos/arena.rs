@@ -21,6 +21,27 @@ pub(crate) enum Kind {
     Real,
 }
 
+/// What ends an attempt that hangs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// Nothing in time.
+    None,
+    /// `resources.time_limit`.
+    Time(&'static str),
+    /// `resources.stall_limit`.
+    Silence(&'static str),
+}
+
+impl Limit {
+    fn toml(self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::Time(limit) => format!("[resources]\ntime_limit = \"{limit}\"\n"),
+            Self::Silence(limit) => format!("[resources]\nstall_limit = \"{limit}\"\n"),
+        }
+    }
+}
+
 /// What a sweep is like.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
@@ -28,14 +49,13 @@ pub(crate) struct Shape {
     pub(crate) trials: usize,
     pub(crate) epochs: usize,
     pub(crate) jobs: usize,
-    pub(crate) limit: Option<&'static str>,
+    pub(crate) limit: Limit,
 }
 
 impl Shape {
     /// Returns the sweep file.
     pub(crate) fn toml(&self) -> String {
         let seeds: Vec<usize> = (0..self.trials).collect();
-        let limit = self.limit.map(|limit| format!("[resources]\ntime_limit = \"{limit}\"\n"));
         format!(
             r#"schema = 1
 name = "chaos"
@@ -63,7 +83,7 @@ every = "1ms"
 max = 100
 {limit}"#,
             epochs = self.epochs,
-            limit = limit.unwrap_or_default(),
+            limit = self.limit.toml(),
         )
     }
 }

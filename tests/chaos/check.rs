@@ -7,14 +7,20 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::arena::Arena;
+use crate::arena::{Arena, Limit};
 use crate::fake;
 use crate::kept::{Attempt, Kept, Series, Trial};
 use crate::power::{TORN, folders};
 use crate::processes;
 
 /// Ends of attempts that the evils here explain; no other may come up.
-const EXPLAINED: [&str; 3] = ["killed", "lost", "deadline_hit"];
+fn explained(limit: Limit) -> &'static [&'static str] {
+    match limit {
+        Limit::None => &["killed", "lost"],
+        Limit::Time(_) => &["killed", "lost", "deadline_hit"],
+        Limit::Silence(_) => &["killed", "lost", "stalled"],
+    }
+}
 
 /// Compares a sweep that was disturbed with one that was not.
 pub(crate) fn broken(arena: &Arena, kept: &Kept, undisturbed: &Kept) -> Vec<String> {
@@ -25,7 +31,7 @@ pub(crate) fn broken(arena: &Arena, kept: &Kept, undisturbed: &Kept) -> Vec<Stri
     for (trial, reference) in kept.trials.iter().zip(&undisturbed.trials) {
         let name = &trial.key[..8];
         let said = |text: String| format!("trial {name}: {text}");
-        broken.extend(attempts(trial).into_iter().map(said));
+        broken.extend(attempts(trial, arena.shape.limit).into_iter().map(said));
         broken.extend(lines(trial).into_iter().map(said));
         broken.extend(results(trial, reference).into_iter().map(said));
         broken.extend(workers(&arena.state(), trial).into_iter().map(said));
@@ -36,7 +42,7 @@ pub(crate) fn broken(arena: &Arena, kept: &Kept, undisturbed: &Kept) -> Vec<Stri
 }
 
 /// One accepted result, attempts 1, 2, 3, ..., each with a row, an end and a reason.
-fn attempts(trial: &Trial) -> Vec<String> {
+fn attempts(trial: &Trial, limit: Limit) -> Vec<String> {
     let mut broken = Vec::new();
     let finished = trial.attempts.iter().filter(|a| a.outcome.as_deref() == Some("finished"));
     if finished.count() != 1 {
@@ -47,7 +53,7 @@ fn attempts(trial: &Trial) -> Vec<String> {
     }
     for attempt in &trial.attempts {
         let reason = attempt.reason.as_deref();
-        if attempt.outcome.is_none() || reason.is_some_and(|r| !EXPLAINED.contains(&r)) {
+        if attempt.outcome.is_none() || reason.is_some_and(|r| !explained(limit).contains(&r)) {
             let (number, detail) = (attempt.number, &attempt.detail);
             broken.push(format!("attempt {number} ended as {reason:?}, {detail:?}"));
         }

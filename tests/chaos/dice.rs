@@ -43,7 +43,7 @@ pub(crate) enum Evil {
     KillWorkers,
     /// SIGSTOP to the controller, and SIGCONT after so many milliseconds.
     FreezeController(u64),
-    /// SIGSTOP to a worker, for good: its deadline must end it.
+    /// SIGSTOP to a worker, for good: its deadline or its silence must end it.
     FreezeWorker,
     /// A second controller on the same state folder, which must be refused.
     SecondController,
@@ -82,7 +82,7 @@ pub(crate) struct Pace {
     pub(crate) between: u64,
     /// Evils of a life, at most.
     pub(crate) evils: u64,
-    /// Whether attempts have a deadline, so that frozen workers end.
+    /// Whether attempts have a deadline or may not be silent, so that frozen workers end.
     pub(crate) deadline: bool,
 }
 

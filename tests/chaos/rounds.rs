@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use crate::arena::{Arena, BOUND, Kind, Shape};
+use crate::arena::{Arena, BOUND, Kind, Limit, Shape};
 use crate::dice::{Dice, Life, Pace};
 use crate::kept::Kept;
 use crate::options::Options;
@@ -25,11 +25,15 @@ struct Chaos<'a> {
     state: Mutex<(Tally, Vec<String>)>,
 }
 
-const FAST: Shape = Shape { kind: Kind::Fake, trials: 24, epochs: 20, jobs: 4, limit: None };
+const FAST: Shape = Shape { kind: Kind::Fake, trials: 24, epochs: 20, jobs: 4, limit: Limit::None };
 /// Attempts that take longer and may not take too long: every tenth sweep of fast workers.
 const SLOW: Shape =
-    Shape { kind: Kind::Fake, trials: 8, epochs: 200, jobs: 4, limit: Some("1500ms") };
-const TRAINING: Shape = Shape { kind: Kind::Real, trials: 6, epochs: 8, jobs: 3, limit: None };
+    Shape { kind: Kind::Fake, trials: 8, epochs: 200, jobs: 4, limit: Limit::Time("1500ms") };
+/// Attempts that may take long and may not be silent: every fifth sweep.
+const SILENT: Shape =
+    Shape { kind: Kind::Fake, trials: 8, epochs: 200, jobs: 4, limit: Limit::Silence("500ms") };
+const TRAINING: Shape =
+    Shape { kind: Kind::Real, trials: 6, epochs: 8, jobs: 3, limit: Limit::None };
 
 /// Runs all rounds; a broken promise is an exit code of 1.
 pub(crate) fn all(options: &Options) -> ExitCode {
@@ -58,12 +62,14 @@ impl Chaos<'_> {
         let worker = self.options.worker.as_deref();
         let usual = undisturbed(shape, worker);
         let slow = LazyCell::new(|| undisturbed(SLOW, worker));
+        let silent = LazyCell::new(|| undisturbed(SILENT, worker));
         for round in 0.. {
             if self.is_over(shape.kind) {
                 return;
             }
             match (shape.kind, round % 10) {
                 (Kind::Fake, 1) => self.round(Arena::new(SLOW, worker), round, &slow),
+                (Kind::Fake, 2 | 4) => self.round(Arena::new(SILENT, worker), round, &silent),
                 (Kind::Fake | Kind::Real, _) => {
                     self.round(Arena::new(shape, worker), round, &usual);
                 }
@@ -124,7 +130,7 @@ impl Chaos<'_> {
             Kind::Real => 1 << 32,
         };
         let mut dice = Dice::new(self.options.seed, of_kind + round);
-        let deadline = arena.shape.limit.is_some();
+        let deadline = arena.shape.limit != Limit::None;
         let pace = match arena.shape.kind {
             Kind::Fake => Pace { between: 40, evils: 12, deadline },
             Kind::Real => Pace { between: 400, evils: 16, deadline },

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::arena::{Arena, Controller, Kind};
+use crate::arena::{Arena, Controller, Kind, Limit};
 use crate::dice::{Death, Dice, Evil, Life};
 use crate::power;
 use crate::processes::{self, Worker, send};
@@ -107,11 +107,18 @@ fn strike(
         }
         Evil::FreezeWorker => {
             // One without a new checkpoint made no progress, and has failed for good at its
-            // deadline: that is what the deadline is for.
-            let ready: Vec<i32> =
-                workers.iter().filter(|w| has_progress(w)).map(|worker| worker.pid).collect();
+            // deadline: that is what the deadline is for. One that is silent is always followed.
+            let may = |worker: &&Worker| match arena.shape.limit {
+                Limit::None | Limit::Time(_) => has_progress(worker),
+                Limit::Silence(_) => true,
+            };
+            let ready: Vec<i32> = workers.iter().filter(may).map(|worker| worker.pid).collect();
             if dice.one_of(&ready).is_some_and(|pid| send(pid, Signal::SIGSTOP)) {
-                tally.evil("frozen worker", 1);
+                let what = match arena.shape.limit {
+                    Limit::None | Limit::Time(_) => "frozen worker",
+                    Limit::Silence(_) => "silenced worker",
+                };
+                tally.evil(what, 1);
             }
         }
         Evil::SecondController => second(arena, controller, tally)?,
