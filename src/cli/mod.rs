@@ -31,6 +31,7 @@ mod provenance;
 mod reading;
 mod remove;
 mod report;
+mod room;
 mod run;
 mod said;
 #[cfg(test)]

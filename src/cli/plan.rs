@@ -12,12 +12,13 @@ use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::{self, Changes};
 use super::reading::{self, Reading};
+use super::room::{Hold, Room};
 use super::sweep_file::{self, SweepFile};
 use super::table::{Align, Table};
 use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text, preflight, probe};
 use crate::exec::devices::{self, DeviceChoice};
-use crate::exec::nvml;
+use crate::exec::{meters, nvml};
 use crate::ids::{Slot, TrainKey};
 use crate::outlook::{self, Asked, Here, Outlook};
 use crate::plan::cost::{History, Past, Probed};
@@ -92,6 +93,14 @@ fn slots(plan: &Plan) -> Vec<Slot> {
     devices::slots(&chosen, per_gpu, None, devices::cores())
 }
 
+/// Returns what the devices can hold that a run without further options would use.
+fn room() -> Room {
+    match nvml::visible_gpus().as_slice() {
+        [] => Room::of(meters::memory_bytes()),
+        gpus => Room::of(gpus.iter().map(|gpu| gpu.memory_bytes)),
+    }
+}
+
 impl Sources {
     fn asked(&self) -> Vec<Asked<'_>> {
         let trials = self.plan.trials.iter();
@@ -123,7 +132,7 @@ impl Sources {
             cost = outlook::outlook(&self.spent, Some((&lefts, here)));
             fit = args.budget.map(|budget| cost::fit(&asked, &lefts, budget));
         }
-        Planned { plan: self.plan, states: self.states, cost, fit }
+        Planned { plan: self.plan, states: self.states, room: room(), cost, fit }
     }
 }
 
@@ -131,6 +140,8 @@ impl Sources {
 pub(super) struct Planned {
     pub plan: Plan,
     pub states: States,
+    /// What the devices here can hold.
+    pub room: Room,
     pub cost: Outlook,
     /// What a budget has room for, where one is given.
     pub fit: Option<Fit>,
@@ -138,8 +149,8 @@ pub(super) struct Planned {
 
 /// Returns the plan for people.
 pub(super) fn text(planned: &Planned, style: Style) -> String {
-    let Planned { plan, states, .. } = planned;
-    [head(plan, style), rules(plan), table(plan, states, style), needs(planned)].join("\n")
+    let plan = &planned.plan;
+    [head(plan, style), rules(plan), table(planned, style), needs(planned)].join("\n")
 }
 
 /// Says what the trials need: memory, and time where it can be told.
@@ -156,9 +167,31 @@ fn needs(planned: &Planned) -> String {
         ),
         (None, _) | (_, None) => String::new(),
     };
+    text.extend(too_large_text(planned));
     text.push_str(&planned.cost.text());
     text.extend(planned.fit.iter().map(Fit::text));
     text
+}
+
+/// Counts the trials that no device here can hold.
+fn too_large(planned: &Planned) -> usize {
+    let trials = planned.plan.trials.iter();
+    trials.filter(|trial| hold(planned, trial) == Hold::TooLarge).count()
+}
+
+fn hold(planned: &Planned, trial: &PlannedTrial) -> Hold {
+    planned.room.holds(memory::estimate(&trial.run))
+}
+
+fn too_large_text(planned: &Planned) -> Option<String> {
+    let (count, largest) = (too_large(planned), planned.room.largest?);
+    (count > 0).then(|| {
+        format!(
+            "{} likely too large for every device here, the largest of which has {}: a smaller batch_size with the same update_batch_size takes less\n",
+            words::plural(count, "trial"),
+            words::bytes(largest)
+        )
+    })
 }
 
 fn head(plan: &Plan, style: Style) -> String {
@@ -208,12 +241,15 @@ fn merged(plan: &Plan) -> usize {
     plan.trials.iter().map(|trial| trial.labels.len().saturating_sub(1)).sum()
 }
 
-fn table(plan: &Plan, states: &States, style: Style) -> String {
+fn table(planned: &Planned, style: Style) -> String {
+    let Planned { plan, states, .. } = planned;
+    let marks = too_large(planned) > 0;
     let arms = trials::has_arms(plan.trials.iter().map(|trial| trial.labels.as_ref()));
     let mut columns = vec![("#", Align::Right), ("key", Align::Left)];
     columns.extend(arms.then_some(("arm", Align::Left)));
     columns.extend(plan.axes.iter().map(|axis| (axis.as_str(), Align::Left)));
     columns.extend([("seed", Align::Right), ("state", Align::Left)]);
+    columns.extend(marks.then_some(("memory", Align::Left)));
     let mut table = Table::new(&columns);
     for trial in plan.trials.iter().take(ROWS_SHOWN) {
         let named = Named::from(trial);
@@ -222,6 +258,7 @@ fn table(plan: &Plan, states: &States, style: Style) -> String {
         row.extend(arms.then(|| named.arm()));
         row.extend(plan.axes.iter().map(|axis| named.axis(axis)));
         row.extend([trial.run.seed.to_string(), trials::state(state, None, style)]);
+        row.extend(marks.then(|| held(planned, trial, style)));
         table.push(row);
     }
     match plan.trials.len().saturating_sub(ROWS_SHOWN) {
@@ -232,13 +269,22 @@ fn table(plan: &Plan, states: &States, style: Style) -> String {
     }
 }
 
+/// Says how much a trial takes, and marks it where that is too much.
+fn held(planned: &Planned, trial: &PlannedTrial, style: Style) -> String {
+    let bytes = words::bytes(memory::estimate(&trial.run));
+    match hold(planned, trial) {
+        Hold::TooLarge => style.paint(Role::Warning, &format!("{bytes}, too large")),
+        Hold::Fits | Hold::Unknown => bytes,
+    }
+}
+
 fn state_of(states: &States, key: &TrainKey) -> TrialState {
     states.get(key).copied().unwrap_or(TrialState::Pending)
 }
 
 /// Returns the plan for programs.
 pub(super) fn json(planned: &Planned) -> serde_json::Value {
-    let Planned { plan, states, cost, fit } = planned;
+    let Planned { plan, states, room, cost, fit } = planned;
     let trials = plan.trials.iter().map(|trial| {
         json!({
             "number": trial.ordinal,
@@ -249,6 +295,7 @@ pub(super) fn json(planned: &Planned) -> serde_json::Value {
             "state": state_of(states, &trial.train_key),
             "data_path": trial.data_path,
             "memory_bytes": memory::estimate(&trial.run),
+            "memory": hold(planned, trial),
             "run": trial.run,
         })
     });
@@ -262,6 +309,8 @@ pub(super) fn json(planned: &Planned) -> serde_json::Value {
         "axes": plan.axes,
         "rules": plan.steps,
         "merged": merged(plan),
+        "device_memory_bytes": room.largest,
+        "too_large": too_large(planned),
         "seconds_left": cost.rest.as_ref().and_then(|rest| rest.seconds_to_go),
         "cost": cost.json(),
         "budget": fit,
@@ -278,8 +327,17 @@ mod tests {
     fn a_plan_shows_its_rules_and_trials() {
         let plan = samples::plan();
         let states = HashMap::from([(plan.trials[0].train_key.clone(), TrialState::Done)]);
-        let planned = Planned { plan, states, cost: Outlook::default(), fit: None };
+        let mut planned =
+            Planned { plan, states, room: Room::default(), cost: Outlook::default(), fit: None };
         insta::assert_snapshot!(text(&planned, Style::Plain));
+        planned.room = Room::of([200_000_000]);
+        insta::assert_snapshot!("plan_too_large", text(&planned, Style::Plain));
+        let document = json(&planned);
+        assert_eq!(
+            (&document["too_large"], &document["trials"][0]["memory"]),
+            (&json!(1), &json!("too_large"))
+        );
+        assert_eq!(document["trials"][1]["memory"], "fits");
     }
 
     #[test]
@@ -300,7 +358,13 @@ mod tests {
     #[test]
     fn programs_get_the_same_with_a_schema() {
         let plan = samples::plan();
-        let planned = Planned { plan, states: States::new(), cost: Outlook::default(), fit: None };
+        let planned = Planned {
+            plan,
+            states: States::new(),
+            room: Room::default(),
+            cost: Outlook::default(),
+            fit: None,
+        };
         let document = json(&planned);
         assert_eq!(document["schema"], 1);
         assert_eq!(document["merged"], 1);

@@ -103,6 +103,12 @@ fn memory_of(text: &str) -> Option<Memory> {
     Some(Memory { total: bytes("MemTotal")?, available: bytes("MemAvailable")? })
 }
 
+/// Returns the memory of this machine in bytes, where the kernel tells.
+pub fn memory_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    Some(memory_of(&text)?.total)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
