@@ -1,4 +1,5 @@
 //! A database of 10,000 trials with 300 metric points each: its size, and what people wait for.
+//! Before it, the report of 1,000 trials that every kind of figure is drawn of.
 //!
 //! ```text
 //! cargo bench --bench store
@@ -6,6 +7,8 @@
 //! BYOL_SWEEP_BENCH_KEEP=FOLDER cargo bench --bench store    # only makes it, as a state folder
 //! ```
 #![expect(clippy::print_stdout, reason = "the numbers are what it is for")]
+
+mod drawn;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,6 +26,9 @@ use byol_sweep::spec::sweep::Kernels;
 use byol_sweep::store::rows::AttemptKind;
 use byol_sweep::store::{DATABASE, NewAttempt, Store};
 use nix::sys::resource::{UsageWho, getrusage};
+use tokio::runtime::Runtime;
+
+use drawn::Shelf;
 
 /// Metrics of a line, and lines of a trial.
 const METRICS: [&str; 10] = [
@@ -50,15 +56,17 @@ fn main() -> anyhow::Result<()> {
     let trials = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(10_000);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if let Some(keep) = std::env::var_os("BYOL_SWEEP_BENCH_KEEP") {
-        return runtime.block_on(fill(Path::new(&keep), trials));
+        return runtime.block_on(fill(Path::new(&keep), &sweep(trials), None));
     }
     let place = Some(PathBuf::from("/dev/shm")).filter(|folder| folder.is_dir());
     let folder = match place {
         Some(place) => tempfile::tempdir_in(place)?,
         None => tempfile::tempdir()?,
     };
+    // Comes first: memory is told as the most that any program took so far.
+    draw(&folder.path().join("drawn"), &runtime)?;
     let begun = Instant::now();
-    runtime.block_on(fill(&folder.path().join("state"), trials))?;
+    runtime.block_on(fill(&folder.path().join("state"), &sweep(trials), None))?;
     println!("filling it: {:.0} s", begun.elapsed().as_secs_f64());
     report(folder.path(), trials)
 }
@@ -81,15 +89,25 @@ seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     )
 }
 
-async fn fill(state: &Path, trials: usize) -> anyhow::Result<()> {
-    let text = sweep(trials);
+/// Times the report of a sweep with all kinds of figures.
+fn draw(folder: &Path, runtime: &Runtime) -> anyhow::Result<()> {
+    let shelf = Shelf::fill(&folder.join("exhibits"))?;
+    runtime.block_on(fill(&folder.join("state"), drawn::SWEEP, Some(&shelf)))?;
+    let told = measure(folder, &["report", "drawn", "--out", "report"], 3)?;
+    println!("1000 trials, each with an exhibit: {told}");
+    println!("figures drawn: {}", drawn::figures(&folder.join("report"))?);
+    Ok(())
+}
+
+/// Fills a state folder with a sweep whose trials are done, but for those that were alive.
+async fn fill(state: &Path, text: &str, shelf: Option<&Shelf>) -> anyhow::Result<()> {
     let request = Request { overrides: &[], digests: &|_| None, limit: Limit::Million };
-    let plan = expand(&spec::parse("sweep.toml", &text)?, &request)?;
+    let plan = expand(&spec::parse("sweep.toml", text)?, &request)?;
     let store = Store::open(state).await?.on_behalf_of(made_with());
     store.sync_plan(&plan, 1).await?;
     let (alive, done) = plan.trials.split_at(ALIVE);
     for trial in done {
-        finish(&store, &plan, trial).await?;
+        finish(&store, &plan, trial, shelf).await?;
     }
     for trial in alive {
         store.begin_attempt(attempt(&plan, trial)).await?;
@@ -138,7 +156,12 @@ fn started(pid: u32) -> Started {
     }
 }
 
-async fn finish(store: &Store, plan: &Plan, trial: &PlannedTrial) -> anyhow::Result<()> {
+async fn finish(
+    store: &Store,
+    plan: &Plan,
+    trial: &PlannedTrial,
+    shelf: Option<&Shelf>,
+) -> anyhow::Result<()> {
     let row = store.begin_attempt(attempt(plan, trial)).await?;
     let started = started(trial.ordinal);
     let handle = ProcessId {
@@ -171,13 +194,15 @@ async fn finish(store: &Store, plan: &Plan, trial: &PlannedTrial) -> anyhow::Res
         loss: None,
         images_per_s: 1_000.0,
     });
+    let left = shelf.map(|shelf| shelf.leave(trial.ordinal, &row.folder)).transpose()?;
     let lines: Vec<EventLine> = std::iter::once(WorkerEvent::Started(started))
         .chain(metrics)
         .chain([evaluates, evaluated])
+        .chain(left)
         .zip(1..)
         .map(|(event, seq)| EventLine { seq, at_ms: row.started_ms, event })
         .collect();
-    store.append(row.id, &lines, 100 * LINES, LINES + 3).await?;
+    store.append(row.id, &lines, 100 * LINES, lines.len() as u64).await?;
     let outcome = Outcome::Finished { verdict: Verdict::Healthy };
     store.end_attempt(row.id, &outcome, row.started_ms + 900).await?;
     Ok(())
@@ -196,15 +221,7 @@ fn report(folder: &Path, trials: usize) -> anyhow::Result<()> {
         (vec!["show", "7"], 11),
         (vec!["report", "large", "--out", "report"], 3),
     ] {
-        let mut times =
-            (0..runs).map(|_| time(folder, &verb)).collect::<anyhow::Result<Vec<Duration>>>()?;
-        times.sort();
-        println!(
-            "{:<28} {:.0} ms, {} MB",
-            verb.join(" "),
-            times[runs / 2].as_secs_f64() * 1000.0,
-            largest_memory()?
-        );
+        println!("{}", measure(folder, &verb, runs)?);
     }
     // The two that were alive have no process: they are given up, and tried again.
     let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers/finishes.sh");
@@ -215,6 +232,15 @@ fn report(folder: &Path, trials: usize) -> anyhow::Result<()> {
     let took = time(folder, &run)?;
     println!("run, with nothing to do      {:.0} ms", took.as_secs_f64() * 1000.0);
     Ok(())
+}
+
+/// Returns the median time of so many runs, and the memory.
+fn measure(folder: &Path, verb: &[&str], runs: usize) -> anyhow::Result<String> {
+    let mut times =
+        (0..runs).map(|_| time(folder, verb)).collect::<anyhow::Result<Vec<Duration>>>()?;
+    times.sort();
+    let (median, memory) = (times[runs / 2].as_secs_f64() * 1000.0, largest_memory()?);
+    Ok(format!("{:<28} {median:.0} ms, {memory} MB", verb.join(" ")))
 }
 
 /// Returns the largest memory of any program so far, in MB: the verbs that need more come later.
