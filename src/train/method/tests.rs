@@ -210,7 +210,7 @@ fn a_reloaded_model_computes_the_same() {
 #[test]
 fn too_small_views_are_refused() {
     let mut small = spec(None, Target::Online, NT_XENT);
-    small.data.image_size = 7;
+    std::sync::Arc::make_mut(&mut small.data).image_size = 7;
     let error = Model::new(&small, Device::Cpu, Kind::Float).unwrap_err();
     assert_eq!(error, NetError::ImageTooSmall { side: 7, smallest: 8 });
 }
