@@ -345,6 +345,9 @@ pub struct LogsArgs {
     /// Goes on as the worker writes, until it ends.
     #[arg(short, long)]
     pub follow: bool,
+    /// Form of the output: with `--json` a line of JSON for each piece that was read.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
 }
 
 /// `report`.
@@ -528,9 +531,12 @@ pub enum DbVerb {
     Backup {
         /// File to write; it must not exist.
         file: PathBuf,
+        /// Form of the output.
+        #[command(flatten)]
+        reader: ReaderArgs,
     },
     /// Gives back the room of what was deleted.
-    Vacuum,
+    Vacuum(ReaderArgs),
 }
 
 /// `diff`.

@@ -18,8 +18,8 @@ use crate::ui::{Ui, words};
 pub(super) fn run(args: &DbArgs, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     match &args.verb {
         DbVerb::Check(reader) => check(reader.form(), places, ui),
-        DbVerb::Backup { file } => back_up(file, places, ui),
-        DbVerb::Vacuum => vacuum(places, ui),
+        DbVerb::Backup { file, reader } => back_up(file, reader.form(), places, ui),
+        DbVerb::Vacuum(reader) => vacuum(reader.form(), places, ui),
     }
 }
 
@@ -97,14 +97,17 @@ fn restore(file: &Path) -> String {
     crate::store::how_to_restore(file)
 }
 
-fn back_up(file: &Path, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+fn back_up(file: &Path, form: Form, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let reading = Reading::open_existing(places)?;
     let bytes = reading.wait(reading.store.back_up(file))?;
-    ui.note(&format!("wrote {}, {}", file.display(), words::bytes(bytes)));
+    match form {
+        Form::Text => ui.note(&format!("wrote {}, {}", file.display(), words::bytes(bytes))),
+        Form::Json => ui.print(&json_text(&backed_up(file, bytes)))?,
+    }
     Ok(ExitCode::Success)
 }
 
-fn vacuum(places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
+fn vacuum(form: Form, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     // A folder without a database is not made one.
     drop(Reading::open_existing(places)?);
     let _lock = StateLock::take(&places.state)?;
@@ -114,8 +117,23 @@ fn vacuum(places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
         store.close().await;
         anyhow::Ok(sizes)
     })?;
-    ui.note(&format!("{} before, {} now", words::bytes(before), words::bytes(after)));
+    match form {
+        Form::Text => {
+            ui.note(&format!("{} before, {} now", words::bytes(before), words::bytes(after)));
+        }
+        Form::Json => ui.print(&json_text(&vacuumed(before, after)))?,
+    }
     Ok(ExitCode::Success)
+}
+
+fn backed_up(file: &Path, bytes: u64) -> serde_json::Value {
+    json!({ "schema": JSON_SCHEMA, "verb": "db backup", "file": file, "bytes": bytes })
+}
+
+fn vacuumed(before: u64, after: u64) -> serde_json::Value {
+    json!({
+        "schema": JSON_SCHEMA, "verb": "db vacuum", "bytes_before": before, "bytes_after": after,
+    })
 }
 
 #[cfg(test)]
@@ -130,5 +148,11 @@ mod tests {
         insta::assert_snapshot!("sound", text(file, &[note], &sizes));
         let broken = Finding { weight: Weight::Broken, text: "pages: row 3 missing".into() };
         insta::assert_snapshot!("broken", text(file, &[broken], &sizes));
+    }
+
+    #[test]
+    fn programs_are_told_what_was_written_and_what_was_given_back() {
+        insta::assert_json_snapshot!("backed_up", backed_up(Path::new("b/copy.db"), 4096));
+        insta::assert_json_snapshot!("vacuumed", vacuumed(8192, 4096));
     }
 }

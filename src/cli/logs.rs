@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use serde_json::json;
 
-use super::args::LogsArgs;
+use super::JSON_SCHEMA;
+use super::args::{Form, LogsArgs};
 use super::exit::{ExitCode, NothingMatched};
 use super::places::Places;
 use super::reading::Reading;
@@ -25,7 +27,7 @@ pub(super) fn run(args: &LogsArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
     loop {
         // Asked before reading, so that the last lines of an ended attempt are read too.
         let go_on = args.follow && newest_attempt(args, places)?.ended_ms.is_none();
-        logs.pass_on(ui)?;
+        logs.pass_on(args.reader.form(), ui)?;
         if !go_on {
             return Ok(ExitCode::Success);
         }
@@ -64,14 +66,24 @@ impl Logs {
     }
 
     /// Prints what was written since the last call.
-    fn pass_on(&mut self, ui: &mut Ui) -> anyhow::Result<()> {
-        for log in &mut self.logs {
+    fn pass_on(&mut self, form: Form, ui: &mut Ui) -> anyhow::Result<()> {
+        for (stream, log) in ["stdout", "stderr"].into_iter().zip(&mut self.logs) {
             let bytes =
                 log.fresh().with_context(|| format!("cannot read {}", log.path.display()))?;
-            ui.print_bytes(&bytes)?;
+            match form {
+                Form::Text => ui.print_bytes(&bytes)?,
+                Form::Json if bytes.is_empty() => {}
+                Form::Json => ui.print_bytes(piece(stream, &bytes).as_bytes())?,
+            }
         }
         Ok(())
     }
+}
+
+/// Returns a line of JSON about what was read; bytes that are no text are replaced.
+fn piece(stream: &str, bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    format!("{}\n", json!({ "schema": JSON_SCHEMA, "stream": stream, "text": text }))
 }
 
 impl Log {
@@ -111,6 +123,11 @@ fn read_from(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_piece_of_a_log_is_one_line_of_json_whatever_its_bytes() {
+        insta::assert_snapshot!(piece("stderr", b"one \"two\"\n\xff three\n"));
+    }
 
     #[test]
     fn a_growing_file_is_read_from_where_it_was_left() {

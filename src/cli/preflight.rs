@@ -8,6 +8,7 @@ use super::exit::UsageError;
 use super::places::Places;
 use crate::data::{self, DataError, Dataset, check};
 use crate::plan::{Plan, PlannedTrial};
+use crate::provenance::DataSet;
 use crate::spec::run::Source;
 
 /// Returns where a data set lies on this machine; `None` for sets that are made in memory.
@@ -37,27 +38,30 @@ pub(super) fn digest(path: &Path) -> Result<Option<String>, DataError> {
     data::digest(&source, Some(path))
 }
 
-/// Checks every data set that the plan names.
-pub(super) fn check_data(plan: &Plan, places: &Places) -> anyhow::Result<()> {
-    let mut seen: HashMap<(Source, Option<PathBuf>), Facts> = HashMap::new();
+/// Checks every data set that the plan names, and returns what they turned out to be, each once.
+pub(super) fn check_data(plan: &Plan, places: &Places) -> anyhow::Result<Vec<DataSet>> {
+    let mut sets: Vec<DataSet> = Vec::new();
+    let mut seen: HashMap<(Source, Option<PathBuf>), usize> = HashMap::new();
     for trial in &plan.trials {
         let source = &trial.run.data.source;
-        let path = whereabouts(source, trial.data_path.as_deref(), places)?;
-        let key = (source.clone(), path);
-        let facts = match seen.get(&key) {
-            Some(facts) => *facts,
+        let key = (source.clone(), whereabouts(source, trial.data_path.as_deref(), places)?);
+        let place = match seen.get(&key) {
+            Some(place) => *place,
             None => {
-                let facts = look(&key.0, key.1.as_deref(), Use::of(plan))?;
-                *seen.entry(key).or_insert(facts)
+                sets.push(look(&key.0, key.1.as_deref(), Use::of(plan))?);
+                *seen.entry(key).or_insert(sets.len() - 1)
             }
         };
-        enough(trial, facts)?;
+        enough(trial, &sets[place])?;
     }
     if let Some(source) = &plan.eval.data {
         let path = whereabouts(source, plan.meta.eval_data_path.as_deref(), places)?;
-        look(source, path.as_deref(), Use::Judged)?;
+        let judged = look(source, path.as_deref(), Use::Judged)?;
+        if !seen.contains_key(&(source.clone(), path)) {
+            sets.push(judged);
+        }
     }
-    Ok(())
+    Ok(sets)
 }
 
 /// What the images are for.
@@ -78,25 +82,30 @@ impl Use {
     }
 }
 
-/// What a look at a data set tells.
-#[derive(Clone, Copy)]
-struct Facts {
-    /// Training images, where looking at them is cheap.
-    images: Option<usize>,
-}
-
-fn look(source: &Source, path: Option<&Path>, purpose: Use) -> anyhow::Result<Facts> {
-    match source {
-        // Its size is the planner's to check, and it is labelled.
-        Source::Shapes { .. } => Ok(Facts { images: None }),
+fn look(source: &Source, path: Option<&Path>, purpose: Use) -> anyhow::Result<DataSet> {
+    let (digest, train, test) = match source {
+        // Made from these numbers, which are all that could differ.
+        Source::Shapes { train, test, .. } => (None, u64::from(*train), Some(u64::from(*test))),
         Source::Cifar10 | Source::Idx { .. } | Source::ImageFolder { .. } => {
             let set = data::load(source, path)?;
             if let Use::Judged = purpose {
                 can_be_judged(&set, path)?;
             }
-            Ok(Facts { images: Some(set.train.len()) })
+            let digest = match source {
+                Source::Idx { digest } | Source::ImageFolder { digest } => digest.clone(),
+                Source::Cifar10 => path.map(data::cifar10::digest).transpose()?,
+                Source::Shapes { .. } => None,
+            };
+            (digest, set.train.len() as u64, set.test.as_ref().map(|test| test.len() as u64))
         }
-    }
+    };
+    Ok(DataSet {
+        name: source.name().to_owned(),
+        path: path.map(|path| path.display().to_string()),
+        digest,
+        train: Some(train),
+        test,
+    })
 }
 
 fn can_be_judged(set: &Dataset, path: Option<&Path>) -> anyhow::Result<()> {
@@ -111,11 +120,11 @@ fn can_be_judged(set: &Dataset, path: Option<&Path>) -> anyhow::Result<()> {
     }
 }
 
-fn enough(trial: &PlannedTrial, facts: Facts) -> Result<(), UsageError> {
-    let images = trial.run.data.subset.map(|subset| subset.images as usize).or(facts.images);
+fn enough(trial: &PlannedTrial, set: &DataSet) -> Result<(), UsageError> {
+    let images = trial.run.data.subset.map(|subset| u64::from(subset.images)).or(set.train);
     let update = trial.run.update_batch_size;
     match images {
-        Some(images) if images < update as usize => Err(UsageError(format!(
+        Some(images) if images < u64::from(update) => Err(UsageError(format!(
             "update_batch_size = {update} of {} is larger than its {images} training images: lower it, or train on more",
             trial.label_text()
         ))),

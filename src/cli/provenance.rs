@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 
-use super::places::Places;
-use super::preflight;
 use crate::exec::{about, nvml};
 use crate::ids::{DeviceId, Slot};
 use crate::plan::Plan;
 use crate::provenance::{DataSet, Device, Program, Provenance, WorkerBinary};
-use crate::spec::run::Source;
 use crate::store::Store;
 use crate::ui::Ui;
 
@@ -29,7 +26,7 @@ pub(super) async fn gather(
     worker: &Path,
     plan: &Plan,
     slots: &[Slot],
-    places: &Places,
+    data: Vec<DataSet>,
     now_ms: i64,
 ) -> anyhow::Result<Provenance> {
     Ok(Provenance {
@@ -43,7 +40,7 @@ pub(super) async fn gather(
         os: os(),
         kernel: format!("{} {}", kernel_fact("ostype"), kernel_fact("osrelease")),
         argv: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
-        data: data(plan, places),
+        data,
     })
 }
 
@@ -114,34 +111,6 @@ fn os() -> String {
     let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let name = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
     name.unwrap_or_default().trim_matches('"').to_owned()
-}
-
-fn data(plan: &Plan, places: &Places) -> Vec<DataSet> {
-    let trained = plan.trials.iter().map(|t| (&t.run.data.source, t.data_path.as_deref()));
-    let judged = plan.eval.data.iter().map(|set| (set, plan.meta.eval_data_path.as_deref()));
-    let mut sets: Vec<DataSet> = Vec::new();
-    let mut seen: Vec<(&Source, Option<&Path>)> = Vec::new();
-    for (source, said) in trained.chain(judged) {
-        if seen.contains(&(source, said)) {
-            continue;
-        }
-        seen.push((source, said));
-        sets.push(data_set(source, said, places));
-    }
-    sets
-}
-
-fn data_set(source: &Source, said: Option<&Path>, places: &Places) -> DataSet {
-    let path = preflight::whereabouts(source, said, places).ok().flatten();
-    let (digest, train, test) = match source {
-        Source::Shapes { train, test, .. } => {
-            (None, Some(u64::from(*train)), Some(u64::from(*test)))
-        }
-        Source::Cifar10 => (None, Some(50_000), Some(10_000)),
-        Source::Idx { digest } | Source::ImageFolder { digest } => (digest.clone(), None, None),
-    };
-    let path = path.map(|path| path.display().to_string());
-    DataSet { name: source.name().to_owned(), path, digest, train, test }
 }
 
 /// Says where trials of this sweep were finished by another worker binary than the one in use.

@@ -52,7 +52,7 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
     let worker = places.worker()?;
     let file = sweep_file::open(&args.file, ui)?;
     let (plan, measured) = plan(&file, args, ui)?;
-    preflight::check_data(&plan, places)?;
+    let data = preflight::check_data(&plan, places)?;
     let slots = slots(args, &plan)?;
     places.warn_of_shared_state(ui);
     let summary = reading::runtime()?.block_on(async {
@@ -67,7 +67,7 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
         }
         let expected = budgeted(&store, &plan, &slots, args, ui).await?;
         let made_with =
-            provenance::gather(&store, &worker, &plan, &slots, places, reading::now_ms()).await?;
+            provenance::gather(&store, &worker, &plan, &slots, data, reading::now_ms()).await?;
         provenance::note_other_workers(&store, &plan, &made_with.worker, ui).await?;
         let digest = made_with.worker.digest.clone();
         let store = store.on_behalf_of(made_with);

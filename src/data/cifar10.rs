@@ -62,6 +62,25 @@ pub fn load(path: &Path) -> Result<Dataset, DataError> {
     Ok(Dataset { train: split(train)?, test: Some(split(test)?) })
 }
 
+/// Returns the BLAKE3 of the names and bytes of all six files.
+///
+/// # Errors
+///
+/// A file is not there or cannot be read.
+pub fn digest(path: &Path) -> Result<String, DataError> {
+    let folder = folder(path);
+    let mut hasher = blake3::Hasher::new();
+    for (name, _) in FILES {
+        let path = folder.join(name);
+        let read = File::open(&path).and_then(|file| {
+            hasher.update(name.as_bytes());
+            hasher.update_reader(file).map(drop)
+        });
+        read.map_err(|cause| DataError::Io { path, cause })?;
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
 fn read_file(path: &Path, pixels: &mut [u8], labels: &mut [u16]) -> Result<(), DataError> {
     let bad = |cause| DataError::BadFile {
         path: path.to_owned(),

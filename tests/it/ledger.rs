@@ -457,3 +457,21 @@ fn a_probe_measures_and_leaves_nothing_behind() {
     assert_eq!(document["cost"]["left"]["bases"]["probe"], 2);
     assert!(!state(&terminal).exists(), "a plan changes nothing");
 }
+
+#[test]
+fn a_result_says_how_many_images_of_which_content_it_was_made_of() {
+    let terminal = bench();
+    let shapes = "data.name = \"shapes\"\ndata.shapes.train = 64\ndata.shapes.test = 40\n";
+    let folder = "data.name = \"image_folder\"\ndata.path = \"photos\"\n";
+    terminal.write("sweep.toml", SWEEP.replace(shapes, folder).replace("32", "2"));
+    for image in ["train/a/1", "train/a/2", "train/b/1", "val/a/1", "val/b/1"] {
+        terminal.write(&format!("photos/{image}.png"), "listed, not read");
+    }
+    run(&terminal, "");
+    let document = json(&terminal, "show 1 --json", 0);
+    let set = &document["attempts"][0]["invocation"]["provenance"]["data"][0];
+    assert_eq!((&set["train"], &set["test"]), (&3.into(), &2.into()), "{set}");
+    assert_eq!(set["digest"].as_str().map(str::len), Some(64));
+    let shown = stdout(&terminal.type_in("show 1"));
+    assert!(shown.contains("image_folder, 3 to train on, 2 to test on, digest "), "{shown}");
+}
