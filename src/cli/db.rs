@@ -35,13 +35,7 @@ fn check(form: Form, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     let file = reading.store.state_dir().join(DATABASE);
     ui.print(&match form {
         Form::Text => text(&file, &found, &sizes),
-        Form::Json => json_text(&json!({
-            "schema": JSON_SCHEMA,
-            "database": file,
-            "sound": !broken,
-            "rows": sizes,
-            "findings": found,
-        })),
+        Form::Json => json_text(&checked(&file, &found, &sizes)),
     })?;
     Ok(if broken { ExitCode::Internal } else { ExitCode::Success })
 }
@@ -126,6 +120,20 @@ fn vacuum(form: Form, places: &Places, ui: &mut Ui) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::Success)
 }
 
+fn checked(
+    file: &Path,
+    found: &[Finding],
+    sizes: &std::collections::BTreeMap<&'static str, u64>,
+) -> serde_json::Value {
+    json!({
+        "schema": JSON_SCHEMA,
+        "database": file,
+        "sound": found.iter().all(|finding| finding.weight != Weight::Broken),
+        "rows": sizes,
+        "findings": found,
+    })
+}
+
 fn backed_up(file: &Path, bytes: u64) -> serde_json::Value {
     json!({ "schema": JSON_SCHEMA, "verb": "db backup", "file": file, "bytes": bytes })
 }
@@ -145,9 +153,11 @@ mod tests {
         let file = Path::new("s/byol-sweep.db");
         let sizes = [("trials", 1234), ("sweeps", 1)].into();
         let note = Finding::note("an attempt");
-        insta::assert_snapshot!("sound", text(file, &[note], &sizes));
+        insta::assert_snapshot!("sound", text(file, std::slice::from_ref(&note), &sizes));
+        insta::assert_json_snapshot!("checked", checked(file, &[note], &sizes));
         let broken = Finding { weight: Weight::Broken, text: "pages: row 3 missing".into() };
-        insta::assert_snapshot!("broken", text(file, &[broken], &sizes));
+        insta::assert_snapshot!("broken", text(file, std::slice::from_ref(&broken), &sizes));
+        assert_eq!(checked(file, &[broken], &sizes)["sound"], false);
     }
 
     #[test]

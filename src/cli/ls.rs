@@ -182,6 +182,7 @@ mod tests {
     #[test]
     fn programs_get_fractions_and_reasons() {
         let document = json(&listed());
+        insta::assert_json_snapshot!("ls_for_programs", document);
         assert_eq!((&document["schema"], &document["sweep"]), (&json!(1), &json!("tiny")));
         assert_eq!(document["trials"][0]["results"]["linear_top1"], 0.6125);
         assert_eq!(document["trials"][3]["failure"]["reason"], "out_of_memory");

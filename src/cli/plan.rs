@@ -333,6 +333,7 @@ mod tests {
         planned.room = Room::of([200_000_000]);
         insta::assert_snapshot!("plan_too_large", text(&planned, Style::Plain));
         let document = json(&planned);
+        insta::assert_json_snapshot!("plan_for_programs", document);
         assert_eq!(
             (&document["too_large"], &document["trials"][0]["memory"]),
             (&json!(1), &json!("too_large"))

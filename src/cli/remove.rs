@@ -73,7 +73,21 @@ fn tell(
 ) -> anyhow::Result<ExitCode> {
     ui.print(&match reader.form() {
         Form::Text => text,
-        Form::Json => json_text(&json!({ "schema": JSON_SCHEMA, "verb": verb, "sweep": sweep })),
+        Form::Json => json_text(&document(verb, sweep)),
     })?;
     Ok(ExitCode::Success)
+}
+
+fn document(verb: &str, sweep: &str) -> serde_json::Value {
+    json!({ "schema": JSON_SCHEMA, "verb": verb, "sweep": sweep })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_told_the_verb_and_the_sweep() {
+        insta::assert_json_snapshot!(document("rm", "tiny"));
+    }
 }

@@ -24,22 +24,23 @@ impl Said<'_> {
     pub(super) fn tell(self, reader: ReaderArgs, ui: &mut Ui) -> anyhow::Result<()> {
         let text = match reader.form() {
             Form::Text => self.text,
-            Form::Json => {
-                let numbers: Vec<u32> =
-                    self.target.trials.iter().map(|trial| trial.ordinal).collect();
-                let mut document = json!({
-                    "schema": JSON_SCHEMA,
-                    "verb": self.verb,
-                    "sweep": self.target.sweep.name,
-                    "trials": numbers,
-                });
-                if let (Value::Object(document), Value::Object(more)) = (&mut document, self.more) {
-                    document.extend(more);
-                }
-                json_text(&document)
-            }
+            Form::Json => json_text(&self.document()),
         };
         Ok(ui.print(&text)?)
+    }
+
+    fn document(self) -> Value {
+        let numbers: Vec<u32> = self.target.trials.iter().map(|trial| trial.ordinal).collect();
+        let mut document = json!({
+            "schema": JSON_SCHEMA,
+            "verb": self.verb,
+            "sweep": self.target.sweep.name,
+            "trials": numbers,
+        });
+        if let (Value::Object(document), Value::Object(more)) = (&mut document, self.more) {
+            document.extend(more);
+        }
+        document
     }
 }
 
@@ -49,5 +50,25 @@ pub(super) fn phrase(target: &Target) -> String {
     match target.trials.as_slice() {
         [one] => format!("trial {} of {name}", one.ordinal),
         many => format!("{} of {name}", words::plural(many.len(), "trial")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::super::samples;
+    use super::super::target::Scope;
+    use super::*;
+
+    #[test]
+    fn programs_are_told_the_verb_its_trials_and_what_only_it_tells() {
+        let mut trials = samples::trials();
+        trials.truncate(2);
+        let sweep = samples::sweep();
+        let target = Target { sweep, scope: Scope::Sweep, trials, wished: HashMap::new() };
+        let more = json!({ "held": 2 });
+        let said = Said { verb: "pause", target: &target, text: String::new(), more };
+        insta::assert_json_snapshot!(said.document());
     }
 }

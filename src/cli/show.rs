@@ -301,7 +301,7 @@ mod tests {
         let document = json(&shown);
         assert_eq!(document["schema"], 1);
         assert_eq!(document["run"]["epochs"], 3);
-        insta::assert_json_snapshot!("show_attempts", document["attempts"]);
+        insta::assert_json_snapshot!("show_for_programs", document);
         assert_eq!(document["files"][1]["here"], false);
     }
 

@@ -365,6 +365,7 @@ mod tests {
         let now_ms = 1_700_000_030_000;
         insta::assert_snapshot!(text(&standing(), now_ms, Style::Plain));
         let document = json(&[standing()], &Controller::None, now_ms);
+        insta::assert_json_snapshot!("status_for_programs", document);
         assert_eq!(document["schema"], 1);
         assert_eq!(document["sweeps"][0]["counts"]["done"], 3);
         assert_eq!(document["sweeps"][0]["verdicts"], json!({ "collapsed": 1, "diverged": 1 }));
