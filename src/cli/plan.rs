@@ -19,7 +19,7 @@ use super::trials::{self, Named};
 use super::{JSON_SCHEMA, json_text, preflight, probe};
 use crate::exec::devices::{self, DeviceChoice};
 use crate::exec::{meters, nvml};
-use crate::ids::{Slot, TrainKey};
+use crate::ids::{GroupKey, Slot, TrainKey};
 use crate::outlook::{self, Asked, Here, Outlook};
 use crate::plan::cost::{History, Past, Probed};
 use crate::plan::{Limit, Plan, PlannedTrial, memory};
@@ -150,41 +150,47 @@ pub(super) struct Planned {
 /// Returns the plan for people.
 pub(super) fn text(planned: &Planned, style: Style) -> String {
     let plan = &planned.plan;
-    [head(plan, style), rules(plan), table(planned, style), needs(planned)].join("\n")
+    let memory = estimates(plan);
+    let table = table(planned, &memory, style);
+    [head(plan, style), rules(plan), table, needs(planned, &memory)].join("\n")
+}
+
+/// Returns how many bytes each trial takes; those of a group take the same.
+fn estimates(plan: &Plan) -> Vec<u64> {
+    let mut known: HashMap<&GroupKey, u64> = HashMap::new();
+    let trials = plan.trials.iter();
+    let estimates = trials.map(|PlannedTrial { group_key, run, .. }| {
+        *known.entry(group_key).or_insert_with(|| memory::estimate(run))
+    });
+    estimates.collect()
 }
 
 /// Says what the trials need: memory, and time where it can be told.
-fn needs(planned: &Planned) -> String {
-    let estimates = planned.plan.trials.iter().map(|trial| memory::estimate(&trial.run));
-    let mut text = match (estimates.clone().min(), estimates.max()) {
-        (Some(least), Some(most)) if words::bytes(least) == words::bytes(most) => {
+fn needs(planned: &Planned, memory: &[u64]) -> String {
+    let mut text = match (memory.iter().min(), memory.iter().max()) {
+        (Some(&least), Some(&most)) if words::bytes(least) == words::bytes(most) => {
             format!("memory: about {} a trial (estimated)\n", words::bytes(most))
         }
-        (Some(least), Some(most)) => format!(
+        (Some(&least), Some(&most)) => format!(
             "memory: about {} to {} a trial (estimated)\n",
             words::bytes(least),
             words::bytes(most)
         ),
         (None, _) | (_, None) => String::new(),
     };
-    text.extend(too_large_text(planned));
+    text.extend(too_large_text(planned.room, memory));
     text.push_str(&planned.cost.text());
     text.extend(planned.fit.iter().map(Fit::text));
     text
 }
 
 /// Counts the trials that no device here can hold.
-fn too_large(planned: &Planned) -> usize {
-    let trials = planned.plan.trials.iter();
-    trials.filter(|trial| hold(planned, trial) == Hold::TooLarge).count()
+fn too_large(room: Room, memory: &[u64]) -> usize {
+    memory.iter().filter(|bytes| room.holds(**bytes) == Hold::TooLarge).count()
 }
 
-fn hold(planned: &Planned, trial: &PlannedTrial) -> Hold {
-    planned.room.holds(memory::estimate(&trial.run))
-}
-
-fn too_large_text(planned: &Planned) -> Option<String> {
-    let (count, largest) = (too_large(planned), planned.room.largest?);
+fn too_large_text(room: Room, memory: &[u64]) -> Option<String> {
+    let (count, largest) = (too_large(room, memory), room.largest?);
     (count > 0).then(|| {
         format!(
             "{} likely too large for every device here, the largest of which has {}: a smaller batch_size with the same update_batch_size takes less\n",
@@ -241,9 +247,9 @@ fn merged(plan: &Plan) -> usize {
     plan.trials.iter().map(|trial| trial.labels.len().saturating_sub(1)).sum()
 }
 
-fn table(planned: &Planned, style: Style) -> String {
-    let Planned { plan, states, .. } = planned;
-    let marks = too_large(planned) > 0;
+fn table(planned: &Planned, memory: &[u64], style: Style) -> String {
+    let Planned { plan, states, room, .. } = planned;
+    let marks = too_large(*room, memory) > 0;
     let arms = trials::has_arms(plan.trials.iter().map(|trial| trial.labels.as_ref()));
     let mut columns = vec![("#", Align::Right), ("key", Align::Left)];
     columns.extend(arms.then_some(("arm", Align::Left)));
@@ -251,14 +257,14 @@ fn table(planned: &Planned, style: Style) -> String {
     columns.extend([("seed", Align::Right), ("state", Align::Left)]);
     columns.extend(marks.then_some(("memory", Align::Left)));
     let mut table = Table::new(&columns);
-    for trial in plan.trials.iter().take(ROWS_SHOWN) {
+    for (trial, bytes) in plan.trials.iter().zip(memory).take(ROWS_SHOWN) {
         let named = Named::from(trial);
         let state = state_of(states, &trial.train_key);
         let mut row = vec![trial.ordinal.to_string(), trial.train_key.short().to_owned()];
         row.extend(arms.then(|| named.arm()));
         row.extend(plan.axes.iter().map(|axis| named.axis(axis)));
         row.extend([trial.run.seed.to_string(), trials::state(state, None, style)]);
-        row.extend(marks.then(|| held(planned, trial, style)));
+        row.extend(marks.then(|| held(*room, *bytes, style)));
         table.push(row);
     }
     match plan.trials.len().saturating_sub(ROWS_SHOWN) {
@@ -270,11 +276,11 @@ fn table(planned: &Planned, style: Style) -> String {
 }
 
 /// Says how much a trial takes, and marks it where that is too much.
-fn held(planned: &Planned, trial: &PlannedTrial, style: Style) -> String {
-    let bytes = words::bytes(memory::estimate(&trial.run));
-    match hold(planned, trial) {
-        Hold::TooLarge => style.paint(Role::Warning, &format!("{bytes}, too large")),
-        Hold::Fits | Hold::Unknown => bytes,
+fn held(room: Room, bytes: u64, style: Style) -> String {
+    let text = words::bytes(bytes);
+    match room.holds(bytes) {
+        Hold::TooLarge => style.paint(Role::Warning, &format!("{text}, too large")),
+        Hold::Fits | Hold::Unknown => text,
     }
 }
 
@@ -285,7 +291,8 @@ fn state_of(states: &States, key: &TrainKey) -> TrialState {
 /// Returns the plan for programs.
 pub(super) fn json(planned: &Planned) -> serde_json::Value {
     let Planned { plan, states, room, cost, fit } = planned;
-    let trials = plan.trials.iter().map(|trial| {
+    let memory = estimates(plan);
+    let trials = plan.trials.iter().zip(&memory).map(|(trial, bytes)| {
         json!({
             "number": trial.ordinal,
             "key": trial.train_key,
@@ -294,8 +301,8 @@ pub(super) fn json(planned: &Planned) -> serde_json::Value {
             "labels": trial.labels,
             "state": state_of(states, &trial.train_key),
             "data_path": trial.data_path,
-            "memory_bytes": memory::estimate(&trial.run),
-            "memory": hold(planned, trial),
+            "memory_bytes": bytes,
+            "memory": room.holds(*bytes),
             "run": trial.run,
         })
     });
@@ -310,7 +317,7 @@ pub(super) fn json(planned: &Planned) -> serde_json::Value {
         "rules": plan.steps,
         "merged": merged(plan),
         "device_memory_bytes": room.largest,
-        "too_large": too_large(planned),
+        "too_large": too_large(*room, &memory),
         "seconds_left": cost.rest.as_ref().and_then(|rest| rest.seconds_to_go),
         "cost": cost.json(),
         "budget": fit,
