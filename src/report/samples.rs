@@ -181,6 +181,13 @@ pub(super) fn run(method: &str, batch_size: u32, seed: u64) -> RunSpec {
     }
 }
 
+/// Makes a run another than those of other steps, by what no figure and no table shows.
+fn tell_apart(run: &mut RunSpec, step: usize) {
+    if let OptimizerSpec::Lars { trust_coefficient, .. } = &mut run.optimizer {
+        *trust_coefficient += 1e-6 * step as f64;
+    }
+}
+
 /// Methods by batch sizes, three seeds; the smallest SimCLR batch has failed once and has one
 /// seed left to train.
 pub(super) fn batch_sweep() -> Gathered {
@@ -226,8 +233,7 @@ pub(super) fn augmentation_sweep(seeds: u64) -> Gathered {
                     ),
                 };
                 let mut run = run(method, 256, seed);
-                // Any difference will do to make the groups distinct.
-                run.warmup_epochs = step as f64;
+                tell_apart(&mut run, step);
                 let drop = harm * ((step * 5) % 14) as f64;
                 let noise = 0.004 * ((seed as f64 + step as f64) * 1.7).sin();
                 sample.done(label, run, top - drop + noise);
@@ -320,7 +326,7 @@ pub(super) fn removal_sweep() -> Gathered {
     for (step, removed) in sets.into_iter().enumerate() {
         let label = label(json!({ "augment.remove": removed }));
         let mut run = run("byol", 256, 0);
-        run.warmup_epochs = step as f64;
+        tell_apart(&mut run, step);
         if step == 3 {
             sample.failed(label, run);
         } else {
@@ -387,15 +393,25 @@ pub(super) fn with_exhibits(gathered: Gathered) -> Gathered {
     with_pictures(gathered, 8)
 }
 
+/// Gives each arm views of its own.
+pub(super) fn give_arms_views(gathered: &mut Gathered) {
+    let mut arms = Vec::new();
+    for trial in &mut gathered.trials {
+        let Label { arm, axes, .. } = &trial.labels[0];
+        if axes.contains_key("batch_size") {
+            continue;
+        }
+        let arm = (arm.clone(), axes.get("augment.remove").cloned());
+        let place = arms.iter().position(|known| *known == arm).unwrap_or(arms.len());
+        arms.resize(arms.len().max(place + 1), arm);
+        let p = (place as f64 + 1.0) / 100.0;
+        Arc::make_mut(&mut trial.run.views).t.flip = Some(crate::spec::run::Flip { p });
+    }
+}
+
 /// The same with pictures of `side` pixels.
 pub(super) fn with_pictures(mut gathered: Gathered, side: usize) -> Gathered {
-    // Each arm of these rows makes views of its own.
-    for trial in &mut gathered.trials {
-        if !trial.labels[0].axes.contains_key("batch_size") {
-            let p = (trial.run.warmup_epochs + 1.0) / 100.0;
-            Arc::make_mut(&mut trial.run.views).t.flip = Some(crate::spec::run::Flip { p });
-        }
-    }
+    give_arms_views(&mut gathered);
     let wanted = Wanted::of(&gathered);
     let variant = |key: &TrainKey| wanted.all().iter().position(|other| *other == key);
     let found = wanted.all().into_iter().map(|key| {
@@ -520,7 +536,7 @@ pub(super) fn search_sweep(settings: u32) -> Gathered {
             *rate = base_lr;
         }
         // More settings than the axes have corners.
-        run.warmup_epochs = f64::from(at / 40);
+        tell_apart(&mut run, at as usize / 40);
         let score = 0.8 - 0.2 * (base_lr - 0.3_f64).abs() + 0.01 * f64::from(at % 7);
         sample.done(label(axes), run, score);
     }

@@ -14,7 +14,7 @@ const ABOVE: f64 = 90.0;
 /// Ends of axes stand this far from the first and last value.
 const AIR: f64 = 34.0;
 /// Where a setting does not act.
-const IDLE: &str = "–";
+const IDLE: &str = "not used";
 
 /// Where the upright axes are.
 struct Rails {
@@ -37,6 +37,36 @@ impl Rails {
 
     fn value(&self, value: f64) -> f64 {
         self.y((value - self.values.0) / (self.values.1 - self.values.0))
+    }
+}
+
+/// Where the values of an axis are, from 0 at the bottom to 1 at the top.
+#[derive(Clone, Copy)]
+enum Values {
+    /// All the way.
+    All,
+    /// One of so many places higher, above that of those where the setting does not act.
+    AboveIdle(usize),
+}
+
+impl Values {
+    fn of(figure: &ParallelFigure, place: usize) -> Self {
+        let is_idle = |course: &ParallelCourse| course.at.get(place) == Some(&None);
+        let places = figure.axes[place].ticks.len();
+        if figure.courses.iter().any(is_idle) { Self::AboveIdle(places) } else { Self::All }
+    }
+
+    /// Returns the place of a value's share of the axis, or of those without one.
+    fn share(self, value: Option<f64>) -> f64 {
+        match (self, value) {
+            (_, None) => 0.0,
+            (Self::All, Some(share)) => share,
+            (Self::AboveIdle(..2), Some(_)) => 1.0,
+            (Self::AboveIdle(places), Some(share)) => {
+                let places = places as f64;
+                (1.0 + share * (places - 1.0)) / places
+            }
+        }
     }
 }
 
@@ -66,14 +96,15 @@ pub(super) fn draw(figure: &ParallelFigure, columns: Columns) -> Result<Drawing,
     } else {
         1.8
     };
+    let axes: Vec<Values> = (0..figure.axes.len()).map(|place| Values::of(figure, place)).collect();
     for course in &figure.courses {
-        draw_course(&mut canvas, &rails, course, width, &shades);
+        draw_course(&mut canvas, &rails, &axes, course, (width, &shades));
     }
     for course in figure.courses.iter().filter(|course| course.collapsed) {
         let spot = (rails.x(figure.axes.len()), rails.value(course.value));
         marker::draw(&mut canvas, Shape::Circle, spot, 8.0, shades.at(course.value), Fill::Crossed);
     }
-    draw_rails(&mut canvas, figure, &rails)?;
+    draw_rails(&mut canvas, figure, &axes, &rails)?;
     Ok(canvas.done(rails.bottom + 40.0))
 }
 
@@ -81,17 +112,17 @@ pub(super) fn draw(figure: &ParallelFigure, columns: Columns) -> Result<Drawing,
 fn draw_course(
     canvas: &mut Canvas,
     rails: &Rails,
+    axes: &[Values],
     course: &ParallelCourse,
-    width: f64,
-    shades: &Shades,
+    (width, shades): (f64, &Shades),
 ) {
     if !course.value.is_finite() {
         return;
     }
-    let at = |(place, share): (usize, &Option<f64>)| {
-        (rails.x(place), share.map_or(rails.bottom, |share| rails.y(share)))
+    let at = |(place, (share, values)): (usize, (&Option<f64>, &Values))| {
+        (rails.x(place), rails.y(values.share(*share)))
     };
-    let mut spots: Vec<Spot> = course.at.iter().enumerate().map(at).collect();
+    let mut spots: Vec<Spot> = course.at.iter().zip(axes).enumerate().map(at).collect();
     spots.push((rails.x(course.at.len()), rails.value(course.value)));
     canvas.line(&spots, width, shades.at(course.value), None);
 }
@@ -99,17 +130,21 @@ fn draw_course(
 fn draw_rails(
     canvas: &mut Canvas,
     figure: &ParallelFigure,
+    axes: &[Values],
     rails: &Rails,
 ) -> Result<(), ChartError> {
-    let values = round_marks(rails.values, 6);
+    let reached = round_marks(rails.values, 6);
     let last = figure.axes.len();
-    for (place, axis) in figure.axes.iter().enumerate() {
-        let is_idle = figure.courses.iter().any(|course| course.at.get(place) == Some(&None));
-        let idle = is_idle.then_some((rails.bottom, IDLE));
-        let ticks = axis.ticks.iter().map(|tick| (rails.y(tick.at), tick.label.as_str()));
+    for (place, (axis, values)) in figure.axes.iter().zip(axes).enumerate() {
+        let idle = match values {
+            Values::All => None,
+            Values::AboveIdle(_) => Some((rails.y(values.share(None)), IDLE)),
+        };
+        let height = |at: f64| rails.y(values.share(Some(at)));
+        let ticks = axis.ticks.iter().map(|tick| (height(tick.at), tick.label.as_str()));
         rail(canvas, rails, place, &axis.label, idle.into_iter().chain(ticks))?;
     }
-    let ticks = values.iter().map(|mark| (rails.value(mark.at), mark.words.as_str()));
+    let ticks = reached.iter().map(|mark| (rails.value(mark.at), mark.words.as_str()));
     rail(canvas, rails, last, &figure.value_label, ticks)
 }
 

@@ -250,11 +250,7 @@ mod tests {
     #[test]
     fn every_way_of_making_views_has_its_strip_up_to_a_number() {
         let mut gathered = samples::augmentation_sweep(1);
-        for trial in &mut gathered.trials {
-            // The warm-up tells arms of these rows apart.
-            let flip = Some(Flip { p: trial.run.warmup_epochs / 100.0 });
-            Arc::make_mut(&mut trial.run.views).t = ViewRecipe { flip, ..ViewRecipe::default() };
-        }
+        samples::give_arms_views(&mut gathered);
         let found = strips(&gathered, &analyse(&gathered));
         assert_eq!(found.len(), 14);
         assert!(found.iter().all(|strip| strip.cells.len() == 2), "both methods: {found:?}");

@@ -84,7 +84,7 @@ pub(super) fn of_all(
     let mut caption =
         format!("{title}: a line through the values of each setting, darker is higher; {of}.");
     if courses.iter().flat_map(|course| &course.at).any(Option::is_none) {
-        caption += " A setting that does not act is passed at –, below its values.";
+        caption += " A setting that does not act is passed at “not used”, below its values.";
     }
     if courses.len() < all {
         caption += &format!(" The best {} of {all} settings.", courses.len());

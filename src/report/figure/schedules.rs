@@ -17,7 +17,9 @@ const POINTS: u64 = 64;
 /// Training images where only the data set itself could say how many: the course over the epochs
 /// does not depend on it by more than an update.
 const SOME_IMAGES: u64 = 50_000;
-/// Colour of a course that all settings share.
+/// A course that all settings share.
+const ALL: &str = "all settings";
+/// Its style, where the others leave it free.
 const SHARED: usize = 6;
 
 type Course = Vec<(f64, f64)>;
@@ -40,16 +42,15 @@ pub(super) fn of_all(gathered: &Gathered, analysis: &Analysis) -> Option<CurveFi
     let rates = shared(cells.iter().map(|(cell, run)| (*cell, Some(rate(run)))));
     let taus = shared(cells.iter().map(|(cell, run)| (*cell, tau(run))));
     let left_out = rates.len().max(taus.len()).saturating_sub(MOST_LINES);
-    let mut panels: Vec<Panel> = Vec::new();
-    let mut style = 0;
-    for (name, courses) in [("learning rate", rates), ("tau", taus)] {
-        let lines = lines(&courses, style);
-        if lines.is_empty() {
-            continue;
-        }
-        style += if courses.len() > 1 { lines.len() } else { 0 };
-        panels.push(Panel { y_label: name.to_owned(), lines, levels: Vec::new() });
-    }
+    let named = [("learning rate", named(&rates)), ("tau", named(&taus))];
+    let styles = styles(named.iter().map(|(_, courses)| courses.as_slice()));
+    let panel = |(name, courses): &(&str, Vec<(String, &Course)>)| Panel {
+        y_label: (*name).to_owned(),
+        lines: lines(courses, &styles),
+        levels: Vec::new(),
+    };
+    let panels: Vec<Panel> =
+        named.iter().filter(|(_, courses)| !courses.is_empty()).map(panel).collect();
     let title = match panels.len() {
         0 => return None,
         1 => "Schedule of the learning rate",
@@ -84,21 +85,40 @@ fn shared<'a>(cells: impl Iterator<Item = (&'a Cell, Option<Course>)>) -> Vec<Sh
     all
 }
 
-/// One line a course, in the styles from `first` on; what all settings share has a style of its own.
-fn lines(courses: &[Shared<'_>], first: usize) -> Vec<Line> {
-    let line = |(at, (one, name)): (usize, (&Shared<'_>, String))| Line {
-        name,
-        style: if courses.len() == 1 { SHARED } else { first + at },
+/// The courses that there is room for, with their names.
+fn named<'a>(courses: &'a [Shared<'_>]) -> Vec<(String, &'a Course)> {
+    let courses_alone = courses.iter().map(|one| &one.course);
+    names(courses).into_iter().zip(courses_alone).take(MOST_LINES).collect()
+}
+
+/// A style a name, the same in all panels; what all settings share has one of its own.
+fn styles<'a>(
+    panels: impl Iterator<Item = &'a [(String, &'a Course)]>,
+) -> BTreeMap<&'a str, usize> {
+    let mut styles = BTreeMap::new();
+    let names = panels.flatten().map(|(name, _)| name.as_str());
+    for name in names.filter(|name| *name != ALL) {
+        let next = styles.len();
+        styles.entry(name).or_insert(next);
+    }
+    styles.insert(ALL, SHARED.max(styles.len()));
+    styles
+}
+
+fn lines(courses: &[(String, &Course)], styles: &BTreeMap<&str, usize>) -> Vec<Line> {
+    let line = |(name, course): &(String, &Course)| Line {
+        name: name.clone(),
+        style: styles.get(name.as_str()).copied().unwrap_or(SHARED),
         origin: Origin::Ours,
-        points: one.course.iter().map(|(x, y)| Point::plain(*x, *y)).collect(),
+        points: course.iter().map(|(x, y)| Point::plain(*x, *y)).collect(),
     };
-    courses.iter().take(MOST_LINES).zip(names(courses)).enumerate().map(line).collect()
+    courses.iter().map(line).collect()
 }
 
 /// What tells the settings of each course from those of the others.
 fn names(courses: &[Shared<'_>]) -> Vec<String> {
     if let [_] = courses {
-        return vec!["all settings".to_owned()];
+        return vec![ALL.to_owned()];
     }
     let common = |one: &Shared<'_>| -> Label {
         let mut label = one.cells[0].label.clone();
@@ -114,43 +134,48 @@ fn names(courses: &[Shared<'_>]) -> Vec<String> {
         let values: Vec<_> = labels.iter().map(|label| label.axes.get(axis)).collect();
         values.iter().any(|value| *value != values[0])
     };
+    let whole = |one: &Shared<'_>| match one.cells.len() {
+        1 => one.cells[0].name(),
+        several => format!("{} and {} more", one.cells[0].name(), several - 1),
+    };
     let name = |(one, label): (&Shared<'_>, &Label)| {
         let mut label = label.clone();
         label.axes.retain(|axis, _| differs(axis));
         let method = label.axes.get("method").and_then(|method| method.as_str());
         let parts: Vec<String> =
             method.map(words::method).into_iter().chain(words::parts(&label)).collect();
-        match (parts.is_empty(), one.cells.len()) {
-            (false, _) => parts.join(", "),
-            (true, 1) => one.cells[0].name(),
-            (true, several) => format!("{} and {} more", one.cells[0].name(), several - 1),
-        }
+        if parts.is_empty() { whole(one) } else { parts.join(", ") }
     };
-    courses.iter().zip(&labels).map(name).collect()
+    let short: Vec<String> = courses.iter().zip(&labels).map(name).collect();
+    let is_of_one = |name: &String| short.iter().filter(|other| *other == name).count() == 1;
+    let told = |(one, name): (&Shared<'_>, &String)| {
+        if is_of_one(name) { name.clone() } else { whole(one) }
+    };
+    courses.iter().zip(&short).map(told).collect()
 }
 
 fn rate(run: &RunSpec) -> Course {
     let (images, peak) =
         (images(run), schedule::peak_learning_rate(&run.optimizer, run.update_batch_size));
     let warmup = schedule::warmup_updates(run, images);
-    course(run, |k, updates| schedule::learning_rate(k, updates, warmup, peak))
+    // It bends at the end of the warm-up.
+    course(run, Some(warmup), |k, updates| schedule::learning_rate(k, updates, warmup, peak))
 }
 
 fn tau(run: &RunSpec) -> Option<Course> {
     match run.target {
         Target::Average { tau_base, schedule } => {
-            Some(course(run, |k, updates| schedule::tau(k, updates, tau_base, schedule)))
+            Some(course(run, None, |k, updates| schedule::tau(k, updates, tau_base, schedule)))
         }
         Target::Online => None,
     }
 }
 
-/// A schedule at evenly spaced updates, and at the end of the warm-up, where it bends.
-fn course(run: &RunSpec, value: impl Fn(u64, u64) -> f64) -> Course {
+/// A schedule at evenly spaced updates, and where it bends.
+fn course(run: &RunSpec, bend: Option<u64>, value: impl Fn(u64, u64) -> f64) -> Course {
     let updates = run.updates(images(run));
-    let bend = schedule::warmup_updates(run, images(run)).min(updates);
     let even = (0..=POINTS).map(|at| at * updates / POINTS);
-    let places: BTreeSet<u64> = even.chain([bend]).collect();
+    let places: BTreeSet<u64> = even.chain(bend.map(|bend| bend.min(updates))).collect();
     let epoch = |k: u64| k as f64 / updates.max(1) as f64 * f64::from(run.epochs);
     places.into_iter().map(|k| (epoch(k), value(k, updates))).collect()
 }
@@ -213,6 +238,34 @@ mod tests {
         let styles: BTreeSet<usize> =
             figure.panels.iter().flat_map(|panel| &panel.lines).map(|line| line.style).collect();
         assert_eq!(styles.len(), rates.len() + taus.len());
+    }
+
+    #[test]
+    fn no_two_courses_are_called_the_same_and_no_two_names_look_the_same() {
+        for gathered in samples::all() {
+            let Some(figure) = of_all(&gathered, &analyse(&gathered)) else { continue };
+            let mut styles = BTreeMap::new();
+            for panel in &figure.panels {
+                let unique: BTreeSet<&str> = names(panel).into_iter().collect();
+                assert_eq!(unique.len(), panel.lines.len(), "{:?}", names(panel));
+                styles.extend(panel.lines.iter().map(|line| (line.name.as_str(), line.style)));
+            }
+            let looks: BTreeSet<usize> = styles.values().copied().collect();
+            assert_eq!(looks.len(), styles.len(), "{styles:?}");
+        }
+    }
+
+    #[test]
+    fn a_tau_that_no_setting_changes_has_one_course_whatever_the_warm_up_is() {
+        let mut gathered = samples::augmentation_sweep(1);
+        let first = gathered.trials[0].labels[0].arm.clone();
+        for trial in &mut gathered.trials {
+            let is_first = trial.labels[0].arm == first;
+            trial.run.warmup_epochs = if is_first { 10.0 } else { 2.0 };
+        }
+        let figure = figure(&gathered);
+        assert_eq!(figure.panels[0].lines.len(), 2, "{:?}", names(&figure.panels[0]));
+        assert_eq!(names(&figure.panels[1]), ["all settings"]);
     }
 
     #[test]
