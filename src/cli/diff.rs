@@ -113,7 +113,8 @@ pub(super) fn trials(a: &Shown, b: &Shown) -> Differences {
         let label = Named::from(&shown.trial).phrase(&axes);
         format!("{} {label}", shown.trial.train_key.short())
     };
-    let settings = both.map(|shown| show::settings(&shown.trial).into_iter().collect());
+    let known = known_settings(both.map(|shown| std::slice::from_ref(&shown.trial)));
+    let settings = both.map(|shown| whole_settings(&shown.trial, &known).collect());
     let none = BTreeMap::new();
     let results = both.map(|shown| shown.finals.as_ref().map_or(&none, |finals| &finals.values));
     Differences {
@@ -143,13 +144,14 @@ fn last_facts(shown: &Shown) -> BTreeMap<String, String> {
 pub(super) fn sweeps(a: &SweepSide, b: &SweepSide) -> Differences {
     let both = [a, b];
     let cells = both.map(cells);
+    let known = known_settings(both.map(|side| side.trials.as_slice()));
     let mut differences = Differences {
         sides: both.map(|side| side.sweep.name.clone()),
         only: [(0, 1), (1, 0)].map(|(here, there): (usize, usize)| {
             let missing = |cell: &&String| !cells[there].contains_key(*cell);
             cells[here].keys().filter(missing).cloned().collect()
         }),
-        settings: differing(both.map(sweep_settings)),
+        settings: differing(both.map(|side| sweep_settings(side, &known))),
         ..Differences::default()
     };
     for (cell, values) in &cells[0] {
@@ -178,11 +180,31 @@ fn cells(side: &SweepSide) -> BTreeMap<String, BTreeMap<String, f64>> {
     all.into_iter().map(|(name, cell)| (name, means(cell))).collect()
 }
 
+/// Returns the names of all settings that some trial has.
+fn known_settings(sides: [&[TrialRow]; 2]) -> BTreeSet<String> {
+    sides.into_iter().flatten().flat_map(show::settings).map(|(name, _)| name).collect()
+}
+
+/// Returns a trial's settings. Where it has nothing in place of a whole table, such as an
+/// augmentation, it has nothing for each setting that others have in it.
+fn whole_settings(
+    trial: &TrialRow,
+    known: &BTreeSet<String>,
+) -> impl Iterator<Item = (String, String)> {
+    show::settings(trial).into_iter().flat_map(|(name, value)| {
+        let inside = format!("{name}.");
+        let of_table = known.range(inside.clone()..).take_while(|known| known.starts_with(&inside));
+        let names: Vec<String> = of_table.cloned().collect();
+        let names = if names.is_empty() { vec![name] } else { names };
+        names.into_iter().map(move |name| (name, value.clone()))
+    })
+}
+
 /// Returns each setting with all values that trials of the sweep have, and how they are evaluated.
-fn sweep_settings(side: &SweepSide) -> BTreeMap<String, String> {
+fn sweep_settings(side: &SweepSide, known: &BTreeSet<String>) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for trial in &side.trials {
-        for (name, value) in show::settings(trial) {
+        for (name, value) in whole_settings(trial, known) {
             all.entry(name).or_default().insert(value);
         }
     }
@@ -267,7 +289,7 @@ fn results_table(results: &[Change]) -> String {
         row.push(metric.clone());
         let value = |value: Option<f64>| value.map_or("-".to_owned(), |v| words::metric(metric, v));
         row.extend(sides.map(value));
-        let difference = sides[0].zip(sides[1]).map(|(a, b)| words::metric(metric, b - a));
+        let difference = sides[0].zip(sides[1]).map(|(a, b)| words::change(metric, b - a));
         row.push(difference.unwrap_or_default());
         table.push(row);
     }
@@ -285,11 +307,13 @@ pub(super) fn json(differences: &Differences) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::sync::Arc;
 
     use super::super::origin::Origins;
     use super::super::samples;
     use super::*;
     use crate::outcome::{Outcome, Verdict};
+    use crate::spec::run::Flip;
 
     fn shown(place: usize) -> Shown {
         let trial = samples::trials().swap_remove(place);
@@ -320,6 +344,27 @@ mod tests {
         let differences = trials(&shown(0), &other);
         insta::assert_snapshot!("two_trials", text(&differences, Style::Plain));
         insta::assert_json_snapshot!("two_trials_for_programs", json(&differences));
+    }
+
+    #[test]
+    fn a_removed_augmentation_has_none_of_its_settings() {
+        let flips = |trial: &mut TrialRow, flip| Arc::make_mut(&mut trial.run.views).t.flip = flip;
+        let words = |words: &str| Some(words.to_owned());
+        let mut flipped = shown(0);
+        flips(&mut flipped.trial, Some(Flip { p: 0.5 }));
+        let all = trials(&flipped, &shown(0)).settings;
+        let [Difference { name, sides }] = all.as_slice() else { panic!("{all:?}") };
+        assert_eq!((name.as_str(), sides), ("views.t.flip.p", &[words("0.5"), words("null")]));
+
+        // One of two sweeps has trials with and without it.
+        let mut mixed = side("one", &[0, 1], 0.5);
+        flips(&mut mixed.trials[0], Some(Flip { p: 0.5 }));
+        let all = sweeps(&mixed, &side("two", &[0, 1], 0.5)).settings;
+        let [Difference { name, sides }] = all.as_slice() else { panic!("{all:?}") };
+        assert_eq!(
+            (name.as_str(), sides),
+            ("views.t.flip.p", &[words("0.5, null"), words("null")])
+        );
     }
 
     #[test]

@@ -36,11 +36,20 @@ pub fn percent(fraction: f64) -> String {
 
 /// Returns a metric's value: accuracies (`..._top1`, `..._top5`) in percent, the rest as numbers.
 pub fn metric(name: &str, value: f64) -> String {
-    if name.ends_with("_top1") || name.ends_with("_top5") {
-        percent(value)
+    if is_accuracy(name) { percent(value) } else { format!("{value:.4}") }
+}
+
+/// Returns by how much a metric differs, with its sign: accuracies in percentage points.
+pub fn change(name: &str, difference: f64) -> String {
+    if is_accuracy(name) {
+        format!("{:+.1} points", 100.0 * difference)
     } else {
-        format!("{value:.4}")
+        format!("{difference:+.4}")
     }
+}
+
+fn is_accuracy(name: &str) -> bool {
+    name.ends_with("_top1") || name.ends_with("_top5")
 }
 
 /// Returns `1.3 GB`, in powers of 1000.
