@@ -1,11 +1,10 @@
 //! What all requests share: the store, the rosters that were read, who watches, the secret.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::StatusCode;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 use super::drawing::Draw;
 use super::error::{Refusal, causes};
@@ -14,6 +13,7 @@ use super::guard::Rules;
 use super::latest::Latest;
 use super::pulse::Pulse;
 use super::roster::Roster;
+use super::rosters::Rosters;
 use super::token::Token;
 use super::who::Who;
 use crate::control::controller::Controller;
@@ -43,16 +43,10 @@ pub(super) struct Rooms {
     pub(super) rules: Rules,
     /// Turns true when the server stops.
     pub(super) stopping: watch::Receiver<bool>,
-    rosters: Mutex<HashMap<String, Kept>>,
+    rosters: Rosters,
     pub(super) forecasts: Latest<Foresee>,
     pub(super) drawings: Latest<Draw>,
     meters: std::sync::Mutex<Reader>,
-}
-
-/// A roster, and of which state of the database it is.
-struct Kept {
-    version: i64,
-    roster: Arc<Roster>,
 }
 
 impl House {
@@ -71,7 +65,7 @@ impl House {
             token,
             rules,
             stopping,
-            rosters: Mutex::new(HashMap::new()),
+            rosters: Rosters::default(),
             forecasts: Latest::default(),
             drawings: Latest::default(),
             meters: std::sync::Mutex::new(Reader::open()),
@@ -90,26 +84,10 @@ impl House {
 
     /// Returns a sweep's trials as they are now.
     pub(super) async fn roster(&self, name: &str) -> Result<Arc<Roster>, Refusal> {
-        // Held while it is read, so that many who ask at once have it read once.
-        let mut rosters = self.rosters.lock().await;
-        // Before anything is read: what is read after it is at least as new.
-        let version = self.store.data_version().await?;
-        if let Some(kept) = rosters.get(name).filter(|kept| kept.version == version) {
-            return Ok(Arc::clone(&kept.roster));
+        match self.rosters.of(&self.store, name).await? {
+            Some(roster) => Ok(roster),
+            None => Err(self.no_sweep(name).await),
         }
-        self.store.check_schema().await?;
-        let Some(sweep) = self.store.sweep(name).await? else {
-            rosters.remove(name);
-            drop(rosters);
-            return Err(self.no_sweep(name).await);
-        };
-        let roster = match rosters.get(name) {
-            Some(kept) => kept.roster.refreshed(&self.store, sweep).await?,
-            None => Roster::read(&self.store, sweep).await?,
-        };
-        let roster = Arc::new(roster);
-        rosters.insert(name.to_owned(), Kept { version, roster: Arc::clone(&roster) });
-        Ok(roster)
     }
 
     /// Returns a sweep's trials as they are now, with those marked that run no more though nobody

@@ -22,6 +22,7 @@ mod pages;
 mod paging;
 mod pulse;
 mod roster;
+mod rosters;
 mod routes;
 mod server;
 mod token;
