@@ -565,6 +565,31 @@ mod tests {
         Args::command().debug_assert();
     }
 
+    /// The names of the verbs below one that have an argument of that name.
+    fn with_argument(command: &clap::Command, argument: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for verb in command.get_subcommands() {
+            let below = with_argument(verb, argument);
+            found.extend(below.into_iter().map(|name| format!("{} {name}", verb.get_name())));
+            let has_it = verb.get_arguments().any(|known| known.get_id() == argument);
+            found.extend(has_it.then(|| verb.get_name().to_owned()));
+        }
+        found
+    }
+
+    #[test]
+    fn the_document_of_every_verb_is_described() {
+        let page = include_str!("../../docs/json.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('|').next());
+        let mut described: Vec<String> =
+            rows.flat_map(|verbs| verbs.split(", ")).map(|verb| verb.replace('`', "")).collect();
+        described.iter_mut().for_each(|verb| *verb = verb.trim().to_owned());
+        described.sort();
+        let mut verbs = with_argument(&Args::command(), "json");
+        verbs.sort();
+        assert_eq!(described, verbs);
+    }
+
     #[test]
     fn fail_fast_is_one_failure() {
         let run = |extra: &[&str]| {

@@ -59,7 +59,7 @@ pub(super) fn run(args: &DataArgs, places: &Places, ui: &mut Ui) -> anyhow::Resu
         DataVerb::List(reader) => {
             ui.print(&match reader.form() {
                 Form::Text => text(places),
-                Form::Json => json_text(&json(places)),
+                Form::Json => json_text(&listed(places)),
             })?;
             Ok(ExitCode::Success)
         }
@@ -93,9 +93,13 @@ fn check(path: &Path, form: Form, ui: &mut Ui) -> anyhow::Result<ExitCode> {
     bar.finish();
     ui.print(&match form {
         Form::Text => findings(&report),
-        Form::Json => json_text(&json!({ "schema": JSON_SCHEMA, "path": path, "report": report })),
+        Form::Json => json_text(&checked(path, &report)),
     })?;
     Ok(if report.broken.is_empty() { ExitCode::Success } else { ExitCode::Internal })
+}
+
+fn checked(path: &Path, report: &CheckReport) -> serde_json::Value {
+    json!({ "schema": JSON_SCHEMA, "path": path, "report": report })
 }
 
 fn findings(report: &CheckReport) -> String {
@@ -166,7 +170,7 @@ fn is_here(folder: &str, places: &Places) -> bool {
     places.data.join(folder).is_dir()
 }
 
-fn json(places: &Places) -> serde_json::Value {
+fn listed(places: &Places) -> serde_json::Value {
     let set = |set: &Listed| {
         let here = match set.place {
             Place::Memory => Some(true),
@@ -180,4 +184,49 @@ fn json(places: &Places) -> serde_json::Value {
         "data_dir": places.data,
         "sets": SETS.iter().map(set).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::args::Args;
+    use super::*;
+    use crate::data::check::{BrokenFile, ClassCount, SplitReport};
+
+    #[test]
+    fn the_sets_for_programs() {
+        let typed = ["byol-sweep", "--data-dir", "/no/data/here", "doctor"];
+        let places = Places::of(&Args::try_parse_from(typed).unwrap().global).unwrap();
+        insta::assert_json_snapshot!("listed", listed(&places));
+    }
+
+    #[test]
+    fn what_a_check_found_for_people_and_programs() {
+        let report = CheckReport {
+            kind: Kind::ImageFolder,
+            digest: Some("c0ffee".to_owned()),
+            train: SplitReport {
+                images: 3,
+                classes: vec![
+                    ClassCount { name: "cat".to_owned(), images: 2 },
+                    ClassCount { name: "dog".to_owned(), images: 1 },
+                ],
+                sizes: Some(SizeRange {
+                    min_width: 32,
+                    max_width: 640,
+                    min_height: 32,
+                    max_height: 480,
+                }),
+            },
+            test: None,
+            broken: vec![BrokenFile {
+                path: "train/dog/1.png".into(),
+                cause: "it ends too early".to_owned(),
+            }],
+            passed_over: vec!["train/dog/notes.txt".into()],
+        };
+        insta::assert_snapshot!("findings", findings(&report));
+        insta::assert_json_snapshot!("checked_data", checked(Path::new("pets"), &report));
+    }
 }
