@@ -4,6 +4,7 @@ usage: bench-serve.py PROGRAM WORKER STATE_OF_10000 FOLDER
 """
 
 import json
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -25,8 +26,11 @@ SWITCHES = [
     "--disable-sync",
 ]
 
-# Settings of a run that is watched, each with five seeds.
-CELLS = 60
+# Settings of runs, each with five seeds: of trials that take both cores, of trials that leave them
+# idle for most of the time, and of one whose cells are timed.
+BUSY_CELLS = 800
+IDLE_CELLS = 100
+SEEN_CELLS = 60
 
 SWEEP = """schema = 1
 name = "{name}"
@@ -45,9 +49,10 @@ class Browser:
     """One window, driven by chromedriver."""
 
     def __init__(self):
-        self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self.profile = tempfile.TemporaryDirectory(dir=FOLDER, ignore_cleanup_errors=True)
+        command = ["chromedriver", "--port=0"]
         self.driver = subprocess.Popen(
-            ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         for line in self.driver.stdout:
             if "started successfully on port" in line:
@@ -119,11 +124,19 @@ def first_paint():
     serving.close()
 
 
-def run(state, name, cells, jobs="2", **how):
+def run(state, name, cells, worker=WORKER):
     file = Path(FOLDER) / f"{name}.toml"
     file.write_text(SWEEP.format(name=name, cells=cells))
-    command = [PROGRAM, "--quiet", "--state-dir", state, "--worker", WORKER, "run", str(file)]
-    return subprocess.Popen(command + ["--devices", "cpu", "-j", jobs], **how)
+    command = [PROGRAM, "--quiet", "--state-dir", state, "--worker", worker, "run", str(file)]
+    return subprocess.Popen(command + ["--devices", "cpu", "-j", "2"])
+
+
+def later(seconds):
+    """Makes a worker that waits before it does what the other does at once."""
+    worker = Path(FOLDER) / "later.sh"
+    worker.write_text(f'#!/bin/sh\nsleep {seconds}\nexec "{WORKER}" "$@"\n')
+    worker.chmod(0o755)
+    return str(worker)
 
 
 class Client(threading.Thread):
@@ -157,67 +170,89 @@ new MutationObserver(look).observe(document.body, all);
 """
 
 
-def throughput_and_latency():
+def throughput(trials, cells, worker):
     kinds = ["nobody", "three clients", "three browsers"]
     rates = {kind: [] for kind in kinds}
-    latencies = []
     for turn in range(3):
         for kind in kinds[turn:] + kinds[:turn]:
-            rates[kind].append(watched_run(f"turn-{turn}-{kinds.index(kind)}", kind, latencies))
+            name = f"{trials}-{turn}-{kinds.index(kind)}".replace(" ", "-")
+            rates[kind].append(watched_run(name, kind, cells, worker))
     for kind, each in rates.items():
         words = ", ".join(f"{rate:.1f}" for rate in each)
-        print(f"trials a second while watched by {kind}: {words}")
-    latencies.sort()
-    print(
-        f"from the end of an attempt to its cell: median {statistics.median(latencies):.0f} ms,"
-        f" 95 % {latencies[len(latencies) * 95 // 100]:.0f} ms, largest {latencies[-1]:.0f} ms,"
-        f" of {len(latencies)}"
-    )
+        print(f"{trials} a second while watched by {kind}: {words}")
 
 
-def watched_run(name, kind, latencies):
-    """Returns the trials a second of a run that is watched so."""
+def watched_run(name, kind, cells, worker):
+    """Returns the trials a second of a run from the moment on when all who watch it have its page."""
     state = f"{FOLDER}/{name}"
     # A first sweep of its own, so that there is something to open.
     run(state, "first", 2).wait()
     serving = None if kind == "nobody" else Serving(state)
     browsers = [Browser() for _ in range(3)] if kind == "three browsers" else []
-    for browser in browsers:
-        browser.go(serving.address)
+    running = run(state, name, cells, worker)
     if kind == "three clients":
         for _ in range(3):
             Client(serving.address, name).start()
-    begun = time.monotonic()
-    running = run(state, name, CELLS)
     for browser in browsers:
-        while browser.js("return document.querySelector('h1')?.textContent") != name:
-            browser.go(f"{serving.address}/sweeps/{name}")
-        # When each cell was seen to fill in.
-        browser.js(WATCH)
+        open_page(browser, serving, name)
+    time.sleep(1)
+    begun = 1000 * time.time()
     if running.wait() != 0:
         sys.exit(f"the run {name} failed")
-    took = time.monotonic() - begun
-    time.sleep(2)
     for browser in browsers:
-        seen, before = browser.js("return [window.seen, window.before]")
-        latencies += latency(state, name, {k: v for k, v in seen.items() if k not in before})
         browser.close()
     if serving:
         serving.close()
-    return 5 * CELLS / took
+    ends = [at for at in ended(state, name).values() if at >= begun]
+    if len(ends) < cells:
+        sys.exit(f"the run {name} was nearly over before it was timed")
+    return 1000 * len(ends) / (max(ends) - begun)
 
 
-def latency(state, name, seen):
-    """Returns the milliseconds between the stored end of each attempt and its cell."""
-    import sqlite3
+def open_page(browser, serving, name):
+    while browser.js("return document.querySelector('h1')?.textContent") != name:
+        browser.go(f"{serving.address}/sweeps/{name}")
 
+
+def from_end_to_cell():
+    """Times a run's cells on three screens."""
+    state = f"{FOLDER}/seen"
+    run(state, "first", 2).wait()
+    serving = Serving(state)
+    browsers = [Browser() for _ in range(3)]
+    running = run(state, "seen", SEEN_CELLS)
+    for browser in browsers:
+        open_page(browser, serving, "seen")
+        # When each cell was seen to fill in.
+        browser.js(WATCH)
+    if running.wait() != 0:
+        sys.exit("the run failed")
+    time.sleep(2)
+    times = []
+    ends = ended(state, "seen")
+    for browser in browsers:
+        seen, before = browser.js("return [window.seen, window.before]")
+        browser.close()
+        times += [at - ends[int(cell[1:])] for cell, at in seen.items() if cell not in before]
+    serving.close()
+    times.sort()
+    print(
+        f"from the end of an attempt to its cell: median {statistics.median(times):.0f} ms,"
+        f" 95 % {times[len(times) * 95 // 100]:.0f} ms, largest {times[-1]:.0f} ms,"
+        f" of {len(times)}"
+    )
+
+
+def ended(state, name):
+    """Returns when each trial's attempt ended, in milliseconds of the clock, by its number."""
     query = """SELECT l.ordinal, a.ended_ms FROM attempt a
                JOIN sweep_trial l ON l.trial_id = a.trial_id
                JOIN sweep s ON s.id = l.sweep_id WHERE s.name = ?"""
-    ended = dict(sqlite3.connect(f"{state}/byol-sweep.db").execute(query, (name,)).fetchall())
-    return [at - ended[int(cell[1:])] for cell, at in seen.items()]
+    return dict(sqlite3.connect(f"{state}/byol-sweep.db").execute(query, (name,)).fetchall())
 
 
 if __name__ == "__main__":
     first_paint()
-    throughput_and_latency()
+    from_end_to_cell()
+    throughput("trials of nothing", BUSY_CELLS, WORKER)
+    throughput("trials of 50 ms", IDLE_CELLS, later(0.05))

@@ -41,6 +41,17 @@ tau_base = { linspace = [0.9, 0.999, 100] }
 seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 TOML
 
+cat >"$work/seeds.toml" <<TOML
+schema = 1
+name = "bench-seeds"
+[base]
+data.name = "shapes"
+update_batch_size = 256
+batch_size = 64
+[replicates]
+seeds = [$(seq --separator=, 100000)]
+TOML
+
 cat >"$work/short.toml" <<'TOML'
 schema = 1
 name = "bench-short"
@@ -94,7 +105,8 @@ PYTHON
 
 report "machine" "$(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
 report "start: --version (median of 21)" "$(measure 21 "$bin" --version)"
-report "plan of 100,000 trials, printed (median of 5)" "$(measure 5 "$bin" plan "$work/large.toml")"
+report "plan of 100,000 trials, printed (median of 9)" "$(measure 9 "$bin" plan "$work/large.toml")"
+report "plan of one setting with 100,000 seeds (median of 9)" "$(measure 9 "$bin" plan "$work/seeds.toml")"
 "$bin" --quiet run -j 1 "$work/short.toml"
 report "start: status (median of 21)" "$(measure 21 "$bin" status)"
 "$bin" ls bench-short --json | python3 <(cat <<'PYTHON'

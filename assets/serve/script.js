@@ -12,7 +12,8 @@ const token = () => sessionStorage.getItem(KEPT) || '';
 const bearer = () => ({ Authorization: 'Bearer ' + token() });
 
 // Makes `old` say what `now` says and keeps its elements where they are, so that what has the focus
-// keeps it and what changes its colour does so gently.
+// keeps it and what did not change is not drawn again. Nothing moves by itself: a colour that fades
+// over half a second is drawn thirty times, by each who watches.
 function morph(old, now) {
   if (old.isEqualNode(now)) return;
   if (old.nodeType !== Node.ELEMENT_NODE || old.nodeName !== now.nodeName || old.id !== now.id) {
@@ -45,8 +46,10 @@ function morph(old, now) {
 }
 
 // The page is asked for again when something changed: at once, and then as seldom as making it
-// costs the server.
+// costs the server, or drawing it costs this machine.
 let wait = 400;
+const LONGEST = 10_000;
+const painted = () => new Promise((after) => requestAnimationFrame(() => setTimeout(after)));
 let asked = false;
 let busy = false;
 async function refresh() {
@@ -57,8 +60,10 @@ async function refresh() {
   [busy, asked] = [true, false];
   try {
     const answer = await fetch(location.href, { cache: 'no-store' });
-    wait = Number(answer.headers.get('x-wait')) || wait;
-    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const toldWait = Number(answer.headers.get('x-wait'));
+    const text = await answer.text();
+    const begun = performance.now();
+    const page = new DOMParser().parseFromString(text, 'text/html');
     for (const old of document.querySelectorAll('[data-live]')) {
       const now = page.getElementById(old.id);
       if (now) morph(old, now);
@@ -74,6 +79,8 @@ async function refresh() {
       const now = page.querySelector(`[data-log="${log.dataset.log}"]`);
       if (now && !('follow' in now.dataset)) log.dataset.last = '';
     }
+    await painted();
+    wait = Math.max(toldWait, Math.min(5 * (performance.now() - begun), LONGEST));
   } catch {
     // The stream of events tells whether the server is gone.
   }

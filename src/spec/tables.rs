@@ -1,6 +1,7 @@
 //! The tables of a sweep file that are not rules: identity for people, replicates, evaluation and
 //! how to run. A later text (`--set`) changes what an earlier one said.
 
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -378,11 +379,12 @@ fn learning_rates(entry: &Entry<'_, '_>) -> Result<Vec<f64>, Fault> {
 fn seeds(entry: &Entry<'_, '_>) -> Result<Vec<u64>, Fault> {
     let path = "replicates.seeds";
     let mut seeds = Vec::new();
+    let mut known = HashSet::new();
     for item in list(path, entry)? {
         let site = entry.site.within(item.span());
         let item = Entry { name: entry.name, key_site: entry.key_site.clone(), node: item, site };
         let seed = whole(path, &item, 0, (1 << 53) - 1)?;
-        if seeds.contains(&seed) {
+        if !known.insert(seed) {
             let fault = Fault::new(format!("the seed {seed} is named twice"), &item.site, "again");
             return Err(fault.help("trials with equal seeds are one trial; each seed counts once"));
         }
