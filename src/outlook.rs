@@ -148,7 +148,7 @@ impl Experience {
 }
 
 impl Costs {
-    /// Reads it, up to `now_ms` for attempts that live.
+    /// Reads it.
     ///
     /// # Errors
     ///
@@ -157,10 +157,9 @@ impl Costs {
         store: &Store,
         sweep: &SweepRow,
         trials: &[TrainKey],
-        now_ms: i64,
     ) -> Result<Self, StoreError> {
         let (spent, experience) =
-            tokio::try_join!(store.spent(trials, now_ms), Experience::read(store, sweep))?;
+            tokio::try_join!(store.spent(trials), Experience::read(store, sweep))?;
         Ok(Self { spent, experience })
     }
 

@@ -11,7 +11,7 @@ use super::cost::{self, Fit};
 use super::exit::ExitCode;
 use super::places::Places;
 use super::planning::{self, Changes};
-use super::reading::{self, Reading};
+use super::reading::Reading;
 use super::room::{Hold, Room};
 use super::sweep_file::{self, SweepFile};
 use super::table::{Align, Table};
@@ -80,7 +80,7 @@ fn gather(file: &SweepFile, changes: &Changes, places: &Places) -> anyhow::Resul
     ))?;
     let states: States = known.into_iter().map(|(key, known)| (key, known.state)).collect();
     let past = reading.wait(reading.store.past())?;
-    let spent = reading.wait(reading.store.spent(&keys, reading::now_ms()))?;
+    let spent = reading.wait(reading.store.spent(&keys))?;
     Ok(Sources { plan, states, past, spent })
 }
 

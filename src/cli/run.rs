@@ -220,7 +220,7 @@ async fn budgeted(
         .map(|trial| Asked::planned(trial, state(trial).unwrap_or(TrialState::Pending)));
     let asked: Vec<Asked<'_>> = asked.collect();
     let history = History::new(&store.past().await?, &[], &here.place);
-    let spent = store.spent(&keys, reading::now_ms()).await?;
+    let spent = store.spent(&keys).await?;
     let lefts = outlook::lefts(&asked, &plan.eval_key, &history, &spent);
     let unknown = lefts.iter().filter(|left| **left == Left::Unknown).count();
     if unknown > 0 {

@@ -155,6 +155,7 @@ pub(super) fn attempt(trial: &TrialRow, outcome: Option<Outcome>) -> AttemptRow 
         events_offset: 0,
         events_seq: 0,
         started_ms,
+        heard_ms: None,
         ended_ms: outcome.is_some().then_some(started_ms + 60_000),
         outcome,
     }

@@ -93,7 +93,7 @@ fn look(args: &StatusArgs, places: &Places, style: Style) -> anyhow::Result<Scre
     let now_ms = reading::now_ms();
     // First who is at work: what a run did before it ended is in the store.
     let controller = Controller::look(&places.state);
-    let standings = gather(args.sweep.as_deref(), places, &controller, now_ms)?;
+    let standings = gather(args.sweep.as_deref(), places, &controller)?;
     let text = match args.reader.form() {
         Form::Text => {
             let screens = standings.iter().map(|standing| text(standing, now_ms, style));
@@ -126,7 +126,6 @@ fn gather(
     sweep: Option<&str>,
     places: &Places,
     controller: &Controller,
-    now_ms: i64,
 ) -> anyhow::Result<Vec<Standing>> {
     let reading = Reading::open_existing(places)?;
     let sweeps = match sweep {
@@ -142,7 +141,7 @@ fn gather(
         // What does not depend on the trials is read while they are put together.
         let (Overview { trials, spent, workers }, experience, wishes) = reading.wait(async {
             tokio::try_join!(
-                store.overview(&sweep, now_ms),
+                store.overview(&sweep),
                 Experience::read(store, &sweep),
                 store.all_wishes()
             )

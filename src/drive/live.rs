@@ -39,10 +39,22 @@ impl LiveAttempt {
     }
 }
 
+/// When an attempt ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ended {
+    /// Just now, while its controller watched.
+    Now(i64),
+    /// Before now, and nobody watched: with its last line, as far as anybody can tell.
+    Before(i64),
+}
+
 /// The events of an attempt, as far as they are read.
 #[derive(Debug)]
 pub(super) struct Events {
     attempt: i64,
+    started_ms: i64,
+    /// When it was heard of last.
+    heard_ms: Option<i64>,
     folder: AttemptFolder,
     tail: Tail,
     /// `seq` up to which an earlier controller has told observers.
@@ -60,6 +72,8 @@ impl Events {
         let folder = AttemptFolder::at(&row.folder);
         Self {
             attempt: row.id,
+            started_ms: row.started_ms,
+            heard_ms: row.heard_ms,
             tail: Tail::new(folder.events(), 0, 0),
             folder,
             told: row.events_seq,
@@ -87,7 +101,7 @@ impl Events {
         exit: Exit,
         stop: Option<StopReason>,
         before: Option<u64>,
-        ended_ms: i64,
+        ended: Ended,
     ) -> Result<(Vec<EventLine>, Outcome), DriveError> {
         let mut fresh = Vec::new();
         let mut last: Option<Batch> = None;
@@ -100,6 +114,7 @@ impl Events {
             }
         }
         let outcome = self.judge(exit, stop, before);
+        let ended_ms = self.ended_ms(ended);
         match last {
             Some(Batch { lines, offset, last_seq }) => {
                 let told = LastLines { lines: &lines, offset, seq: last_seq };
@@ -120,6 +135,7 @@ impl Events {
             Ok(batch) if batch.lines.is_empty() => Ok(None),
             Ok(batch) => {
                 for line in &batch.lines {
+                    self.heard_ms = Some(line.at_ms);
                     self.note(&line.event);
                 }
                 Ok(Some(batch))
@@ -140,6 +156,16 @@ impl Events {
     fn untold(&self, batch: Batch) -> impl Iterator<Item = EventLine> {
         let told = self.told;
         batch.lines.into_iter().filter(move |line| line.seq > told)
+    }
+
+    /// Its clock may be another machine's, or have been set meanwhile.
+    fn ended_ms(&self, ended: Ended) -> i64 {
+        match ended {
+            Ended::Now(now_ms) => now_ms,
+            Ended::Before(now_ms) => {
+                self.heard_ms.unwrap_or(self.started_ms).min(now_ms).max(self.started_ms)
+            }
+        }
     }
 
     fn note(&mut self, event: &WorkerEvent) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::command::StopHow;
 use super::error::DriveError;
-use super::live::LiveAttempt;
+use super::live::{Ended, LiveAttempt};
 use super::lock::StateLock;
 use super::names;
 pub use super::recover::Elsewhere;
@@ -86,8 +86,8 @@ async fn record<E: Executor>(
             JobStatus::Gone(exit) => {
                 // What it left behind must not live on beside a stopped trial.
                 executor.clear(&attempt.row.folder, Some(&attempt.handle)).await?;
-                let why = Some(StopReason::Requested);
-                attempt.events.finish(store, exit, why, None, clock.wall_ms()).await?;
+                let (why, ended) = (Some(StopReason::Requested), Ended::Now(clock.wall_ms()));
+                attempt.events.finish(store, exit, why, None, ended).await?;
             }
         }
     }

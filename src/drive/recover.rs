@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::error::DriveError;
 use super::event::TrialName;
 use super::fading;
-use super::live::{Events, LiveAttempt};
+use super::live::{Ended, Events, LiveAttempt};
 use super::lock::{is_held, who};
 use crate::exec::{Executor, JobHandle, JobStatus};
 use crate::failpoint::{self, Point};
@@ -118,7 +118,8 @@ pub(super) async fn recover<E: Executor>(
         };
         executor.clear(&row.folder, handle.as_ref()).await?;
         let mut events = Events::of(&row);
-        let (_, outcome) = events.finish(store, exit, None, None, clock.wall_ms()).await?;
+        let ended = Ended::Before(clock.wall_ms());
+        let (_, outcome) = events.finish(store, exit, None, None, ended).await?;
         recovered.ended.push((row, outcome));
     }
     Ok(recovered)

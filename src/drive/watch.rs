@@ -6,7 +6,7 @@ use super::disk::{self, Watermarks};
 use super::error::DriveError;
 use super::event::RunEvent;
 use super::gpus::Look;
-use super::live::LiveAttempt;
+use super::live::{Ended, LiveAttempt};
 use super::run::{EndedAttempt, Run};
 use super::tidy::tidy;
 use crate::exec::{Executor, Force, JobHandle, JobStatus, logs};
@@ -181,8 +181,10 @@ impl<E: Executor> Run<'_, E> {
             | None => None,
         };
         let ended_ms = self.clock.wall_ms();
-        let (lines, outcome) =
-            attempt.events.finish(self.store, exit, attempt.stop, before, ended_ms).await?;
+        let (lines, outcome) = attempt
+            .events
+            .finish(self.store, exit, attempt.stop, before, Ended::Now(ended_ms))
+            .await?;
         self.tell_lines(job, lines);
         if let Some(early) = &mut self.early {
             early.ended(&attempt.row.train_key);

@@ -134,7 +134,8 @@ impl Executor for ScriptedExecutor {
     }
 }
 
-/// Appends events as a worker does, with the next numbers, and makes the files that they name.
+/// Appends events as a worker does, with the next numbers, a millisecond each, and makes the files
+/// that they name.
 pub(crate) fn write_events(path: &Path, events: &[WorkerEvent]) {
     let written = std::fs::read_to_string(path).unwrap_or_default().lines().count() as u64;
     let mut file = File::options().create(true).append(true).open(path).unwrap();
@@ -142,7 +143,7 @@ pub(crate) fn write_events(path: &Path, events: &[WorkerEvent]) {
         if let WorkerEvent::Checkpointed { file, .. } | WorkerEvent::Artifact { file, .. } = event {
             File::create(path.with_file_name(file)).unwrap();
         }
-        let line = EventLine { seq, at_ms: 0, event: event.clone() };
+        let line = EventLine { seq, at_ms: seq.cast_signed(), event: event.clone() };
         writeln!(file, "{}", serde_json::to_string(&line).unwrap()).unwrap();
     }
 }

@@ -66,7 +66,7 @@ async fn spent(store: &Store, trials: &[TrialRow]) -> Result<Vec<SpentOn>, Store
         },
         train_s: spent.train_ms as f64 / 1000.0,
     };
-    Ok(store.spent(&trained, 0).await?.into_iter().map(spent_on).collect())
+    Ok(store.spent(&trained).await?.into_iter().map(spent_on).collect())
 }
 
 /// Reads what the sweep's trials show beside numbers, reduced to what figures draw. What is missing

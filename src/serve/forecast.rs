@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::error::Refusal;
-use super::house::{House, aside, now_ms};
+use super::house::{House, aside};
 use super::latest::Work;
 use super::roster::Roster;
 use crate::outlook::{Asked, Costs, Outlook};
@@ -30,7 +30,7 @@ impl Work for Foresee {
         let Self { house, roster } = self;
         let roster = house.roster(&roster.sweep.name).await?;
         let keys: Vec<_> = roster.rows.iter().map(|row| row.trial.train_key.clone()).collect();
-        let costs = Costs::read(&house.store, &roster.sweep, &keys, now_ms()).await?;
+        let costs = Costs::read(&house.store, &roster.sweep, &keys).await?;
         let of = Arc::clone(&roster);
         let outlook = aside(move || {
             let asked: Vec<Asked<'_>> = of.rows.iter().map(|row| Asked::from(&row.trial)).collect();

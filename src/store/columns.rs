@@ -30,6 +30,7 @@ pub(super) struct AttemptRecord {
     events_offset: i64,
     events_seq: i64,
     started_ms: i64,
+    heard_ms: Option<i64>,
     ended_ms: Option<i64>,
     #[sqlx(flatten)]
     outcome: OutcomeColumns,
@@ -53,6 +54,7 @@ impl AttemptRecord {
             threads: self.threads,
             handle_json: self.handle_json,
             started_ms: self.started_ms,
+            heard_ms: self.heard_ms,
             ended_ms: self.ended_ms,
         })
     }

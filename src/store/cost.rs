@@ -67,15 +67,15 @@ pub(super) struct Spell {
     started_ms: i64,
     /// `None` before evaluation, and where nobody noted when it began.
     evaluating_ms: Option<i64>,
-    ended_ms: Option<i64>,
+    /// Its end, or when it was heard of last.
+    until_ms: i64,
 }
 
 impl Spell {
-    /// Returns the milliseconds of training and of evaluation, up to `now_ms` for an attempt that
-    /// lives.
-    fn times(&self, kind: AttemptKind, now_ms: i64) -> (u64, u64) {
+    /// Returns the milliseconds of training and of evaluation.
+    fn times(&self, kind: AttemptKind) -> (u64, u64) {
         let between = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).unwrap_or(0);
-        let end = self.ended_ms.unwrap_or(now_ms);
+        let end = self.until_ms;
         match (kind, self.evaluating_ms) {
             (AttemptKind::Train, None) => (between(self.started_ms, end), 0),
             (AttemptKind::Train, Some(at)) => (between(self.started_ms, at), between(at, end)),
@@ -172,16 +172,18 @@ impl Store {
         sums.into_iter().map(one).collect()
     }
 
-    /// Returns the time that attempts of these trials took, up to `now_ms` for those alive.
+    /// Returns the time that attempts of these trials took, up to what was heard of them last for
+    /// those without an end.
     ///
     /// # Errors
     ///
     /// SQLite's own.
-    pub async fn spent(&self, trials: &[TrainKey], now_ms: i64) -> Result<Vec<Spent>, StoreError> {
+    pub async fn spent(&self, trials: &[TrainKey]) -> Result<Vec<Spent>, StoreError> {
         let asked = once(trials);
         let spells = sqlx::query_scalar(
             "SELECT json_group_array(json_array(asked.key, a.kind,
-                 json_array(a.device_json, a.started_ms, a.evaluating_ms, a.ended_ms)))
+                 json_array(a.device_json, a.started_ms, a.evaluating_ms,
+                     coalesce(a.ended_ms, a.heard_ms, a.started_ms))))
              FROM json_each(?1) AS asked
              CROSS JOIN trial t ON t.train_key = asked.value
              CROSS JOIN attempt a ON a.trial_id = t.id",
@@ -193,14 +195,13 @@ impl Store {
             let kind = word("kind", &kind, || format!("an attempt of trial {trial}"))?;
             Ok((trial, kind, spell))
         };
-        sum_up(spells.into_iter().map(of), now_ms)
+        sum_up(spells.into_iter().map(of))
     }
 }
 
 /// Sums up what attempts took, by trial and kind of device.
 pub(super) fn sum_up<'a>(
     spells: impl Iterator<Item = Result<(&'a TrainKey, AttemptKind, Spell), StoreError>>,
-    now_ms: i64,
 ) -> Result<Vec<Spent>, StoreError> {
     let mut all: Vec<Spent> = Vec::new();
     let mut at: HashMap<(&TrainKey, DeviceKind), usize> = HashMap::new();
@@ -208,7 +209,7 @@ pub(super) fn sum_up<'a>(
     let mut kinds: HashMap<String, DeviceKind> = HashMap::new();
     for spell in spells {
         let (train_key, attempt, spell) = spell?;
-        let (train_ms, eval_ms) = spell.times(attempt, now_ms);
+        let (train_ms, eval_ms) = spell.times(attempt);
         let kind = match kinds.get(&spell.device_json) {
             Some(kind) => *kind,
             None => {

@@ -56,9 +56,12 @@ impl Store {
             self.store_event(tx, attempt, line).await?;
         }
         self.store_metrics(tx, attempt, fresh).await?;
-        sqlx::query("UPDATE attempt SET events_offset = ?, events_seq = ? WHERE id = ?")
+        let told =
+            "UPDATE attempt SET events_offset = ?, events_seq = ?, heard_ms = ? WHERE id = ?";
+        sqlx::query(told)
             .bind(signed("offset", offset)?)
             .bind(signed("seq", seq)?)
+            .bind(fresh.last().map(|line| line.at_ms))
             .bind(attempt)
             .execute(tx)
             .await

@@ -32,19 +32,20 @@ struct AttemptRecord {
 }
 
 impl Store {
-    /// Returns the trials that this revision of a sweep asks for, what their attempts took, up to
-    /// `now_ms` for those alive, and the workers that finished them.
+    /// Returns the trials that this revision of a sweep asks for, what their attempts took, and the
+    /// workers that finished them.
     ///
     /// # Errors
     ///
     /// SQLite's own, or a stored value that this version cannot read.
-    pub async fn overview(&self, sweep: &SweepRow, now_ms: i64) -> Result<Overview, StoreError> {
+    pub async fn overview(&self, sweep: &SweepRow) -> Result<Overview, StoreError> {
         let attempts = sqlx::query_scalar(
             "SELECT json_group_array(json_array(
                  json_array(l.ordinal, a.number, a.kind, nullif(a.eval_key, ?1),
                      json_array(a.outcome, a.verdict, a.reason, a.detail), NULL),
                  a.id, a.invocation_id,
-                 json_array(a.device_json, a.started_ms, a.evaluating_ms, a.ended_ms)))
+                 json_array(a.device_json, a.started_ms, a.evaluating_ms,
+                         coalesce(a.ended_ms, a.heard_ms, a.started_ms))))
              FROM sweep_trial l CROSS JOIN attempt a ON a.trial_id = l.trial_id
              WHERE l.sweep_id = ?2 AND l.revision = ?3",
         );
@@ -68,7 +69,7 @@ impl Store {
             Some(&trials[place].train_key)
         };
         let of = |(ordinal, kind, spell)| Some(Ok((key(ordinal)?, kind, spell)));
-        let spent = sum_up(spells.into_iter().filter_map(of), now_ms)?;
+        let spent = sum_up(spells.into_iter().filter_map(of))?;
         Ok(Overview { trials, spent, workers })
     }
 }

@@ -184,7 +184,10 @@ pub struct AttemptRow {
     pub events_seq: u64,
     /// Milliseconds since 1970.
     pub started_ms: i64,
-    /// Milliseconds since 1970; `None` while it lives.
+    /// The clock of its last stored event, milliseconds since 1970; `None` before the first.
+    pub heard_ms: Option<i64>,
+    /// Milliseconds since 1970; `None` while it lives. Where nobody watched, when it was heard of
+    /// last.
     pub ended_ms: Option<i64>,
     /// `finished`, `stopped`, `failed`; `None` while it lives.
     pub outcome: Option<crate::outcome::Outcome>,

@@ -93,6 +93,7 @@ impl Store {
             events_offset: 0,
             events_seq: 0,
             started_ms: new.started_ms,
+            heard_ms: None,
             ended_ms: None,
             outcome: None,
         })

@@ -482,6 +482,7 @@ async fn an_attempt_comes_back_as_it_was_written(store: Store) {
         handle_json: Some("{\"pid\":7}".into()),
         events_offset: 42,
         events_seq: 1,
+        heard_ms: Some(5_001),
         ended_ms: Some(2_000),
         outcome: Some(failed()),
         ..row
@@ -1056,8 +1057,19 @@ async fn what_attempts_took_is_told_by_kind_and_only_finished_training_predicts(
     assert_eq!((past[0].place.kind, past[0].place.threads), (DeviceKind::Gpu, 3));
     assert_eq!(past[0].run, spec(1));
     let times = |spent: &byol_sweep::store::Spent| (spent.train_ms, spent.eval_ms);
-    let spent = store.spent(&[key(1), key(2)], 4_000).await.unwrap();
-    assert_eq!(spent.iter().map(times).collect::<Vec<_>>(), [(69_000, 10_000), (3_000, 0)]);
+    let spent = async || {
+        let spent = store.spent(&[key(1), key(2)]).await.unwrap();
+        spent.iter().map(times).collect::<Vec<_>>()
+    };
+    assert_eq!(spent().await, [(69_000, 10_000), (0, 0)], "nothing was heard of the other");
+    let said = |seq, at_ms| {
+        let event = WorkerEvent::Note { text: "at work".to_owned() };
+        [EventLine { seq, at_ms, event }]
+    };
+    store.append(alive.id, &said(1, 2_000), 10, 1).await.unwrap();
+    store.append(alive.id, &said(2, 4_000), 20, 2).await.unwrap();
+    assert_eq!(store.live_attempts().await.unwrap()[0].heard_ms, Some(4_000));
+    assert_eq!(spent().await, [(69_000, 10_000), (3_000, 0)]);
     store.end_attempt(alive.id, &failed(), 5_000).await.unwrap();
     assert_eq!(store.past().await.unwrap().len(), 1, "what failed predicts nothing");
 
@@ -1122,10 +1134,10 @@ async fn an_overview_of_a_sweep_says_what_its_parts_say() {
     store.begin_attempt(training(2)).await.unwrap();
 
     let sweep = store.sweep("a").await.unwrap().unwrap();
-    let overview = store.overview(&sweep, 9_000_000).await.unwrap();
+    let overview = store.overview(&sweep).await.unwrap();
     assert_eq!(overview.trials, store.trials(&sweep).await.unwrap());
     let keys = [1, 2, 3, 4].map(key);
-    let mut spent = store.spent(&keys, 9_000_000).await.unwrap();
+    let mut spent = store.spent(&keys).await.unwrap();
     let mut shown = overview.spent;
     spent.sort_by(|one, other| one.train_key.cmp(&other.train_key));
     shown.sort_by(|one, other| one.train_key.cmp(&other.train_key));

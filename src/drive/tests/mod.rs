@@ -523,7 +523,24 @@ async fn a_row_without_a_worker_is_lost_and_charged_to_nobody() {
     bench.leave_a_row(&plan).await;
     let (summary, _) = bench.run(&plan, &ScriptedExecutor::new([finishes()])).await;
     assert_eq!(summary.done, 1);
-    assert_eq!(reason(&bench.attempts(&plan).await[0]), Some(FailureReason::Lost));
+    let lost = bench.attempts(&plan).await.swap_remove(0);
+    assert_eq!(reason(&lost), Some(FailureReason::Lost));
+    assert_eq!(lost.ended_ms, Some(lost.started_ms), "it took nothing that anybody knows of");
+}
+
+#[tokio::test]
+async fn what_was_left_without_a_controller_ends_with_its_last_line() {
+    let bench = Bench::new().await;
+    let row = bench.leave_a_row(&plan(1)).await;
+    std::fs::create_dir_all(&row.folder).unwrap();
+    let note = |text: &str| WorkerEvent::Note { text: text.to_owned() };
+    write_events(&AttemptFolder::at(&row.folder).events(), &[note("one"), note("two")]);
+    let (summary, _) = bench.run(&plan(1), &ScriptedExecutor::new([finishes()])).await;
+    assert_eq!(summary.done, 1);
+    let [lost, watched] = <[AttemptRow; 2]>::try_from(bench.attempts(&plan(1)).await).unwrap();
+    assert_eq!((lost.heard_ms, lost.ended_ms), (Some(2), Some(2)));
+    let watched_ms = (watched.heard_ms.unwrap(), watched.ended_ms.unwrap());
+    assert!(watched_ms.1 > 1_000_000 && watched_ms.1 > watched_ms.0, "{watched_ms:?}");
 }
 
 #[tokio::test]
