@@ -1,10 +1,13 @@
-//! What a `run` is made with, found out on this machine. Nothing here may stop a run: what cannot
-//! be told is left out.
+//! What a `run` is made with, found out on this machine. What cannot be told is left out; only a
+//! worker that cannot be run at all stops a run.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 
+use anyhow::bail;
+
+use crate::exec::about::Answer;
 use crate::exec::{about, nvml};
 use crate::ids::{DeviceId, Slot};
 use crate::plan::Plan;
@@ -49,8 +52,18 @@ async fn binary(store: &Store, path: &Path, now_ms: i64) -> anyhow::Result<Worke
     let about = match store.about(&digest).await? {
         Some(known) => known,
         None => {
-            // What cannot be started is said by the first attempt, with its reason.
-            let answer = about::ask(path, about::PATIENCE).await.unwrap_or_default();
+            let answer = match about::ask(path, about::PATIENCE).await {
+                Ok(Answer::About(about)) => Some(about),
+                // What cannot be started is said by the first attempt, with its reason.
+                Ok(Answer::Nothing) | Err(_) => None,
+                // Every trial would fail at once.
+                Ok(Answer::CannotRun(words)) => {
+                    bail!(
+                        "the worker {} cannot be run: {words}; `byol-sweep doctor` looks at it",
+                        path.display()
+                    )
+                }
+            };
             store.note_about(&digest, answer.as_ref(), now_ms).await?;
             answer
         }

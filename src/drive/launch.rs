@@ -11,10 +11,10 @@ use super::run::{Origin, Run};
 use crate::exec::{ExecError, Executor, JobHandle, LaunchOrder};
 use crate::failpoint::{self, Point};
 use crate::files::hand_over;
-use crate::ids::Slot;
+use crate::ids::{AttemptNo, Slot};
 use crate::outcome::{FailureReason, Outcome};
 use crate::plan::PlannedTrial;
-use crate::protocol::folder::AttemptFolder;
+use crate::protocol::folder::{AttemptFolder, TrialFolder};
 use crate::schedule::{Ending, Input, JobNo};
 use crate::store::NewAttempt;
 use crate::store::rows::AttemptRow;
@@ -70,7 +70,13 @@ impl<E: Executor> Run<'_, E> {
             threads: known.threads.unwrap_or(slot.threads),
             started_ms: self.clock.wall_ms(),
         };
-        let row = self.store.begin_attempt(new).await?;
+        // A database that was restored, or lost, knows nothing of the last attempts: their folders
+        // have claims and results, which are not this one's.
+        let folder = TrialFolder::new(self.store.state_dir(), key);
+        let unreadable = |source| DriveError::Folder { path: folder.path().to_owned(), source };
+        let above = folder.newest().map_err(unreadable)?;
+        let above = above.unwrap_or(AttemptNo(0));
+        let row = self.store.begin_attempt_above(new, above).await?;
         let particulars = order::Particulars {
             state: self.store.state_dir(),
             attempt: row.number,

@@ -29,13 +29,14 @@ pub(super) struct LiveAttempt {
 
 impl LiveAttempt {
     /// Returns whether nothing that the process does can count any more, though it is alive: its
-    /// events make no sense, or it said its last word `grace` ago and does not leave.
+    /// events make no sense, somebody deleted its folder, or it said its last word `grace` ago and
+    /// does not leave.
     pub(super) fn is_over(&mut self, now: Millis, grace: Millis) -> bool {
         if self.events.last_word.is_some() {
             let since = *self.silent_since.get_or_insert(now);
             return now >= since.plus(grace);
         }
-        self.events.broken.is_some()
+        self.events.broken.is_some() || !self.row.folder.exists()
     }
 }
 
@@ -198,8 +199,8 @@ impl Events {
                 let folder = self.folder.path().display();
                 Outcome::Failed { reason, detail: format!("{detail}: {folder}") }
             }
-            // Whatever else it met: without its folder no worker can go on.
-            Outcome::Failed { reason: FailureReason::Panicked, .. }
+            // Whatever else it met: without its folder no worker can go on, and we end it.
+            Outcome::Failed { reason: FailureReason::Panicked | FailureReason::Killed, .. }
                 if self.last_word.is_none() && !self.folder.path().exists() =>
             {
                 let detail = format!("somebody deleted {}", self.folder.path().display());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
 use crate::provenance::About;
@@ -22,13 +22,23 @@ pub const PATIENCE: Duration = Duration::from_secs(3);
 /// Longest answer that is read, in bytes.
 const LONGEST: u64 = 16 << 10;
 
-/// Returns what the worker says of itself; `None` where it says nothing that makes sense, or not
-/// in time.
+/// What came of the question.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// What the worker says of itself.
+    About(About),
+    /// Nothing that makes sense, or not in time.
+    Nothing,
+    /// The system cannot run it, and would say the same of every attempt: here in its words.
+    CannotRun(String),
+}
+
+/// Asks the worker what it is.
 ///
 /// # Errors
 ///
 /// It cannot be started.
-pub async fn ask(worker: &Path, patience: Duration) -> io::Result<Option<About>> {
+pub async fn ask(worker: &Path, patience: Duration) -> io::Result<Answer> {
     let folder = tempfile::tempdir()?;
     let mut child = Command::new(std::path::absolute(worker)?)
         .arg(ABOUT)
@@ -37,19 +47,35 @@ pub async fn ask(worker: &Path, patience: Duration) -> io::Result<Option<About>>
         .env("CUDA_VISIBLE_DEVICES", "")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
     let answer = tokio::time::timeout(patience, answer(&mut child)).await;
     end(&mut child).await;
-    Ok(answer.ok().and_then(Result::ok).and_then(|text| understand(&text)))
+    Ok(answer.ok().and_then(Result::ok).unwrap_or(Answer::Nothing))
 }
 
-async fn answer(child: &mut Child) -> io::Result<String> {
+/// What shells and the dynamic loader exit with where there is nothing to run.
+const CANNOT_RUN: [i32; 2] = [126, 127];
+
+async fn answer(child: &mut Child) -> io::Result<Answer> {
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let (told, complaint) = tokio::try_join!(read(out), read(err))?;
+    if let Some(about) = understand(&told) {
+        return Ok(Answer::About(about));
+    }
+    let code = child.wait().await?.code();
+    let cannot = code.is_some_and(|code| CANNOT_RUN.contains(&code));
+    let last = complaint.lines().rfind(|line| !line.trim().is_empty());
+    Ok(last.filter(|_| cannot).map_or(Answer::Nothing, |line| Answer::CannotRun(line.to_owned())))
+}
+
+/// Reads what there is, as far as an answer may go.
+async fn read(from: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
     let mut text = String::new();
-    if let Some(out) = child.stdout.take() {
-        out.take(LONGEST).read_to_string(&mut text).await?;
+    if let Some(from) = from {
+        from.take(LONGEST).read_to_string(&mut text).await?;
     }
     Ok(text)
 }
@@ -86,7 +112,7 @@ mod tests {
     }
 
     /// Asks a shell script.
-    async fn ask_script(text: &str, patience: Duration) -> Option<About> {
+    async fn ask_script(text: &str, patience: Duration) -> Answer {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("worker");
         fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -104,11 +130,20 @@ mod tests {
     async fn what_knows_no_answer_gives_none_and_what_hangs_is_ended() {
         let bound = Duration::from_secs(60);
         let line = "echo '{\"version\":\"9\",\"libtorch\":\"2\"}'";
-        assert_eq!(ask_script(line, bound).await.unwrap().libtorch, "2");
-        assert_eq!(ask_script("exit 2", bound).await, None);
-        assert_eq!(ask_script("head -c 4000000 /dev/zero", bound).await, None);
+        let answer = ask_script(line, bound).await;
+        assert!(matches!(&answer, Answer::About(about) if about.libtorch == "2"), "{answer:?}");
+        assert_eq!(ask_script("echo no >&2; exit 2", bound).await, Answer::Nothing);
+        assert_eq!(ask_script("head -c 4000000 /dev/zero", bound).await, Answer::Nothing);
         let short = Duration::from_millis(1);
         let hangs = "trap '' TERM\nwhile :; do sleep 1000; done";
-        assert_eq!(ask_script(hangs, short).await, None);
+        assert_eq!(ask_script(hangs, short).await, Answer::Nothing);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_run_is_told_in_the_systems_words() {
+        let bound = Duration::from_secs(60);
+        let loader = "echo first >&2; echo 'error while loading libtorch_cpu.so' >&2; exit 127";
+        let told = Answer::CannotRun("error while loading libtorch_cpu.so".to_owned());
+        assert_eq!(ask_script(loader, bound).await, told);
     }
 }

@@ -12,7 +12,7 @@
 //! trials/<train key>/0001/stdout.log, stderr.log
 //! ```
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,11 @@ impl TrialFolder {
         Self(state.join("trials").join(trial.as_str()))
     }
 
+    /// Returns the folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Returns the lock file.
     pub fn lock(&self) -> PathBuf {
         self.0.join("lock")
@@ -36,6 +41,25 @@ impl TrialFolder {
     /// Returns an attempt's folder; attempts of both kinds share one numbering.
     pub fn attempt(&self, number: AttemptNo) -> AttemptFolder {
         AttemptFolder(self.0.join(format!("{:04}", number.0)))
+    }
+
+    /// Returns the highest number that an attempt's folder has here, whoever made it.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read.
+    pub fn newest(&self) -> io::Result<Option<AttemptNo>> {
+        let entries = match fs::read_dir(&self.0) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut newest = None;
+        for entry in entries {
+            let number = entry?.file_name().to_str().and_then(|name| name.parse().ok());
+            newest = newest.max(number.map(AttemptNo));
+        }
+        Ok(newest)
     }
 }
 

@@ -35,6 +35,19 @@ impl Store {
     ///
     /// The trial is not known or has a live attempt.
     pub async fn begin_attempt(&self, new: NewAttempt) -> Result<AttemptRow, StoreError> {
+        self.begin_attempt_above(new, AttemptNo(0)).await
+    }
+
+    /// The same, with a number above another one, which the store need not know of.
+    ///
+    /// # Errors
+    ///
+    /// The trial is not known or has a live attempt.
+    pub async fn begin_attempt_above(
+        &self,
+        new: NewAttempt,
+        above: AttemptNo,
+    ) -> Result<AttemptRow, StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.sql())?;
         let trial: i64 = sqlx::query_scalar("SELECT id FROM trial WHERE train_key = ?")
             .bind(new.train_key.as_str())
@@ -56,7 +69,7 @@ impl Store {
                 number: AttemptNo(number),
             });
         }
-        let number = AttemptNo(last + 1);
+        let number = AttemptNo(last.max(above.0).saturating_add(1));
         let folder = TrialFolder::new(Path::new(""), &new.train_key).attempt(number);
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO attempt

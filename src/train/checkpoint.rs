@@ -70,6 +70,17 @@ pub fn read(path: &Path) -> Result<State, TrainError> {
     })
 }
 
+/// Reads what a resume goes on from: where, and the rest.
+///
+/// # Errors
+///
+/// The file cannot be read, is damaged, or holds no position.
+pub fn resumed(path: &Path) -> Result<(Position, State), TrainError> {
+    let mut state = read(path)?;
+    let position = take_position(path, &mut state)?;
+    Ok((position, state))
+}
+
 /// Returns a position as a tensor that can stand beside the others.
 pub fn position_entry(position: Position) -> (String, Tensor) {
     let Position { update, epoch_loss, epoch_updates, embedding } = position;

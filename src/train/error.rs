@@ -45,8 +45,8 @@ pub enum TrainError {
     /// An event could not be appended.
     #[error("cannot append to events.jsonl: {0}")]
     Sink(#[from] std::io::Error),
-    /// A checkpoint or weights file does not hold what the spec needs.
-    #[error("{} does not fit this trial: {problem}", path.display())]
+    /// A checkpoint or weights file is damaged, or does not hold what the spec needs.
+    #[error("{} is damaged or of another trial: {problem}", path.display())]
     Checkpoint {
         /// The file.
         path: PathBuf,

@@ -64,8 +64,9 @@ pub enum Pretrained {
 /// Trains from the start or from a checkpoint to the last update.
 ///
 /// # Errors
-/// Fails when the batch is larger than the data set, when the checkpoint does not fit, or when a
-/// file cannot be read or written.
+/// Fails when the batch is larger than the data set, when the checkpoint is that of another network,
+/// or when a file cannot be read or written. A damaged checkpoint costs what it held: training
+/// begins anew, and a note says so.
 pub fn pretrain(
     run: &Run<'_>,
     resume: Option<&Path>,
@@ -76,12 +77,20 @@ pub fn pretrain(
     let clock = Clock::new(spec, run.images.train.len() as u64)?;
     let mut model = Model::new(spec, run.device, Kind::Float)?;
     let mut optimizer = Optimizer::new(&spec.optimizer, model.online(), HeadRates::of(spec));
-    let mut position = Position::default();
-    let mut state = State::new();
-    if let Some(path) = resume {
-        state = checkpoint::read(path)?;
-        position = checkpoint::take_position(path, &mut state)?;
-    }
+    let (mut position, mut state) = (Position::default(), State::new());
+    let found = resume.map(|path| (path, checkpoint::resumed(path)));
+    let resume = match found {
+        None => None,
+        Some((path, Ok(known))) => {
+            (position, state) = known;
+            Some(path)
+        }
+        Some((_, Err(damaged))) => {
+            let text = format!("{damaged}: training begins anew");
+            sink.send(WorkerEvent::Note { text })?;
+            None
+        }
+    };
     let mut keeper = Keeper::take_over(run.folder, run.order.retention, &mut state)?;
     if let Some(path) = resume {
         restore(path, state, &mut model, &mut optimizer)?;

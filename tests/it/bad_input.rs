@@ -203,19 +203,17 @@ fn a_worker_that_is_missing_is_named_before_anything_starts() {
 }
 
 #[test]
-fn a_worker_that_cannot_load_libtorch_says_so_in_every_place() {
+fn a_worker_that_cannot_load_libtorch_says_so_before_any_trial_fails() {
     let terminal = Terminal::new();
     terminal.write("x.toml", format!("{HEAD}{SHAPES}"));
     let worker = worker("lacks_libtorch.sh");
-    let run = terminal.type_in(&format!("run x.toml --devices cpu --worker {}", worker.display()));
-    assert_code(&run, 100);
+    let line = format!("run x.toml --devices cpu --worker {}", worker.display());
     let missing = "error while loading shared libraries: libtorch_cpu.so";
-    assert!(stderr(&run).contains(missing), "{}", stderr(&run));
-    for line in ["status", "show 1", "logs 1"] {
-        let output = terminal.type_in(line);
-        assert_code(&output, 0);
-        assert!(stdout(&output).contains(missing), "{line}: {}", stdout(&output));
+    // It is asked anew each time.
+    for _ in 0..2 {
+        refused(&terminal.type_in(&line), 1, &["lacks_libtorch.sh cannot be run", missing]);
     }
+    refused(&terminal.type_in("status"), 4, &["byol-sweep run FILE"]);
 }
 
 #[test]

@@ -369,13 +369,16 @@ fn folders_that_were_deleted_between_runs_are_made_again() {
 
 #[test]
 fn a_folder_that_is_deleted_under_its_worker_costs_one_attempt() {
-    let terminal = terminal(2);
-    let output = terminal.type_in(&run("loses_its_folder.sh"));
-    assert_code(&output, 0);
-    let said = stderr(&output);
-    assert!(said.contains("lost: somebody deleted") && said.contains("0001"), "{said}");
-    assert_eq!(states(&terminal, ".byol-sweep"), ["done", "done"]);
-    assert_whole(&terminal.path().join(".byol-sweep"));
+    // The second one would train to its end before anybody knew.
+    for worker in ["loses_its_folder.sh", "stays_without_its_folder.sh"] {
+        let terminal = terminal(2);
+        let output = terminal.type_in(&run(worker));
+        assert_code(&output, 0);
+        let said = stderr(&output);
+        assert!(said.contains("lost: somebody deleted") && said.contains("0001"), "{said}");
+        assert_eq!(states(&terminal, ".byol-sweep"), ["done", "done"]);
+        assert_whole(&terminal.path().join(".byol-sweep"));
+    }
 }
 
 /// What it went on to train would be nowhere, and another run could begin in its place.

@@ -253,6 +253,32 @@ fn a_backup_is_whole_beside_a_writer_and_brings_everything_back() {
     assert_eq!(stdout(&terminal.type_in("ls --json")), before);
 }
 
+/// Attempts that came after the backup have left claims and results, which are those of no attempt
+/// that the database knows.
+#[test]
+fn after_a_restore_no_attempt_takes_what_another_left() {
+    let terminal = bench();
+    run(&terminal, "--limit 1");
+    assert_code(&terminal.type_in("db backup copy.db"), 0);
+    run(&terminal, "");
+    let file = state(&terminal).join(DATABASE);
+    fs::copy(terminal.path().join("copy.db"), &file).unwrap();
+    for end in ["-wal", "-shm"] {
+        let _ = fs::remove_file(state(&terminal).join(format!("{DATABASE}{end}")));
+    }
+    let before = fs::read_to_string(fixture("finished.jsonl")).unwrap();
+    let other = before.replace("\"linear_top1\":", "\"linear_top1\":0.0625,\"before\":");
+    assert_ne!(before, other);
+    terminal.write("finished.jsonl", other);
+    run(&terminal, "");
+    let shown = json(&terminal, "show 2 --json", 0);
+    assert_eq!(shown["results"]["linear_top1"], 0.0625, "{shown}");
+    let numbers: Vec<_> =
+        shown["attempts"].as_array().unwrap().iter().map(|a| &a["number"]).collect();
+    assert_eq!(numbers, [2]);
+    assert!(stdout(&terminal.type_in("gc")).contains("0001"), "what nobody knows may go");
+}
+
 #[test]
 fn damage_is_told_at_the_first_touch_or_by_a_check_and_never_by_a_panic() {
     let terminal = bench();

@@ -854,7 +854,9 @@ async fn schemas_of_other_versions_are_refused() {
     ];
     for (change, message) in cases {
         let folder = tempfile::tempdir().unwrap();
-        Store::open(folder.path()).await.unwrap().close().await;
+        let store = Store::open(folder.path()).await.unwrap();
+        store.sync_plan(&plan("a", [1]), 10).await.unwrap();
+        store.close().await;
         execute(&mut raw(folder.path()).await, change).await.unwrap();
         let error = Store::open_read_only(folder.path()).await.unwrap_err().to_string();
         assert!(error.contains(message) && error.contains(DATABASE), "{change}: {error}");
@@ -863,6 +865,16 @@ async fn schemas_of_other_versions_are_refused() {
             assert!(error.contains(message), "{change}: {error}");
         }
     }
+}
+
+/// Tables are made one migration after the other, and others may look meanwhile.
+#[tokio::test]
+async fn a_file_with_some_of_the_tables_and_no_sweep_is_no_database_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    Store::open(folder.path()).await.unwrap().close().await;
+    let change = "DELETE FROM _sqlx_migrations WHERE version > 2";
+    execute(&mut raw(folder.path()).await, change).await.unwrap();
+    assert!(Store::open_read_only(folder.path()).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -193,6 +193,26 @@ fn resumes_exactly(settings: &str, stops: &[u64]) {
 }
 
 #[test]
+fn a_damaged_checkpoint_costs_what_it_held_and_no_result() {
+    let plan = plan_with("");
+    let whole = Attempt::train(&plan, None, &never);
+    let begun = Attempt::train(&plan, None, &|update| update == 3);
+    let checkpoint = begun.checkpoint();
+    let bytes = std::fs::read(&checkpoint).unwrap();
+    for damaged in [&bytes[..0], &bytes[..1000], &bytes[..bytes.len() - 1]] {
+        std::fs::write(&checkpoint, damaged).unwrap();
+        let anew = Attempt::train(&plan, Some(checkpoint.clone()), &never);
+        let is_told = |event: &WorkerEvent| {
+            matches!(event, WorkerEvent::Note { text }
+                if text.contains("checkpoint.safetensors is damaged") && text.ends_with("anew"))
+        };
+        assert!(anew.events.iter().any(is_told), "{:?}", anew.events);
+        assert_eq!(anew.series(), whole.series());
+        assert!(anew.weight_bytes() == whole.weight_bytes());
+    }
+}
+
+#[test]
 fn byol_resumes_exactly_wherever_it_was_stopped() {
     resumes_exactly("", &[1, 3, 4, UPDATES - 1]);
 }
