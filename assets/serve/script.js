@@ -49,7 +49,15 @@ function morph(old, now) {
 // costs the server, or drawing it costs this machine.
 let wait = 400;
 const LONGEST = 10_000;
-const painted = () => new Promise((after) => requestAnimationFrame(() => setTimeout(after)));
+// A tab that nobody sees is not painted before somebody does.
+const painted = () => new Promise((after) => {
+  const done = () => {
+    document.removeEventListener('visibilitychange', done);
+    after();
+  };
+  document.addEventListener('visibilitychange', done);
+  requestAnimationFrame(() => setTimeout(done));
+});
 let asked = false;
 let busy = false;
 async function refresh() {

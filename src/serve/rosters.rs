@@ -1,27 +1,35 @@
-//! The rosters of the sweeps that were asked for, kept between requests.
+//! The rosters of the sweeps that somebody looks at, kept between requests.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::roster::Roster;
 use crate::store::{Store, StoreError};
 
-/// How many trials are kept, of all sweeps together. The sweep that was asked for last is kept
-/// however many it has.
-const TRIALS: usize = 100_000;
+/// How long one is kept that nobody asks for. A page that is watched asks far more often.
+const IDLE: Duration = Duration::from_mins(10);
 
-/// The rosters of the sweeps that were asked for, as of when they were.
-#[derive(Default)]
+/// The rosters of the sweeps that were asked for, by name, as of when they were.
 pub(super) struct Rosters {
-    /// By when they were asked for: the last one last.
-    kept: Mutex<Vec<Kept>>,
+    idle: Duration,
+    kept: Mutex<HashMap<String, Kept>>,
 }
 
-/// A roster, and of which state of the database it is.
 struct Kept {
+    /// Of which state of the database it is.
     version: i64,
     roster: Arc<Roster>,
+    asked: Instant,
+}
+
+impl Default for Rosters {
+    fn default() -> Self {
+        Self { idle: IDLE, kept: Mutex::default() }
+    }
 }
 
 impl Rosters {
@@ -33,38 +41,27 @@ impl Rosters {
     ) -> Result<Option<Arc<Roster>>, StoreError> {
         // Held while it is read, so that many who ask at once have it read once.
         let mut kept = self.kept.lock().await;
+        let asked = Instant::now();
+        kept.retain(|_, kept| asked - kept.asked < self.idle);
         // Before anything is read: what is read after it is at least as new.
         let version = store.data_version().await?;
-        let place = kept.iter().position(|kept| kept.roster.sweep.name == name);
-        let known = place.map(|place| kept.remove(place));
-        let now = match known {
-            Some(known) if known.version == version => known,
-            known => {
-                store.check_schema().await?;
-                let Some(sweep) = store.sweep(name).await? else { return Ok(None) };
-                let roster = match known {
-                    Some(known) => known.roster.refreshed(store, sweep).await?,
-                    None => Roster::read(store, sweep).await?,
-                };
-                Kept { version, roster: Arc::new(roster) }
-            }
+        if let Some(kept) = kept.get_mut(name).filter(|kept| kept.version == version) {
+            kept.asked = asked;
+            return Ok(Some(Arc::clone(&kept.roster)));
+        }
+        store.check_schema().await?;
+        let Some(sweep) = store.sweep(name).await? else {
+            kept.remove(name);
+            return Ok(None);
         };
-        let roster = Arc::clone(&now.roster);
-        kept.push(now);
-        forget(&mut kept, TRIALS);
+        let roster = match kept.get(name) {
+            Some(kept) => kept.roster.refreshed(store, sweep).await?,
+            None => Roster::read(store, sweep).await?,
+        };
+        let roster = Arc::new(roster);
+        kept.insert(name.to_owned(), Kept { version, roster: Arc::clone(&roster), asked });
         Ok(Some(roster))
     }
-}
-
-/// Drops those that were not asked for longest, where there are more than so many trials.
-fn forget(kept: &mut Vec<Kept>, most: usize) {
-    let mut trials = 0;
-    let within = kept.iter().rev().take_while(|kept| {
-        trials += kept.roster.rows.len();
-        trials <= most
-    });
-    let within = within.count().max(1);
-    kept.drain(..kept.len().saturating_sub(within));
 }
 
 #[cfg(test)]
@@ -75,7 +72,7 @@ mod tests {
     use crate::store::Edit;
 
     /// Each of these sweeps asks for four trials.
-    const SWEEPS: [&str; 3] = ["a", "b", "c"];
+    const SWEEPS: [&str; 2] = ["a", "b"];
 
     async fn store() -> Store {
         let store = Store::in_memory().await.unwrap();
@@ -92,8 +89,9 @@ mod tests {
     }
 
     async fn names(rosters: &Rosters) -> Vec<String> {
-        let kept = rosters.kept.lock().await;
-        kept.iter().map(|kept| kept.roster.sweep.name.clone()).collect()
+        let mut names: Vec<String> = rosters.kept.lock().await.keys().cloned().collect();
+        names.sort();
+        names
     }
 
     #[tokio::test]
@@ -104,7 +102,7 @@ mod tests {
         rosters.of(&store, "b").await.unwrap().unwrap();
         let again = rosters.of(&store, "a").await.unwrap().unwrap();
         assert!(Arc::ptr_eq(&first, &again));
-        assert_eq!(names(&rosters).await, ["b", "a"]);
+        assert_eq!(names(&rosters).await, SWEEPS);
     }
 
     #[tokio::test]
@@ -113,24 +111,19 @@ mod tests {
         rosters.of(&store, "a").await.unwrap().unwrap();
         store.edit(&Edit::Remove { sweep: "a".into() }, 2).await.unwrap();
         // The only connection of a store in memory does not see that it wrote itself.
-        rosters.kept.lock().await[0].version -= 1;
+        rosters.kept.lock().await.get_mut("a").unwrap().version -= 1;
         assert!(rosters.of(&store, "a").await.unwrap().is_none());
         assert!(rosters.of(&store, "none").await.unwrap().is_none());
         assert_eq!(names(&rosters).await, [""; 0]);
     }
 
     #[tokio::test]
-    async fn of_many_trials_those_of_the_sweeps_asked_for_last_are_kept() {
-        let store = store().await;
-        for (most, kept) in
-            [(12, &["a", "b", "c"][..]), (11, &["b", "c"]), (8, &["b", "c"]), (0, &["c"])]
-        {
-            let rosters = Rosters::default();
-            for name in SWEEPS {
-                rosters.of(&store, name).await.unwrap().unwrap();
-            }
-            forget(&mut *rosters.kept.lock().await, most);
-            assert_eq!(names(&rosters).await, kept, "{most}");
+    async fn one_that_nobody_asks_for_is_kept_no_longer() {
+        let (store, rosters) =
+            (store().await, Rosters { idle: Duration::ZERO, ..Rosters::default() });
+        for name in SWEEPS {
+            rosters.of(&store, name).await.unwrap().unwrap();
+            assert_eq!(names(&rosters).await, [name]);
         }
     }
 }
