@@ -8,7 +8,7 @@ use super::reading::{Reading, block_on};
 use super::said::{Said, phrase};
 use super::target::{HoldArgs, Target};
 use crate::drive::command::When;
-use crate::store::rows::TrialState;
+use crate::store::rows::{TrialRow, TrialState};
 use crate::ui::{Ui, words};
 use crate::verbs::{self, Eased, Edited};
 
@@ -17,9 +17,9 @@ pub(super) fn pause(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
     let (target, text, count) = match block_on(verbs::pause(&target.subject(places)))? {
         Eased::Run { alive } => {
             let text = format!(
-                "paused {}: nothing more starts, {} running goes on; `byol-sweep resume` goes on",
+                "paused {}: nothing more starts, {}; `byol-sweep resume` goes on",
                 target.sweep.name,
-                words::plural(usize::try_from(alive).unwrap_or(usize::MAX), "trial")
+                running_on(usize::try_from(alive).unwrap_or(usize::MAX), "trial")
             );
             (target, text, alive)
         }
@@ -64,10 +64,27 @@ pub(super) fn retry(args: &HoldArgs, places: &Places, ui: &mut Ui) -> anyhow::Re
     let target = Target::find(&args.target, &Reading::open_existing(places)?)?;
     let Edited { trials, changed, by: _, when } = block_on(verbs::retry(&target.subject(places)))?;
     let target = target.only(&trials);
-    let text = format!("{} forgiven; {}", phrase(&target), starts(when));
+    let text = format!("{} forgiven{}; {}", phrase(&target), let_go(&target), starts(when));
     let more = json!({ "count": changed });
     Said { verb: "retry", target: &target, text, more }.tell(args.reader, ui)?;
     Ok(ExitCode::Success)
+}
+
+/// Returns `1 trial that runs goes on`.
+fn running_on(number: usize, noun: &str) -> String {
+    let goes = if number == 1 { "that runs goes on" } else { "that run go on" };
+    format!("{} {goes}", words::plural(number, noun))
+}
+
+/// Says how many were held back before, since whoever is tried again is let go.
+fn let_go(target: &Target) -> String {
+    let is_held = |trial: &&TrialRow| {
+        target.wished.get(&trial.train_key).is_some_and(|wished| wished.held_ms.is_some())
+    };
+    match target.trials.iter().filter(is_held).count() {
+        0 => String::new(),
+        held => format!(", {held} of them held back until now"),
+    }
 }
 
 /// Says what a hold keeps from starting, and that it ends nothing.
@@ -81,7 +98,7 @@ fn held_back(target: &Target) -> String {
             );
         }
         (1, 1) => "its attempt goes on".to_owned(),
-        (running, _) => format!("{running} running goes on"),
+        (running, _) => running_on(running, "attempt"),
     };
     format!(
         "{} held back: {goes_on}, and nothing of it starts later before `byol-sweep resume` names it again; `byol-sweep stop` ends what runs",
@@ -123,7 +140,10 @@ mod tests {
         assert!(
             said(&[2]).starts_with(&format!("trial 3 of {name} held back: its attempt goes on,"))
         );
-        assert!(said(&[2, 5]).contains("held back: 1 running goes on, and nothing of it starts"));
+        assert!(
+            said(&[2, 5])
+                .contains("held back: 1 attempt that runs goes on, and nothing of it starts")
+        );
         assert!(said(&[5]).ends_with("not started before `byol-sweep resume` names it again"));
     }
 }

@@ -95,6 +95,30 @@ impl Cell {
     }
 }
 
+/// Returns what some cells have in common, in words; `None` where that is nothing.
+pub(super) fn common_name(cells: &[&Cell]) -> Option<String> {
+    let (first, others) = cells.split_first()?;
+    let mut label = first.label.clone();
+    let shares = |axis: &String, value: &Value| {
+        others.iter().all(|cell| cell.label.axes.get(axis) == Some(value))
+    };
+    label.axes.retain(|axis, value| shares(axis, value));
+    label.arm = label.arm.filter(|_| others.iter().all(|cell| cell.label.arm == first.label.arm));
+    let method = label.axes.get("method").and_then(Value::as_str).map(words::method);
+    let all: Vec<String> = method.into_iter().chain(words::parts(&label)).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// Returns cells by the name of the first.
+pub(super) fn name_and_more(cells: &[&Cell]) -> String {
+    match cells {
+        [] => String::new(),
+        [one] => one.name(),
+        [first, _] => format!("{} and 1 other setting", first.name()),
+        [first, others @ ..] => format!("{} and {} other settings", first.name(), others.len()),
+    }
+}
+
 /// Returns the method of a trial: what the axis says, or what its settings amount to.
 pub(super) fn method_of(label: &Label, run: &RunSpec) -> Option<String> {
     if let Some(Value::String(method)) = label.axes.get("method") {

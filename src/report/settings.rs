@@ -21,7 +21,7 @@ struct Setting {
     here: fn(&RunSpec) -> Option<String>,
 }
 
-const SETTINGS: [Setting; 17] = [
+const SETTINGS: [Setting; 19] = [
     Setting {
         name: "images",
         axis: "data.name",
@@ -45,6 +45,12 @@ const SETTINGS: [Setting; 17] = [
         axis: "epochs",
         paper: Some("300"),
         here: |run| Some(run.epochs.to_string()),
+    },
+    Setting {
+        name: "warm-up (epochs)",
+        axis: "warmup_epochs",
+        paper: Some("10"),
+        here: |run| Some(run.warmup_epochs.to_string()),
     },
     Setting {
         name: "images per update",
@@ -100,13 +106,13 @@ const SETTINGS: [Setting; 17] = [
         },
     },
     Setting {
-        name: "projector, layers",
+        name: "projector layers",
         axis: "projector.",
         paper: Some("4096-256"),
         here: |run| run.predictor.as_ref().map(|_| layers(&run.projector)),
     },
     Setting {
-        name: "predictor, layers",
+        name: "predictor layers",
         axis: "predictor.",
         paper: Some("4096-256"),
         here: |run| match &run.predictor {
@@ -152,12 +158,24 @@ const SETTINGS: [Setting; 17] = [
         },
     },
     Setting {
+        name: "smallest crop (share of the image)",
+        axis: "augment.crop.min_area",
+        paper: Some("0.08"),
+        here: |run| {
+            let crop = run.views.t.crop.or(run.views.t_prime.crop)?;
+            Some(crop.min_area.to_string())
+        },
+    },
+    Setting {
         name: "augmentations",
         axis: "augment.remove",
         paper: Some("crop, flip, color jitter, grayscale, blur, solarize"),
         here: |run| Some(augmentations(run)),
     },
 ];
+
+/// The paper's, of the linear classifier (appendix C.1).
+const LINEAR_EPOCHS: &str = "80";
 
 /// A setting that is not the paper's.
 pub(super) struct Difference {
@@ -201,7 +219,13 @@ pub(super) fn differences(gathered: &Gathered) -> Vec<Difference> {
         let paper = setting.paper.filter(|paper| here != *paper)?;
         Some(Difference { name: setting.name, here, paper })
     };
-    shared(gathered).into_iter().filter_map(differing).collect()
+    let linear = gathered.sweep.eval.linear.epochs.to_string();
+    let evaluated = (linear != LINEAR_EPOCHS).then_some(Difference {
+        name: "epochs of the linear classifier",
+        here: linear,
+        paper: LINEAR_EPOCHS,
+    });
+    shared(gathered).into_iter().filter_map(differing).chain(evaluated).collect()
 }
 
 /// Returns data set, encoder and length in a few words, for charts.
@@ -264,18 +288,33 @@ fn augmentations(run: &RunSpec) -> String {
 fn evaluation(gathered: &Gathered) -> String {
     let eval = &gathered.sweep.eval;
     let on = eval.data.as_ref().map(|source| format!(" on {}", source_words(source)));
+    let tested = match &eval.data {
+        Some(source) => tested_on(source),
+        None => gathered.trials.first().and_then(|trial| tested_on(&trial.run.data.source)),
+    };
+    let tested = tested.map(|images| format!("; {images} test images"));
     format!(
-        "frozen encoder{}; linear classifier, {} epochs; kNN, k = {}",
+        "frozen encoder{}{}; linear classifier, {} epochs; kNN, k = {}",
         on.unwrap_or_default(),
+        tested.unwrap_or_default(),
         eval.linear.epochs,
         eval.knn.k
     )
 }
 
+/// How many test images there are, where the settings alone tell.
+fn tested_on(source: &Source) -> Option<u32> {
+    match source {
+        Source::Shapes { test, .. } => Some(*test),
+        Source::Cifar10 => Some(10_000),
+        Source::Idx { .. } | Source::ImageFolder { .. } => None,
+    }
+}
+
 fn images(run: &RunSpec) -> String {
     let source = source_words(&run.data.source);
     match run.data.subset {
-        Some(subset) => format!("{source}, {} images of it", subset.images),
+        Some(subset) => format!("{} images of {source}", subset.images),
         None => source,
     }
 }

@@ -124,7 +124,16 @@ fn above_floor(analysis: &Analysis, method: &Method<'_>) -> Option<String> {
         (1, _) => (format!("The one {setting} is"), String::new()),
         (all, _) => (format!("All {all} {setting}s are"), String::new()),
     };
-    let by = if several { " by the 95 % interval of the difference, seed by seed" } else { "" };
+    let by = match several {
+        true => " by the 95 % interval of the difference, seed by seed, uncorrected",
+        false => " by one seed, which may be chance",
+    };
+    let upper_end = |added: &Estimate| added.interval().map_or(f64::INFINITY, |(_, high)| high);
+    let below = match known.iter().filter(|(_, added)| upper_end(added) < 0.0).count() {
+        0 => String::new(),
+        1 => "; 1 is below it by the same measure".to_owned(),
+        many => format!("; {many} are below it by the same measure"),
+    };
     let level = format!(
         "the {} ({}, {})",
         kind.words(),
@@ -137,7 +146,7 @@ fn above_floor(analysis: &Analysis, method: &Method<'_>) -> Option<String> {
         1 => "; one setting of a single seed cannot show it".to_owned(),
         many => format!("; {many} settings of a single seed cannot show it"),
     };
-    Some(format!("{who} above {level}{by}{told}{single}."))
+    Some(format!("{who} above {level}{by}{told}{below}{single}."))
 }
 
 /// The settings of a method that are furthest below and above its reference.
@@ -155,7 +164,7 @@ fn extremes(analysis: &Analysis, method: &Method<'_>) -> Vec<String> {
         extreme(analysis, method, highest, &what)
     });
     let nothing_below = (below.is_none() && !changed.is_empty())
-        .then(|| format!("The mean of no {} is below {reference}.", method.setting()));
+        .then(|| format!("No {} has a mean below that of {reference}.", method.setting()));
     below.or(nothing_below).into_iter().chain(above).collect()
 }
 
@@ -245,7 +254,7 @@ mod tests {
             told(&samples::tau_sweep(), "4 of 5"),
             [format!(
                 "4 of 5 BYOL settings are above {level} by the 95 % interval of the difference, \
-                 seed by seed."
+                 seed by seed, uncorrected; 1 is below it by the same measure."
             )]
         );
         let mut low = samples::removal_sweep();
@@ -255,8 +264,8 @@ mod tests {
         assert_eq!(
             told(&low, "No BYOL setting is above"),
             [
-                "No BYOL setting is above the untrained encoder with calibrated BatchNorm (43.2 %, one seed); \
-              the highest has 40.0 %."
+                "No BYOL setting is above the untrained encoder with calibrated BatchNorm (43.2 %, one seed) \
+              by one seed, which may be chance; the highest has 40.0 %."
             ]
         );
     }
@@ -270,7 +279,10 @@ mod tests {
                 sample.done(label, samples::run("byol", batch_size, seed), top1);
             }
         }
-        assert_eq!(told(&sample.0, "The mean of no BYOL setting is below").len(), 1);
+        assert_eq!(
+            told(&sample.0, "No BYOL setting has a mean below that of the largest batch").len(),
+            1
+        );
         assert_eq!(
             told(&sample.0, "BYOL is furthest"),
             ["BYOL is furthest above the largest batch in the setting “batch size 128”: +5.0 \
@@ -304,7 +316,7 @@ mod tests {
     #[test]
     fn a_single_seed_beside_several_shows_nothing() {
         let told = told(&samples::batch_sweep(), "4 of 5 SimCLR");
-        assert!(told[0].ends_with("seed by seed; one setting of a single seed cannot show it."));
+        assert!(told[0].ends_with("uncorrected; one setting of a single seed cannot show it."));
     }
 
     #[test]

@@ -172,7 +172,8 @@ async fn chosen(
 async fn done(verb: Verb, subject: &Subject<'_>) -> Result<String, VerbError> {
     Ok(match verb {
         Verb::Pause => match verbs::pause(subject).await? {
-            Eased::Run { alive } => format!("nothing more starts; {alive} running goes on"),
+            Eased::Run { alive: 1 } => "nothing more starts; 1 running goes on".to_owned(),
+            Eased::Run { alive } => format!("nothing more starts; {alive} running go on"),
             Eased::Trials(edited) => {
                 format!("{} held back", words::plural(edited.trials.len(), "trial"))
             }

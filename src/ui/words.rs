@@ -42,10 +42,15 @@ pub fn metric(name: &str, value: f64) -> String {
 /// Returns by how much a metric differs, with its sign: accuracies in percentage points.
 pub fn change(name: &str, difference: f64) -> String {
     if is_accuracy(name) {
-        format!("{:+.1} points", 100.0 * difference)
+        format!("{:+.1} points", rounded(100.0 * difference, 10.0))
     } else {
-        format!("{difference:+.4}")
+        format!("{:+.4}", rounded(difference, 10_000.0))
     }
+}
+
+/// Rounds to a part; what is too small for one is 0 and not -0.
+fn rounded(value: f64, parts: f64) -> f64 {
+    (value * parts).round() / parts + 0.0
 }
 
 fn is_accuracy(name: &str) -> bool {
@@ -87,6 +92,14 @@ pub fn progress(progress: &Progress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_have_a_sign_and_accuracies_points() {
+        assert_eq!(change("linear_top1", -0.1681), "-16.8 points");
+        assert_eq!(change("knn_top5", 0.02), "+2.0 points");
+        assert_eq!(change("linear_top1", -0.0001), "+0.0 points");
+        assert_eq!(change("loss", 0.25), "+0.2500");
+    }
 
     #[test]
     fn progress_is_told_by_epoch_share_and_speed() {

@@ -174,7 +174,7 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 fn a_live_run_is_paused_resumed_and_stopped_piece_by_piece() {
     let bench = Bench::new();
     let run = bench.started("obeys.sh");
-    assert!(bench.says("pause tiny", 0).contains("nothing more starts, 1 trial running goes on"));
+    assert!(bench.says("pause tiny", 0).contains("nothing more starts, 1 trial that runs goes on"));
     assert!(bench.says("pause 1", 0).contains("its attempt goes on"));
     assert!(bench.says("explain 1", 0).contains("its attempt goes on"));
     assert_eq!(bench.states()[0], "running");

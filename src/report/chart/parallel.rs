@@ -192,3 +192,21 @@ fn rail<'w>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_used_has_a_place_below_all_values() {
+        let shares = |values: Values, at: &[f64]| -> Vec<f64> {
+            at.iter().map(|at| values.share(Some(*at))).collect()
+        };
+        assert_eq!(shares(Values::All, &[0.0, 0.5, 1.0]), [0.0, 0.5, 1.0]);
+        // A single value stands in the middle, but above an idle place at the top.
+        assert_eq!(shares(Values::AboveIdle(1), &[0.5]), [1.0]);
+        assert_eq!(shares(Values::AboveIdle(2), &[0.0, 1.0]), [0.5, 1.0]);
+        assert_eq!(shares(Values::AboveIdle(4), &[0.0, 1.0]), [0.25, 1.0]);
+        assert_eq!(Values::AboveIdle(4).share(None), 0.0);
+    }
+}

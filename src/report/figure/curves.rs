@@ -12,6 +12,7 @@ use crate::report::cell::Cell;
 use crate::report::gathered::Gathered;
 use crate::report::metric::Metric;
 use crate::report::words;
+use crate::spec::run::{Loss, RunSpec};
 use crate::store::rows::TrialState;
 
 /// Panels of a figure.
@@ -114,19 +115,25 @@ fn figure(
     cells: &[&Cell],
 ) -> Option<CurveFigure> {
     let shown = &cells[..cells.len().min(MOST_LINES)];
-    let panels: Vec<Panel> = subject
+    let (metrics, panels): (Vec<&str>, Vec<Panel>) = subject
         .metrics(gathered)
         .into_iter()
-        .map(|metric| panel(gathered, metric, method, shown))
-        .filter(|panel| !panel.lines.is_empty())
+        .map(|metric| (metric, panel(gathered, metric, method, shown)))
+        .filter(|(_, panel)| !panel.lines.is_empty())
         .take(PANELS)
-        .collect();
+        .unzip();
     if panels.is_empty() {
         return None;
     }
     let title = subject.title(method);
     let of = if has_spread(analysis) { "means over seeds" } else { "one seed" };
     let mut caption = format!("{title}: {of}.{}", subject.note());
+    if metrics.contains(&"loss") && gathered.trials.iter().any(|trial| is_contrastive(&trial.run)) {
+        caption += " Losses of different methods are on scales of their own, and contrastive ones rise with the images of a forward pass: compare none of them by height.";
+    }
+    if metrics.contains(&"knn_probe_top1") {
+        caption += " The kNN probe sorts a few training images by others of them: it is for watching a run, and compares nothing.";
+    }
     if shown.len() < cells.len() {
         caption += &format!(" The first {} of {} settings.", shown.len(), cells.len());
     }
@@ -137,6 +144,13 @@ fn figure(
     let file = method.map_or_else(|| file.to_owned(), |method| format!("{file}-{}", slug(method)));
     let heading = Heading { file, title, subtitle: subtitle(gathered, analysis), caption };
     Some(CurveFigure { heading, x_label: "update".to_owned(), panels })
+}
+
+fn is_contrastive(run: &RunSpec) -> bool {
+    match run.loss {
+        Loss::NtXent { .. } | Loss::InfoNce { .. } => true,
+        Loss::Regression { .. } => false,
+    }
 }
 
 /// Trials whose course ends where a policy stopped them.

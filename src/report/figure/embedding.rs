@@ -51,7 +51,7 @@ pub(super) fn figure(gathered: &Gathered, analysis: &Analysis) -> Option<Embeddi
             if classes.is_empty() { "position" } else { "class" }
         ),
         caption: format!(
-            "The same {images} test images as the encoder of each setting sees them, one seed each. Left: the two first principal components of features of length 1, all on one scale: the smaller the cloud, the nearer to a collapse. Right: t-SNE from there (exact, perplexity 30 or a third of the images, 500 steps), which keeps neighbourhoods and not distances; every map has a scale of its own. {colored}"
+            "The same {images} test images as the encoder of each setting sees them, one seed each. Left: the two first principal components of features of length 1, all on one scale: a collapse is a dot, and beyond that the size of a cloud ranks no settings. Right: t-SNE from there (exact, perplexity 30 or a third of the images, 500 steps), which keeps neighbourhoods and not distances; every map has a scale of its own. {colored} The reference is what changes are against."
         ),
     };
     Some(EmbeddingFigure { heading, classes, reach, maps })
@@ -89,6 +89,6 @@ mod tests {
         }
         let figure = figure(&gathered, &analyse(&gathered)).unwrap();
         assert!(figure.classes.is_empty() && figure.maps[0].labels.is_none());
-        assert!(figure.heading.caption.ends_with("They have no labels."));
+        assert!(figure.heading.caption.contains("They have no labels."));
     }
 }

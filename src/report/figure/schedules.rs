@@ -6,7 +6,7 @@ use super::{CurveFigure, Heading, Line, MOST_LINES, Origin, Panel, Point};
 use crate::ids::TrainKey;
 use crate::plan::Label;
 use crate::report::analysis::Analysis;
-use crate::report::cell::Cell;
+use crate::report::cell::{Cell, common_name, name_and_more};
 use crate::report::gathered::Gathered;
 use crate::report::words;
 use crate::spec::run::{RunSpec, Source, Target};
@@ -17,6 +17,9 @@ const POINTS: u64 = 64;
 /// Training images where only the data set itself could say how many: the course over the epochs
 /// does not depend on it by more than an update.
 const SOME_IMAGES: u64 = 50_000;
+/// Courses of a panel: with those of the other, and the one that all share, no more than there are
+/// looks of lines.
+const MOST_COURSES: usize = MOST_LINES / 2;
 /// A course that all settings share.
 const ALL: &str = "all settings";
 /// Its style, where the others leave it free.
@@ -41,8 +44,9 @@ pub(super) fn of_all(gathered: &Gathered, analysis: &Analysis) -> Option<CurveFi
         .collect();
     let rates = shared(cells.iter().map(|(cell, run)| (*cell, Some(rate(run)))));
     let taus = shared(cells.iter().map(|(cell, run)| (*cell, tau(run))));
-    let left_out = rates.len().max(taus.len()).saturating_sub(MOST_LINES);
-    let named = [("learning rate", named(&rates)), ("tau", named(&taus))];
+    let left_out = rates.len().max(taus.len()).saturating_sub(MOST_COURSES);
+    let all = cells.len();
+    let named = [("learning rate", named(&rates, all)), ("tau", named(&taus, all))];
     let styles = styles(named.iter().map(|(_, courses)| courses.as_slice()));
     let panel = |(name, courses): &(&str, Vec<(String, &Course)>)| Panel {
         y_label: (*name).to_owned(),
@@ -58,7 +62,7 @@ pub(super) fn of_all(gathered: &Gathered, analysis: &Analysis) -> Option<CurveFi
     };
     let mut caption = format!("{title}, as the settings ask for them.");
     if left_out > 0 {
-        caption += &format!(" The first {MOST_LINES} courses; {left_out} more are left out.");
+        caption += &format!(" The first {MOST_COURSES} courses; {left_out} more are left out.");
     }
     Some(CurveFigure {
         heading: Heading {
@@ -86,9 +90,9 @@ fn shared<'a>(cells: impl Iterator<Item = (&'a Cell, Option<Course>)>) -> Vec<Sh
 }
 
 /// The courses that there is room for, with their names.
-fn named<'a>(courses: &'a [Shared<'_>]) -> Vec<(String, &'a Course)> {
+fn named<'a>(courses: &'a [Shared<'_>], all: usize) -> Vec<(String, &'a Course)> {
     let courses_alone = courses.iter().map(|one| &one.course);
-    names(courses).into_iter().zip(courses_alone).take(MOST_LINES).collect()
+    names(courses, all).into_iter().zip(courses_alone).take(MOST_COURSES).collect()
 }
 
 /// A style a name, the same in all panels; what all settings share has one of its own.
@@ -115,10 +119,14 @@ fn lines(courses: &[(String, &Course)], styles: &BTreeMap<&str, usize>) -> Vec<L
     courses.iter().map(line).collect()
 }
 
-/// What tells the settings of each course from those of the others.
-fn names(courses: &[Shared<'_>]) -> Vec<String> {
-    if let [_] = courses {
-        return vec![ALL.to_owned()];
+/// What tells the settings of each course from those of the others; there are `all` settings.
+fn names(courses: &[Shared<'_>], all: usize) -> Vec<String> {
+    if let [one] = courses {
+        let name = match one.cells.len() == all {
+            true => ALL.to_owned(),
+            false => common_name(&one.cells).unwrap_or_else(|| name_and_more(&one.cells)),
+        };
+        return vec![name];
     }
     let common = |one: &Shared<'_>| -> Label {
         let mut label = one.cells[0].label.clone();
@@ -134,22 +142,18 @@ fn names(courses: &[Shared<'_>]) -> Vec<String> {
         let values: Vec<_> = labels.iter().map(|label| label.axes.get(axis)).collect();
         values.iter().any(|value| *value != values[0])
     };
-    let whole = |one: &Shared<'_>| match one.cells.len() {
-        1 => one.cells[0].name(),
-        several => format!("{} and {} more", one.cells[0].name(), several - 1),
-    };
     let name = |(one, label): (&Shared<'_>, &Label)| {
         let mut label = label.clone();
         label.axes.retain(|axis, _| differs(axis));
         let method = label.axes.get("method").and_then(|method| method.as_str());
         let parts: Vec<String> =
             method.map(words::method).into_iter().chain(words::parts(&label)).collect();
-        if parts.is_empty() { whole(one) } else { parts.join(", ") }
+        if parts.is_empty() { name_and_more(&one.cells) } else { parts.join(", ") }
     };
     let short: Vec<String> = courses.iter().zip(&labels).map(name).collect();
     let is_of_one = |name: &String| short.iter().filter(|other| *other == name).count() == 1;
     let told = |(one, name): (&Shared<'_>, &String)| {
-        if is_of_one(name) { name.clone() } else { whole(one) }
+        if is_of_one(name) { name.clone() } else { name_and_more(&one.cells) }
     };
     courses.iter().zip(&short).map(told).collect()
 }
@@ -252,6 +256,8 @@ mod tests {
             }
             let looks: BTreeSet<usize> = styles.values().copied().collect();
             assert_eq!(looks.len(), styles.len(), "{styles:?}");
+            // Of so many colours and dashes.
+            assert!(looks.iter().all(|look| *look < MOST_LINES), "{styles:?}");
         }
     }
 
@@ -265,7 +271,7 @@ mod tests {
         }
         let figure = figure(&gathered);
         assert_eq!(figure.panels[0].lines.len(), 2, "{:?}", names(&figure.panels[0]));
-        assert_eq!(names(&figure.panels[1]), ["all settings"]);
+        assert_eq!(names(&figure.panels[1]), ["BYOL"], "SimCLR has no tau");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::{Heading, Picture, Strip, ViewsFigure};
 use crate::report::analysis::Analysis;
-use crate::report::cell::Cell;
+use crate::report::cell::{Cell, common_name, name_and_more};
 use crate::report::exhibits::choice::strips;
 use crate::report::exhibits::tiles::Tiles;
 use crate::report::exhibits::{ExhibitRow, ViewsRow};
@@ -52,13 +52,10 @@ fn pairs(row: &ViewsRow) -> Option<Vec<[Picture; 2]>> {
 
 /// Names cells that make their views alike: what they have in common.
 fn name(cells: &[&Cell], all: usize) -> String {
-    let Some((first, others)) = cells.split_first() else { return String::new() };
-    let short = first.name_without_method();
-    match others.len() {
-        0 => first.name(),
-        _ if others.iter().all(|cell| cell.name_without_method() == short) => short,
-        others if others + 1 == all => "all settings".to_owned(),
-        others => format!("{} and {others} more", first.name()),
+    match cells {
+        [one] => one.name(),
+        cells if cells.len() == all => "all settings".to_owned(),
+        cells => common_name(cells).unwrap_or_else(|| name_and_more(cells)),
     }
 }
 

@@ -180,13 +180,17 @@ fn verdict(column: &Compared) -> Option<String> {
             "None of the {pairs} of {of}rows that the paper sets clearly apart can be compared: not both have a result here."
         ));
     }
+    let by = match clear.same + clear.reversed {
+        0 => "",
+        _ => " (by uncorrected 95 % intervals)",
+    };
     let without = match clear.without_result {
         0 => String::new(),
         1 => "; 1 lacks a result".to_owned(),
         many => format!("; {many} lack a result"),
     };
     Some(format!(
-        "Of the {pairs} of {of}rows that the paper sets clearly apart: {} in the same order here, {} reversed, {} not told apart{without}.",
+        "Of the {pairs} of {of}rows that the paper sets clearly apart: {} in the same order here, {} reversed, {} not told apart{by}{without}.",
         clear.same, clear.reversed, clear.open
     ))
 }
@@ -211,7 +215,8 @@ mod tests {
     fn terminal_page_and_json_hold_the_verdict() {
         let report = build(&samples::batch_sweep()).unwrap();
         let verdict = "Of the 13 pairs of BYOL rows that the paper sets clearly apart: 7 in the \
-                       same order here, 0 reversed, 0 not told apart; 6 lack a result.";
+                       same order here, 0 reversed, 0 not told apart (by uncorrected 95 % intervals); \
+                       6 lack a result.";
         assert!(report.text.summary.iter().any(|sentence| sentence == verdict), "{report:#?}");
         let shown = terminal::text(&report);
         let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
