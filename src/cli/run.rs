@@ -96,6 +96,8 @@ pub(super) fn run(args: &RunArgs, places: &Places, ui: &mut Ui) -> anyhow::Resul
         let server = Server::listen(store.state_dir(), &lock, sender)?;
         let summary = drive::run_locked(&lock, request, &mut observer, stops).await;
         server.close().await;
+        // Its log goes into the file, so that it can be read from a full disk too.
+        store.close().await;
         anyhow::Ok(summary?)
     })?;
     if let End::Undone { trials } = end(&summary) {

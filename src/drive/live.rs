@@ -36,7 +36,8 @@ impl LiveAttempt {
             let since = *self.silent_since.get_or_insert(now);
             return now >= since.plus(grace);
         }
-        self.events.broken.is_some() || !self.row.folder.exists()
+        // Only where the system says so: one that cannot be asked just now may be there.
+        self.events.broken.is_some() || matches!(self.row.folder.try_exists(), Ok(false))
     }
 }
 

@@ -73,11 +73,11 @@ async fn answer(child: &mut Child) -> io::Result<Answer> {
 
 /// Reads what there is, as far as an answer may go.
 async fn read(from: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     if let Some(from) = from {
-        from.take(LONGEST).read_to_string(&mut text).await?;
+        from.take(LONGEST).read_to_end(&mut bytes).await?;
     }
-    Ok(text)
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Ends it with all that it started: its group is its own.

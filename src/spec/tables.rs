@@ -289,11 +289,20 @@ fn spread(entry: &Entry<'_, '_>) -> Result<SpreadKind, Fault> {
 fn sweep_name(entry: &Entry<'_, '_>) -> Result<String, Fault> {
     let name = text("name", entry)?;
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-    if !name.is_empty() && name.bytes().all(allowed) {
+    // Where a sweep can be named, a trial can: by its number, or the beginning of its key.
+    let is_key = name.len() >= 4 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    let begins_well = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    if begins_well && name.bytes().all(allowed) && !is_key {
         return Ok(name);
     }
-    let message = format!("{name:?} cannot name a sweep: folders and commands carry the name");
-    Err(Fault::new(message, &entry.site, "not a name").help("use a-z, 0-9, `-` and `_`"))
+    let (why, help) = match is_key {
+        true => ("it could be a trial's key", "add a letter behind `f`, or a `-`"),
+        false => {
+            ("folders and commands carry the name", "use a-z, 0-9, `-` and `_`, a letter first")
+        }
+    };
+    let message = format!("{name:?} cannot name a sweep: {why}");
+    Err(Fault::new(message, &entry.site, "not a name").help(help))
 }
 
 fn whole(path: &str, entry: &Entry<'_, '_>, low: u64, high: u64) -> Result<u64, Fault> {

@@ -44,6 +44,23 @@ fn a_typo_in_a_key() {
 }
 
 #[test]
+fn a_sweep_is_not_called_like_a_trial_or_an_option() {
+    let parsed = |name: &str| {
+        let text = format!("schema = 1\nname = {name:?}\n[base]\ndata.name = \"shapes\"\n");
+        parse("sweep.toml", &text).map(|_| ()).map_err(|error| rendered(&error))
+    };
+    for name in ["a", "bee", "beef-1", "tau_2", "cafes"] {
+        assert_eq!(parsed(name), Ok(()));
+    }
+    for name in ["", "1", "12ab-x", "-x", "_x", "a b", "Name"] {
+        assert!(parsed(name).unwrap_err().contains("a letter first"), "{name}");
+    }
+    for name in ["beef", "0a1b", "1234", "d36ce023"] {
+        assert!(parsed(name).unwrap_err().contains("could be a trial's key"), "{name}");
+    }
+}
+
+#[test]
 fn a_wrong_type() {
     insta::assert_snapshot!(shown("[base]\ndata.name = \"shapes\"\nepochs = \"ten\""), @r##"
     × `epochs` takes a whole number from 1 to 1000000, not the string "ten"

@@ -74,10 +74,13 @@ impl Store {
         let store = match Self::look_into(options.clone(), &state, &file).await {
             // SQLite keeps a file of shared memory beside the database, which it cannot make in a
             // folder that is read-only or on a disk that is full.
-            Err(StoreError::NotWritable { source, .. } | StoreError::DiskFull { source, .. }) => {
-                if has_log(&file) {
-                    return Err(StoreError::LogUnreadable { path: file, source });
-                }
+            Err(StoreError::NotWritable { source, .. }) if has_log(&file) => {
+                return Err(StoreError::LogUnreadable { path: file, source });
+            }
+            Err(StoreError::DiskFull { source, .. }) if has_log(&file) => {
+                return Err(StoreError::DiskFull { path: file, source });
+            }
+            Err(StoreError::NotWritable { .. } | StoreError::DiskFull { .. }) => {
                 Self::look_into(options.immutable(true), &state, &file).await?
             }
             looked => looked?,

@@ -82,7 +82,7 @@ pub(super) fn against_cost(gathered: &Gathered, analysis: &Analysis) -> Option<C
     let title = format!("{} against device time", capitalised(&metric.words()));
     let of = if has_spread(analysis) { "means over seeds" } else { "one seed" };
     let caption = format!(
-        "{title}: training time of a trial on {device} as measured, without evaluation; {of}. The line joins the settings that no cheaper one beats."
+        "{title}: training time of a trial on {device} as measured, beside whatever else ran there, and without evaluation; {of}. The line joins the settings that no cheaper one beats."
     );
     let points: Vec<(f64, f64)> =
         groups.iter().flat_map(|group| &group.points).map(|point| (point.x, point.y)).collect();
