@@ -50,9 +50,8 @@ class Browser:
 
     def __init__(self):
         self.profile = tempfile.TemporaryDirectory(dir=FOLDER, ignore_cleanup_errors=True)
-        command = ["chromedriver", "--port=0"]
         self.driver = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         for line in self.driver.stdout:
             if "started successfully on port" in line:

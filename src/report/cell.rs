@@ -95,8 +95,8 @@ impl Cell {
     }
 }
 
-/// Returns what some cells have in common, in words; `None` where that is nothing.
-pub(super) fn common_name(cells: &[&Cell]) -> Option<String> {
+/// Returns what the labels of some cells have in common; `None` where there are no cells.
+pub(super) fn common_label(cells: &[&Cell]) -> Option<Label> {
     let (first, others) = cells.split_first()?;
     let mut label = first.label.clone();
     let shares = |axis: &String, value: &Value| {
@@ -104,9 +104,19 @@ pub(super) fn common_name(cells: &[&Cell]) -> Option<String> {
     };
     label.axes.retain(|axis, value| shares(axis, value));
     label.arm = label.arm.filter(|_| others.iter().all(|cell| cell.label.arm == first.label.arm));
+    Some(label)
+}
+
+/// Returns a label in words, its method first; `None` where it says nothing.
+pub(super) fn label_words(label: &Label) -> Option<String> {
     let method = label.axes.get("method").and_then(Value::as_str).map(words::method);
-    let all: Vec<String> = method.into_iter().chain(words::parts(&label)).collect();
+    let all: Vec<String> = method.into_iter().chain(words::parts(label)).collect();
     (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// Returns what some cells have in common, in words; `None` where that is nothing.
+pub(super) fn common_name(cells: &[&Cell]) -> Option<String> {
+    label_words(&common_label(cells)?)
 }
 
 /// Returns cells by the name of the first.

@@ -6,9 +6,8 @@ use super::{CurveFigure, Heading, Line, MOST_LINES, Origin, Panel, Point};
 use crate::ids::TrainKey;
 use crate::plan::Label;
 use crate::report::analysis::Analysis;
-use crate::report::cell::{Cell, common_name, name_and_more};
+use crate::report::cell::{Cell, common_label, common_name, label_words, name_and_more};
 use crate::report::gathered::Gathered;
-use crate::report::words;
 use crate::spec::run::{RunSpec, Source, Target};
 use crate::spec::schedule;
 
@@ -129,12 +128,8 @@ fn names(courses: &[Shared<'_>], all: usize) -> Vec<String> {
         return vec![name];
     }
     let common = |one: &Shared<'_>| -> Label {
-        let mut label = one.cells[0].label.clone();
-        let others = &one.cells[1..];
-        label.axes.retain(|axis, value| {
-            others.iter().all(|cell| cell.label.axes.get(axis) == Some(&*value))
-        });
-        label.arm = label.arm.filter(|_| others.is_empty());
+        let mut label = common_label(&one.cells).unwrap_or_default();
+        label.arm = label.arm.filter(|_| one.cells.len() == 1);
         label
     };
     let labels: Vec<Label> = courses.iter().map(common).collect();
@@ -145,10 +140,7 @@ fn names(courses: &[Shared<'_>], all: usize) -> Vec<String> {
     let name = |(one, label): (&Shared<'_>, &Label)| {
         let mut label = label.clone();
         label.axes.retain(|axis, _| differs(axis));
-        let method = label.axes.get("method").and_then(|method| method.as_str());
-        let parts: Vec<String> =
-            method.map(words::method).into_iter().chain(words::parts(&label)).collect();
-        if parts.is_empty() { name_and_more(&one.cells) } else { parts.join(", ") }
+        label_words(&label).unwrap_or_else(|| name_and_more(&one.cells))
     };
     let short: Vec<String> = courses.iter().zip(&labels).map(name).collect();
     let is_of_one = |name: &String| short.iter().filter(|other| *other == name).count() == 1;
